@@ -1,0 +1,2 @@
+//! Turns Kafka's message schemas into the guard's tables.
+fn main() {}

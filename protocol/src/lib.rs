@@ -1,0 +1,36 @@
+//! The Kafka binary protocol, safe against any bytes.
+//!
+//! # A frame
+//!
+//! Everything on a Kafka connection is a *frame*: four bytes of length, then that many bytes. A request frame holds a
+//! [request header](header::RequestHeader) (API key, API version, correlation id, client id) and the body of that API in
+//! that version; a response frame holds the correlation id and the body. [`frame`] splits a stream of bytes into frames,
+//! [`header`] writes and reads whole requests and responses, [`api`] says which versions we speak and picks one.
+//!
+//! # The guard
+//!
+//! The message structs ([`messages`]) come from the `kafka-protocol` crate, whose decoders trust the counts they read.
+//! [`guard`] therefore walks a body against Kafka's own schema first and refuses what lies; only guarded bytes become
+//! structs. [`header::decode_request`] and [`header::decode_response`] do both.
+//!
+//! # Records
+//!
+//! [`records`] builds and reads record batches (magic 2) without an allocation per record; [`compression`] holds the
+//! codecs, all behind one bounded inflate.
+
+pub mod api;
+pub mod compression;
+pub mod error;
+pub mod error_code;
+pub mod frame;
+pub mod guard;
+pub mod header;
+pub mod records;
+
+pub use api::ApiKey;
+pub use error::{DecodeError, EncodeError};
+pub use error_code::ErrorCode;
+/// The message structs of every API, as generated from Kafka's schemas by the `kafka-protocol` crate.
+pub use kafka_protocol::messages;
+/// The traits a message struct implements, and its string type.
+pub use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Message, Request, StrBytes};
