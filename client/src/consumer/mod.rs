@@ -1,0 +1,3 @@
+//! Consumer.
+mod assignor;
+mod membership;
