@@ -221,7 +221,7 @@ impl Classic {
             Ok(joined) => joined,
             Err((Failure::Broker(ErrorCode::MEMBER_ID_REQUIRED), member_id)) => {
                 self.member_id = member_id;
-                return self.rejoin("member id required", now);
+                return self.rejoin_soon("member id required", now);
             }
             Err((failure, _)) => return self.on_refused_while_joining(failure, now),
         };
@@ -421,6 +421,16 @@ impl Classic {
         self.state = State::Unjoined { join_at: Some(now) };
     }
 
+    /// At once the first time, for this is how groups work; after a while when it happens again and again.
+    fn rejoin_soon(&mut self, reason: &'static str, now: Instant) {
+        if self.failures == 0 {
+            self.failures = 1;
+            self.rejoin(reason, now);
+        } else {
+            self.rejoin_after_backoff(reason, now);
+        }
+    }
+
     fn rejoin_after_backoff(&mut self, reason: &'static str, now: Instant) {
         let delay = self.retry_delay();
         self.rejoin(reason, now + delay);
@@ -492,10 +502,10 @@ impl Classic {
         match failure {
             Failure::Broker(ErrorCode::UNKNOWN_MEMBER_ID) => {
                 self.forget_member_id();
-                self.rejoin("the member id was unknown", now);
+                self.rejoin_soon("the member id was unknown", now);
             }
             Failure::Broker(ErrorCode::ILLEGAL_GENERATION | ErrorCode::REBALANCE_IN_PROGRESS) => {
-                self.rejoin("another rebalance began", now);
+                self.rejoin_soon("another rebalance began", now);
             }
             Failure::Broker(code) if code.is_retriable() => self.rejoin_after_backoff("retry", now),
             Failure::Broker(_) | Failure::NoAnswer | Failure::Hopeless(_) => {

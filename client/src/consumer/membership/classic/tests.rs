@@ -397,9 +397,9 @@ fn the_table_of_states_and_events() {
             format!("beat, {name}"),
             Box::new(move |world| {
                 // The heartbeat that is refused is sent first, where one can be.
-                world.now += Duration::from_secs(3);
                 let attempt = world.attempt();
                 if matches!(world.member.state, State::Stable { .. } | State::Revoking { .. }) {
+                    world.now += Duration::from_secs(3);
                     world.poll();
                 }
                 if world.attempt() > attempt {

@@ -1,0 +1,268 @@
+//! The fetcher in virtual time.
+
+use super::*;
+use crate::consumer::config::AutoOffsetReset;
+
+const RECORDS: usize = 1000;
+
+struct World {
+    fetcher: Fetcher,
+    positions: Positions,
+    subscription: Subscription,
+    fetched: Fetched,
+    now: Instant,
+    wake_at: Option<Instant>,
+    refreshes: usize,
+}
+
+fn partition(number: i32) -> TopicPartition {
+    TopicPartition { topic: Arc::from("orders"), partition: number }
+}
+
+/// Partitions 0 to 9 are led by broker 0, 10 to 19 by broker 1, and so on; from 90 on nobody leads.
+fn leader_of(partition: &TopicPartition) -> Option<Leader> {
+    let broker = partition.partition / 10;
+    (broker < 9).then_some(Leader { broker, epoch: 1, topic_id: Uuid::nil() })
+}
+
+impl World {
+    #[expect(clippy::disallowed_methods, reason = "a start for virtual time; nothing waits for it")]
+    fn new(partitions: &[i32]) -> Self {
+        let config = Config {
+            bytes_min: 1,
+            bytes_max: 50_000,
+            partition_bytes_max: 2_000,
+            wait_max: Duration::from_millis(500),
+            budget_bytes: 10_000,
+            isolation_level: IsolationLevel::ReadUncommitted,
+            backoff: Backoff::new(Duration::from_millis(100), Duration::from_secs(1)),
+        };
+        let mut positions = Positions::new(AutoOffsetReset::Earliest, false);
+        positions.assign(&partitions.iter().map(|number| partition(*number)).collect());
+        for number in partitions {
+            positions.seek(&partition(*number), 0);
+        }
+        Self {
+            fetcher: Fetcher::new(config, 3),
+            positions,
+            subscription: Subscription::default(),
+            fetched: Fetched::default(),
+            now: Instant::now(),
+            wake_at: None,
+            refreshes: 0,
+        }
+    }
+
+    fn poll(&mut self) -> Vec<Arc<Plan>> {
+        let mut actions = Vec::new();
+        let parts = (&self.positions, &self.subscription, &self.fetched);
+        self.wake_at = self.fetcher.poll(self.now, parts, &leader_of, &mut actions);
+        let mut plans = Vec::new();
+        for action in actions {
+            match action {
+                Action::Fetch(plan) => plans.push(plan),
+                other => {
+                    assert!(matches!(other, Action::RefreshMetadata), "{other:?}");
+                    self.refreshes += 1;
+                }
+            }
+        }
+        plans
+    }
+
+    fn one(&mut self) -> Arc<Plan> {
+        let mut plans = self.poll();
+        assert_eq!(plans.len(), 1, "{plans:?}");
+        plans.remove(0)
+    }
+
+    fn answer(&mut self, plan: &Plan, answers: &[(i32, ErrorCode)]) {
+        let answers = answers
+            .iter()
+            .map(|(number, code)| {
+                let wanted = plan.partitions.iter().position(|wanted| wanted.partition == partition(*number));
+                let index = wanted.expect("the partition was asked for");
+                Answer {
+                    index,
+                    code: *code,
+                    high_watermark: 100,
+                    aborted: Vec::new(),
+                    records: if code.is_none() { Bytes::from(vec![0; RECORDS]) } else { Bytes::new() },
+                    next_offset: Some(plan.partitions[index].offset + 10),
+                }
+            })
+            .collect();
+        self.reply(plan, Ok(Ok(answers)));
+    }
+
+    fn reply(&mut self, plan: &Plan, reply: Result<Reply, Error>) {
+        let parts = (&mut self.positions, &mut self.fetched);
+        self.fetcher.handle_reply((plan.broker, plan.token), reply, parts, self.now);
+    }
+}
+
+fn numbers(plan: &Plan) -> Vec<i32> {
+    let mut numbers: Vec<i32> = plan.partitions.iter().map(|wanted| wanted.partition.partition).collect();
+    numbers.sort_unstable();
+    numbers
+}
+
+#[test]
+fn each_broker_has_one_fetch_for_all_its_partitions() {
+    let mut world = World::new(&[0, 1, 10]);
+    let plans = world.poll();
+    assert_eq!(
+        plans.iter().map(|plan| (plan.broker, numbers(plan))).collect::<Vec<_>>(),
+        [(0, vec![0, 1]), (1, vec![10])]
+    );
+    assert!(world.poll().is_empty());
+}
+
+#[test]
+fn the_next_fetch_goes_out_while_the_records_of_the_last_still_wait() {
+    let mut world = World::new(&[0]);
+    let plan = world.one();
+    world.answer(&plan, &[(0, ErrorCode::NONE)]);
+    let next = world.one();
+    assert_eq!(next.partitions[0].offset, 10);
+    assert_eq!(world.positions.position(&partition(0)), Some(0), "the application's position does not move");
+    assert_eq!(world.fetched.bytes(), RECORDS);
+}
+
+#[test]
+fn a_partition_with_enough_buffered_is_left_out_and_the_others_are_not_waited_for() {
+    let mut world = World::new(&[0, 1]);
+    for _ in 0..2 {
+        let plan = world.one();
+        world.answer(&plan, &[(0, ErrorCode::NONE)]);
+    }
+    assert!(world.poll().is_empty(), "the others were asked a moment ago");
+    world.now = world.wake_at.unwrap();
+    let plan = world.one();
+    assert_eq!((numbers(&plan), plan.wait_max), (vec![1], Duration::ZERO));
+    world.answer(&plan, &[]);
+    world.fetched.take(|_| true);
+    let plan = world.one();
+    assert_eq!((numbers(&plan), plan.wait_max), (vec![0, 1], Duration::from_millis(500)));
+}
+
+#[test]
+fn what_is_buffered_and_what_is_on_its_way_stay_within_the_budget() {
+    let mut world = World::new(&[0, 1, 2, 3, 10, 11, 12, 13]);
+    for _ in 0..50 {
+        let reserved: usize = world.fetcher.brokers.values().map(|broker| broker.reserved).sum();
+        assert!(world.fetched.bytes() + reserved <= 10_000);
+        for plan in world.poll() {
+            assert!(plan.bytes_max >= 2_000);
+            let some: Vec<(i32, ErrorCode)> =
+                numbers(&plan).into_iter().take(2).map(|number| (number, ErrorCode::NONE)).collect();
+            world.answer(&plan, &some);
+        }
+        world.now += Duration::from_millis(100);
+    }
+    assert!(world.fetched.bytes() > 5_000);
+}
+
+#[test]
+fn a_budget_smaller_than_one_fetch_still_lets_one_through() {
+    let mut world = World::new(&[0, 10]);
+    world.fetcher.config.budget_bytes = 10;
+    let plan = world.one();
+    assert_eq!(plan.bytes_max, 2_000);
+    world.answer(&plan, &[(0, ErrorCode::NONE)]);
+    assert!(world.poll().is_empty());
+    world.fetched.take(|_| true);
+    assert_eq!(world.poll().len(), 1);
+}
+
+#[test]
+fn paused_partitions_are_left_out_and_keep_what_is_buffered() {
+    let mut world = World::new(&[0, 1]);
+    let plan = world.one();
+    world.answer(&plan, &[(0, ErrorCode::NONE)]);
+    world.subscription.pause([partition(0)]);
+    assert_eq!(numbers(&world.one()), [1]);
+    assert_eq!(world.fetched.bytes_of(&partition(0)), RECORDS);
+}
+
+#[test]
+fn a_reply_from_before_a_seek_is_dropped() {
+    let mut world = World::new(&[0]);
+    let plan = world.one();
+    world.positions.seek(&partition(0), 500);
+    world.answer(&plan, &[(0, ErrorCode::NONE)]);
+    assert_eq!(world.fetched.bytes(), 0);
+    assert_eq!(world.one().partitions[0].offset, 500);
+}
+
+#[test]
+fn a_moved_leader_costs_only_its_own_partition_time() {
+    let mut world = World::new(&[0, 1]);
+    let plan = world.one();
+    world.answer(&plan, &[(0, ErrorCode::NOT_LEADER_OR_FOLLOWER), (1, ErrorCode::NONE)]);
+    let plan = world.one();
+    assert_eq!((numbers(&plan), world.refreshes), (vec![1], 1));
+    world.answer(&plan, &[]);
+    world.fetcher.handle_metadata(world.now);
+    assert_eq!(numbers(&world.one()), [0, 1], "newer metadata ends the wait");
+}
+
+#[test]
+fn a_partition_without_a_leader_asks_for_metadata_and_holds_up_nobody() {
+    let mut world = World::new(&[0, 95]);
+    assert_eq!(numbers(&world.one()), [0]);
+    assert_eq!(world.refreshes, 1);
+    world.poll();
+    assert_eq!(world.refreshes, 1, "not again at once");
+}
+
+#[test]
+fn a_broker_that_does_not_answer_is_asked_again_later_and_later() {
+    let mut world = World::new(&[0, 10]);
+    let plans = world.poll();
+    let mut waits = Vec::new();
+    let mut plan = plans[0].clone();
+    for _ in 0..4 {
+        world.reply(&plan, Err(Error::timeout("fetch records")));
+        assert!(world.poll().is_empty());
+        let wake_at = world.wake_at.unwrap();
+        waits.push(wake_at - world.now);
+        world.now = wake_at;
+        plan = world.one();
+    }
+    assert!(waits[3] > 3 * waits[0], "{waits:?}");
+    world.answer(&plans[1], &[(10, ErrorCode::NONE)]);
+    assert_eq!(world.fetched.bytes(), RECORDS, "the other broker goes on");
+}
+
+#[test]
+fn an_offset_out_of_range_resets_the_position() {
+    let mut world = World::new(&[0]);
+    let plan = world.one();
+    world.answer(&plan, &[(0, ErrorCode::OFFSET_OUT_OF_RANGE)]);
+    assert!(world.poll().is_empty());
+    assert_eq!(world.positions.take_awaiting_offset().len(), 1);
+}
+
+#[test]
+fn an_error_that_will_not_pass_is_told_and_tried_again_later() {
+    let mut world = World::new(&[0]);
+    let plan = world.one();
+    world.answer(&plan, &[(0, ErrorCode::TOPIC_AUTHORIZATION_FAILED)]);
+    assert_eq!(world.fetcher.take_errors()[0].code(), Some(ErrorCode::TOPIC_AUTHORIZATION_FAILED));
+    assert!(world.poll().is_empty());
+    world.now = world.wake_at.unwrap();
+    assert_eq!(world.poll().len(), 1);
+}
+
+#[test]
+fn another_partition_is_first_each_time() {
+    let mut world = World::new(&[0, 1, 2]);
+    let mut firsts = BTreeSet::new();
+    for _ in 0..3 {
+        let plan = world.one();
+        firsts.insert(plan.partitions[0].partition.partition);
+        world.answer(&plan, &[]);
+    }
+    assert_eq!(firsts.len(), 3);
+}
