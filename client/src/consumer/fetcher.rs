@@ -67,6 +67,29 @@ pub(super) struct Wanted {
     version: u64,
 }
 
+#[cfg(test)]
+impl Plan {
+    pub(super) fn for_tests(partitions: &[(TopicPartition, Uuid, i64)]) -> Self {
+        let wanted = partitions.iter().map(|(partition, topic_id, offset)| Wanted {
+            partition: partition.clone(),
+            topic_id: *topic_id,
+            leader_epoch: 1,
+            offset: *offset,
+            version: 1,
+        });
+        Self {
+            token: 1,
+            broker: 0,
+            wait_max: Duration::from_millis(500),
+            bytes_min: 1,
+            bytes_max: 1_000,
+            partition_bytes_max: 100,
+            isolation_level: IsolationLevel::ReadUncommitted,
+            partitions: wanted.collect(),
+        }
+    }
+}
+
 /// What a broker said about one partition of a [`Plan`].
 #[derive(Debug, Clone)]
 pub(super) struct Answer {

@@ -13,6 +13,7 @@ mod membership;
 mod offset_lookup;
 mod positions;
 mod rebalance;
+mod requests;
 mod subscription;
 
 /// An offset to commit, or that was committed, with what the application wants to remember beside it.

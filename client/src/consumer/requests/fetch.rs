@@ -1,0 +1,150 @@
+//! `Fetch`, request and reply.
+//!
+//! The records of a reply stay where they are: each partition's are a view into the frame. Of each, only the header of
+//! the batches is looked at here, to know from where to fetch on.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use tidemill_protocol::ErrorCode;
+use tidemill_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
+use tidemill_protocol::messages::{FetchRequest, FetchResponse, TopicName};
+use uuid::Uuid;
+
+use super::{VersionRange, isolation, millis, text, versions};
+use crate::consumer::fetcher::{Answer, Plan, Reply, Wanted};
+
+/// The versions in which this plan can be said: by name only, while the id of one of its topics is not known.
+pub(in crate::consumer) fn versions_of(plan: &Plan) -> VersionRange {
+    if plan.partitions.iter().any(|wanted| wanted.topic_id.is_nil()) {
+        versions::FETCH_BY_NAME
+    } else {
+        versions::FETCH
+    }
+}
+
+/// Outside a fetch session (KIP-227): session 0, epoch -1, all partitions each time.
+pub(in crate::consumer) fn request(plan: &Plan, version: i16) -> FetchRequest {
+    let by_id = version >= 13;
+    let mut topics: Vec<FetchTopic> = Vec::new();
+    let mut last = None;
+    for wanted in &plan.partitions {
+        // The order of partitions is the order in which the broker fills its reply: neighbours share a topic entry.
+        if last != Some(&wanted.partition.topic) {
+            last = Some(&wanted.partition.topic);
+            let topic = FetchTopic::default();
+            topics.push(if by_id {
+                topic.with_topic_id(wanted.topic_id)
+            } else {
+                topic.with_topic(TopicName(text(&wanted.partition.topic)))
+            });
+        }
+        let partition = FetchPartition::default()
+            .with_partition(wanted.partition.partition)
+            .with_current_leader_epoch(if version >= 9 { wanted.leader_epoch } else { -1 })
+            .with_fetch_offset(wanted.offset)
+            .with_partition_max_bytes(plan.partition_bytes_max);
+        if let Some(topic) = topics.last_mut() {
+            topic.partitions.push(partition);
+        }
+    }
+    FetchRequest::default()
+        .with_max_wait_ms(millis(plan.wait_max))
+        .with_min_bytes(plan.bytes_min)
+        .with_max_bytes(plan.bytes_max)
+        .with_isolation_level(isolation(plan.isolation_level))
+        .with_topics(topics)
+}
+
+/// What the broker said of each partition asked for. What was not asked for is ignored.
+pub(in crate::consumer) fn reply(plan: &Plan, version: i16, response: FetchResponse) -> Reply {
+    ErrorCode(response.error_code).into_result()?;
+    let by_id = version >= 13;
+    let key = |id: Uuid, name: &'_ str| if by_id { (id, String::new()) } else { (Uuid::nil(), name.to_owned()) };
+    let mut topics: BTreeMap<(Uuid, String), BTreeMap<i32, usize>> = BTreeMap::new();
+    for (index, Wanted { partition, topic_id, .. }) in plan.partitions.iter().enumerate() {
+        topics.entry(key(*topic_id, &partition.topic)).or_default().insert(partition.partition, index);
+    }
+    let mut answers = Vec::with_capacity(plan.partitions.len());
+    for topic in response.responses {
+        let Some(indexes) = topics.get_mut(&key(topic.topic_id, &topic.topic.0)) else { continue };
+        for part in topic.partitions {
+            // Taken out: a partition that is answered twice is answered once.
+            let Some(index) = indexes.remove(&part.partition_index) else { continue };
+            let records = part.records.unwrap_or_default();
+            let aborted = part.aborted_transactions.unwrap_or_default();
+            answers.push(Answer {
+                index,
+                code: ErrorCode(part.error_code),
+                high_watermark: part.high_watermark,
+                aborted: aborted.iter().map(|aborted| (aborted.first_offset, aborted.producer_id.0)).collect(),
+                next_offset: next_offset(&records),
+                records,
+            });
+        }
+    }
+    Ok(answers)
+}
+
+/// The offset after the last whole batch; none when not even the first is whole. What the batches hold is checked when
+/// they are opened: here a length that makes no sense ends the walk.
+fn next_offset(records: &Bytes) -> Option<i64> {
+    let mut rest: &[u8] = records;
+    let mut next = None;
+    while let Some((base_offset, size, last_offset_delta)) = batch_extent(rest) {
+        let Some(after) = rest.get(size..) else { break };
+        next = base_offset.checked_add(last_offset_delta)?.checked_add(1);
+        rest = after;
+    }
+    next
+}
+
+/// Base offset, size in bytes and last offset delta of the batch or message at the start.
+fn batch_extent(bytes: &[u8]) -> Option<(i64, usize, i64)> {
+    const LENGTH_END: usize = 12;
+    const MAGIC: usize = 16;
+    const LAST_OFFSET_DELTA: usize = 23;
+    let base_offset = i64::from_be_bytes(*bytes.first_chunk()?);
+    let length = i32::from_be_bytes(*bytes.get(8..)?.first_chunk()?);
+    let size = usize::try_from(length).ok()?.checked_add(LENGTH_END)?;
+    if *bytes.get(MAGIC)? < 2 {
+        return Some((base_offset, size, 0));
+    }
+    let delta = i32::from_be_bytes(*bytes.get(LAST_OFFSET_DELTA..)?.first_chunk()?);
+    Some((base_offset, size, i64::from(delta)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn batch(base_offset: i64, last_offset_delta: i32, body_bytes: usize) -> Vec<u8> {
+        let mut bytes = base_offset.to_be_bytes().to_vec();
+        bytes.extend(i32::try_from(49 + body_bytes).unwrap().to_be_bytes());
+        bytes.extend([0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0]);
+        bytes.extend(last_offset_delta.to_be_bytes());
+        bytes.resize(61 + body_bytes, 0);
+        bytes
+    }
+
+    #[test]
+    fn fetching_goes_on_after_the_last_whole_batch() {
+        let mut bytes = batch(10, 4, 20);
+        bytes.extend(batch(15, 0, 5));
+        assert_eq!(next_offset(&bytes.clone().into()), Some(16));
+        bytes.extend(&batch(16, 9, 100)[..80]);
+        assert_eq!(next_offset(&bytes.into()), Some(16));
+        assert_eq!(next_offset(&batch(16, 9, 100)[..80].to_vec().into()), None);
+    }
+
+    #[test]
+    fn lengths_and_offsets_that_make_no_sense_end_the_walk() {
+        let mut negative = batch(10, 4, 0);
+        negative[8..12].copy_from_slice(&(-5_i32).to_be_bytes());
+        assert_eq!(next_offset(&negative.into()), None);
+        assert_eq!(next_offset(&batch(i64::MAX, 4, 0).into()), None);
+        for size in 0..61 {
+            assert_eq!(next_offset(&vec![0xff; size].into()), None);
+        }
+    }
+}
