@@ -203,6 +203,13 @@ impl Commits {
         deadlines.chain(retry_at).chain(self.auto_commit_at).min()
     }
 
+    /// Nobody will be told anything more.
+    pub(super) fn end(&mut self) {
+        self.pending.clear();
+        self.waiters.clear();
+        self.in_flight = None;
+    }
+
     /// What the coordinator said, or that it said nothing.
     pub(super) fn handle_reply(&mut self, token: u64, reply: Result<Answer, Error>, now: Instant) {
         let Some(mut in_flight) = self.in_flight.take_if(|in_flight| in_flight.token == token) else { return };

@@ -156,6 +156,11 @@ impl Committed {
         wake_at
     }
 
+    /// Nobody will be told anything more.
+    pub(super) fn end(&mut self) {
+        self.asks.clear();
+    }
+
     /// What the coordinator said, or that it said nothing.
     pub(super) fn handle_reply(&mut self, token: u64, reply: Result<Answer, Error>, now: Instant) {
         let Some(index) = self.asks.iter().position(|ask| ask.due.is_none() && ask.token == token) else { return };

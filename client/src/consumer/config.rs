@@ -34,11 +34,30 @@ pub(super) struct Settings {
     pub(super) group_id: Option<String>,
     pub(super) auto_offset_reset: AutoOffsetReset,
     pub(super) auto_commit_interval: Option<Duration>,
+    pub(super) session_timeout: Duration,
     pub(super) max_poll_interval: Duration,
+    pub(super) allow_auto_create_topics: bool,
     pub(super) request_timeout: Duration,
     /// For calls of the application that wait for brokers.
     pub(super) api_timeout: Duration,
     pub(super) backoff: Backoff,
     pub(super) fetch: fetcher::Config,
     pub(super) membership: membership::classic::Config,
+}
+
+/// Stand-in.
+#[derive(Debug, Clone, Default)]
+pub struct ConsumerConfig {}
+impl ConsumerConfig {
+    pub(super) fn client(&self) -> &crate::config::ClientConfig {
+        todo!()
+    }
+    pub(super) fn settings(&self) -> Result<Settings, crate::error::Error> {
+        todo!()
+    }
+    pub fn from_properties<K: AsRef<str>, V: AsRef<str>>(
+        _: impl IntoIterator<Item = (K, V)>,
+    ) -> Result<Self, crate::error::Error> {
+        todo!()
+    }
 }

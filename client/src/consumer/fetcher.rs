@@ -96,6 +96,7 @@ pub(super) struct Answer {
     /// Which of [`Plan::partitions`].
     pub(super) index: usize,
     pub(super) code: ErrorCode,
+    /// The end of what may be read at the isolation level asked for.
     pub(super) high_watermark: i64,
     /// First offset and producer of each aborted transaction.
     pub(super) aborted: Vec<(i64, i64)>,

@@ -276,8 +276,8 @@ impl Machine {
 
     /// Commits `offsets`; without any, all that was handed out.
     pub(super) fn commit(&mut self, offsets: Option<Offsets>, done: oneshot::Sender<Result<(), Error>>, now: Instant) {
-        if self.settings.group_id.is_none() {
-            let _ = done.send(Err(Error::config("commit needs a group: set `group.id`")));
+        if let Err(error) = self.check_group("commit offsets") {
+            let _ = done.send(Err(error));
             return;
         }
         let offsets = offsets.unwrap_or_else(|| {
@@ -293,8 +293,8 @@ impl Machine {
         done: oneshot::Sender<committed::Reply>,
         now: Instant,
     ) {
-        if self.settings.group_id.is_none() {
-            let _ = done.send(Err(Error::config("committed offsets need a group: set `group.id`")));
+        if let Err(error) = self.check_group("ask for committed offsets") {
+            let _ = done.send(Err(error));
             return;
         }
         self.committed.handle_call(partitions, self.settings.api_timeout, done, now);
@@ -306,23 +306,37 @@ impl Machine {
         done: oneshot::Sender<offset_lookup::Reply>,
         now: Instant,
     ) {
+        if let Err(error) = self.check_open() {
+            let _ = done.send(Err(error));
+            return;
+        }
         let topics: BTreeSet<Arc<str>> = wanted.keys().map(|partition| partition.topic.clone()).collect();
         self.out.push(Action::TrackTopics(topics.into_iter().collect()));
         self.offset_lookup.handle_call(wanted, self.settings.api_timeout, done, now);
     }
 
     /// Commits what was handed out, if that is automatic, leaves the group and ends, by `deadline` at the latest.
-    pub(super) fn close(&mut self, deadline: Instant, done: Option<oneshot::Sender<Result<(), Error>>>, now: Instant) {
+    pub(super) fn close(&mut self, deadline: Instant, done: oneshot::Sender<Result<(), Error>>, now: Instant) {
         if self.closing.is_some() {
-            if let Some(done) = done {
-                let _ = done.send(Err(Error::closed("the consumer is closed already")));
-            }
+            let _ = done.send(Err(Error::closed("the consumer is closed already")));
             return;
         }
         // Who closes is through with what was handed out.
         for (_, progress) in self.positions.known() {
             progress.processed_to(progress.position());
         }
+        self.begin_closing(deadline, Some(done), now);
+    }
+
+    /// Leaves the group and ends, as when the application vanished: what it was working on is not committed.
+    pub(super) fn abandon(&mut self, deadline: Instant, now: Instant) {
+        if self.closing.is_none() {
+            self.begin_closing(deadline, None, now);
+            self.rebalance.on_drained();
+        }
+    }
+
+    fn begin_closing(&mut self, deadline: Instant, done: Option<oneshot::Sender<Result<(), Error>>>, now: Instant) {
         self.closing = Some(Closing { deadline, done, closed: false });
         match self.subscription.wanted {
             Wanted::Topics(_) => {
@@ -546,6 +560,9 @@ impl Machine {
         let closing = self.closing.as_mut()?;
         if through || closing.deadline <= now {
             closing.closed = true;
+            self.committed.end();
+            self.commits.end();
+            self.offset_lookup.end();
             if let Some(done) = closing.done.take() {
                 let outcome = if through { Ok(()) } else { Err(Error::timeout("close the consumer")) };
                 let _ = done.send(outcome);
@@ -680,6 +697,14 @@ impl Machine {
         match self.closing {
             Some(_) => Err(Error::closed("the consumer is closed")),
             None => Ok(()),
+        }
+    }
+
+    fn check_group(&self, attempt: &str) -> Result<(), Error> {
+        self.check_open()?;
+        match self.settings.group_id {
+            Some(_) => Ok(()),
+            None => Err(Error::config(&format!("{attempt}: set `group.id`"))),
         }
     }
 

@@ -1,12 +1,49 @@
-//! Consumer.
+//! Reading records: by partitions that the application names, or as a member of a group that shares topics out.
+//!
+//! # The walk of a record
+//!
+//! The [`driver`] sends what the [`machine`] wants. Inside, [`subscription`] knows what was asked for and
+//! [`positions`] where to read each partition; [`offset_lookup`] and [`committed`] find out where to begin. The
+//! [`fetcher`] asks each leader for records, always one fetch ahead of the application, in the words of [`requests`];
+//! what comes waits in [`fetched`]. A receiver takes it in [`handing`], which opens the [`batch`] outside the lock,
+//! skips what is [`aborted`] and moves the position.
+//!
+//! # The walk of a group
+//!
+//! [`membership`] talks to the coordinator; the leader among the members shares partitions out by an [`assignor`].
+//! What is given and taken goes through [`rebalance`], which lets the application finish, tells the [`listener`], and
+//! has [`commits`] write what was processed before the next owner begins.
+#![expect(clippy::disallowed_methods, reason = "a front door reads the clock for its machine and spawns its driver")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+
+use self::activity::Activity;
+use self::driver::Driver;
+use self::machine::Machine;
+use self::offset_lookup::{Found, OffsetSpec};
+use self::requests::Group;
+use self::shared::Shared;
+use crate::client::Client;
+use crate::cluster::Cluster;
+use crate::error::Error;
+use crate::record::TopicPartition;
+
 mod aborted;
 mod activity;
 mod assignor;
+mod batch;
 mod commits;
 mod committed;
 mod config;
+mod driver;
 mod fetched;
 mod fetcher;
+mod handing;
+mod listener;
 mod machine;
 pub(crate) use machine::Leader;
 mod membership;
@@ -14,7 +51,40 @@ mod offset_lookup;
 mod positions;
 mod rebalance;
 mod requests;
+mod shared;
 mod subscription;
+
+pub use self::batch::{ConsumedBatch, ConsumerRecord, RecordView};
+pub use self::config::{AutoOffsetReset, ConsumerConfig, IsolationLevel};
+pub use self::listener::{ListenerFuture, RebalanceListener, Rebalancing};
+
+/// Reads records from Kafka.
+///
+/// Everything but waiting for records and brokers returns at once. Records are fetched in the background, ahead of the
+/// application, within `fetch.buffer.bytes`.
+///
+/// All methods take `&self`: a consumer can be shared. Receiving is in turns; with automatic commits it should be done
+/// by one task, since whoever receives says that all records received before, by anyone, are processed.
+///
+/// Dropping a consumer leaves its group without committing what is being processed; [`close`](Self::close) commits it.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), tidemill_client::Error> {
+/// use tidemill_client::{Consumer, ConsumerConfig};
+///
+/// let config = ConsumerConfig::default().bootstrap_servers("localhost:9092").group_id("readers");
+/// let consumer = Consumer::new(config)?;
+/// consumer.subscribe(["orders"])?;
+/// loop {
+///     let record = consumer.recv().await?;
+///     println!("{:?} at {}", record.value(), record.offset());
+/// }
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Consumer {
+    shared: Arc<Shared>,
+}
 
 /// An offset to commit, or that was committed, with what the application wants to remember beside it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,4 +102,384 @@ impl From<i64> for OffsetAndMetadata {
     fn from(offset: i64) -> Self {
         Self { offset, leader_epoch: None, metadata: String::new() }
     }
+}
+
+/// A record found by its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OffsetAndTimestamp {
+    /// Its offset.
+    pub offset: i64,
+    /// Its timestamp, in milliseconds since 1970.
+    pub timestamp: i64,
+}
+
+impl Consumer {
+    /// A consumer with connections of its own. Nothing is sent yet but to learn the cluster.
+    ///
+    /// # Errors
+    /// When the configuration makes no sense, or there is no tokio runtime to run on.
+    pub fn new(config: ConsumerConfig) -> Result<Self, Error> {
+        let cluster = Cluster::start(config.client().clone())?;
+        Self::start(cluster, &config)
+    }
+
+    /// As [`Consumer::new`], from Kafka's property names.
+    ///
+    /// # Errors
+    /// Also when a property is unknown, or its value is not one of those it may have.
+    pub fn from_properties<K: AsRef<str>, V: AsRef<str>>(
+        properties: impl IntoIterator<Item = (K, V)>,
+    ) -> Result<Self, Error> {
+        Self::new(ConsumerConfig::from_properties(properties)?)
+    }
+
+    /// A consumer on the connections of `client`; its own connection options are not used.
+    ///
+    /// # Errors
+    /// When the configuration makes no sense, or there is no tokio runtime to run on.
+    pub fn with_client(client: &Client, config: &ConsumerConfig) -> Result<Self, Error> {
+        Self::start(client.cluster().clone(), config)
+    }
+
+    fn start(cluster: Cluster, config: &ConsumerConfig) -> Result<Self, Error> {
+        let settings = config.settings()?;
+        let runtime = tokio::runtime::Handle::try_current()
+            .map_err(|_| Error::misuse("a consumer needs a tokio runtime: create it inside one"))?;
+        let group = settings.group_id.as_deref().map(|group_id| Group {
+            id: requests::text(group_id),
+            instance_id: settings.membership.group_instance_id.as_deref().map(requests::text),
+            session_timeout: settings.session_timeout,
+            rebalance_timeout: settings.max_poll_interval,
+        });
+        let activity = Arc::<Activity>::default();
+        let driver_settings = settings.clone();
+        let machine = Machine::new(settings, cluster.snapshot(), activity.clone(), fastrand::u64(..), now());
+        let shared = Arc::new(Shared::new(machine, activity));
+        let driver = Driver::new(shared.clone(), cluster, group, &driver_settings);
+        runtime.spawn(driver.run());
+        Ok(Self { shared })
+    }
+
+    /// Joins the group and reads the partitions of these topics that it gives us, in place of what was subscribed to
+    /// before. Topics that do not exist yet are read once they do.
+    ///
+    /// # Errors
+    /// Without a `group.id`, or while partitions are assigned by name.
+    pub fn subscribe<T: Into<Arc<str>>>(&self, topics: impl IntoIterator<Item = T>) -> Result<(), Error> {
+        self.subscribe_to(topics.into_iter().map(Into::into).collect(), None)
+    }
+
+    /// As [`Consumer::subscribe`]; the listener is told of partitions that come and go.
+    ///
+    /// # Errors
+    /// As [`Consumer::subscribe`].
+    pub fn subscribe_with<T: Into<Arc<str>>>(
+        &self,
+        topics: impl IntoIterator<Item = T>,
+        listener: Arc<dyn RebalanceListener>,
+    ) -> Result<(), Error> {
+        self.subscribe_to(topics.into_iter().map(Into::into).collect(), Some(listener))
+    }
+
+    fn subscribe_to(
+        &self,
+        topics: BTreeSet<Arc<str>>,
+        listener: Option<Arc<dyn RebalanceListener>>,
+    ) -> Result<(), Error> {
+        if topics.is_empty() {
+            return self.unsubscribe();
+        }
+        let has_listener = listener.is_some();
+        self.shared.set_listener(listener);
+        self.change(|machine| machine.subscribe(topics, has_listener, now()))
+    }
+
+    /// Reads these partitions and no others. Where to begin: at what the group committed, if there is a `group.id`
+    /// and it did; else where `auto.offset.reset` says. Partitions that were assigned before keep their place.
+    ///
+    /// # Errors
+    /// While subscribed to topics.
+    pub fn assign(&self, partitions: impl IntoIterator<Item = TopicPartition>) -> Result<(), Error> {
+        let partitions = partitions.into_iter().collect();
+        self.change(|machine| machine.assign(partitions))
+    }
+
+    /// Gives up what was subscribed to or assigned. What was processed is committed first, if that is automatic.
+    ///
+    /// # Errors
+    /// After [`close`](Self::close).
+    pub fn unsubscribe(&self) -> Result<(), Error> {
+        self.change(|machine| machine.unsubscribe(now()))
+    }
+
+    /// The next record, of whichever partition has one; waits until there is one.
+    ///
+    /// # Errors
+    /// What the application should know, once; after most of them the next call goes on: a position that is not in the
+    /// log, a batch that is damaged, a topic or group that may not be read, or that records were not asked for within
+    /// `max.poll.interval.ms` (the group is then joined again). After [`close`](Self::close), always.
+    ///
+    /// # Cancel safety
+    /// Safe: a record that is not returned is not lost, the next call returns it. To call it again says that all
+    /// records received before are processed, even if this call is then dropped.
+    pub async fn recv(&self) -> Result<ConsumerRecord, Error> {
+        let mut turn = self.shared.turn.lock().await;
+        turn.begin();
+        loop {
+            if let Some(record) = turn.next_record(&self.shared, now)? {
+                return Ok(record);
+            }
+            let _waiting = self.shared.activity.wait();
+            self.shared.receiver_woken().await;
+        }
+    }
+
+    /// The next records of one partition, as many as were written together: one step, however many there are.
+    ///
+    /// # Errors
+    /// As [`recv`](Self::recv).
+    ///
+    /// # Cancel safety
+    /// As [`recv`](Self::recv).
+    pub async fn recv_batch(&self) -> Result<ConsumedBatch, Error> {
+        let mut turn = self.shared.turn.lock().await;
+        turn.begin();
+        loop {
+            if let Some(batch) = turn.next_batch(&self.shared, now)? {
+                return Ok(batch);
+            }
+            let _waiting = self.shared.activity.wait();
+            self.shared.receiver_woken().await;
+        }
+    }
+
+    /// Commits the position of every assigned partition: all that was received counts as processed.
+    ///
+    /// # Errors
+    /// Without a `group.id`; when the group is rebalancing or has gone on without us, in which case the partitions may
+    /// be another's; when the coordinator refuses; when it does not answer for `default.api.timeout.ms`.
+    ///
+    /// # Cancel safety
+    /// Dropped, it may commit or not. Commits take effect in the order they were asked for.
+    pub async fn commit(&self) -> Result<(), Error> {
+        commit(&self.shared, None).await
+    }
+
+    /// Commits these offsets: for each partition, the next to read.
+    ///
+    /// # Errors
+    /// As [`commit`](Self::commit).
+    ///
+    /// # Cancel safety
+    /// As [`commit`](Self::commit).
+    pub async fn commit_offsets<O: Into<OffsetAndMetadata>>(
+        &self,
+        offsets: impl IntoIterator<Item = (TopicPartition, O)>,
+    ) -> Result<(), Error> {
+        let offsets = offsets.into_iter().map(|(partition, offset)| (partition, offset.into())).collect();
+        commit(&self.shared, Some(offsets)).await
+    }
+
+    /// What the group has committed of each of these partitions; nothing for those without a commit.
+    ///
+    /// # Errors
+    /// Without a `group.id`; when the coordinator refuses, or does not answer for `default.api.timeout.ms`.
+    ///
+    /// # Cancel safety
+    /// Safe.
+    pub async fn committed(
+        &self,
+        partitions: impl IntoIterator<Item = TopicPartition>,
+    ) -> Result<BTreeMap<TopicPartition, OffsetAndMetadata>, Error> {
+        let partitions: BTreeSet<TopicPartition> = partitions.into_iter().collect();
+        let (done, reply) = oneshot::channel();
+        self.change(|machine| machine.committed(partitions.into_iter().collect(), done, now()));
+        let found = reply.await.map_err(|_| closed())??;
+        Ok(found.into_iter().filter_map(|(partition, offset)| Some((partition, offset?))).collect())
+    }
+
+    /// Reads a partition on from `offset`. What is buffered of it is dropped; committing back is meant then.
+    ///
+    /// # Errors
+    /// When the partition is not assigned, or `offset` is negative.
+    pub fn seek(&self, partition: &TopicPartition, offset: i64) -> Result<(), Error> {
+        self.change(|machine| machine.seek(partition, offset))
+    }
+
+    /// Reads a partition again from the first record that its log holds.
+    ///
+    /// # Errors
+    /// When the partition is not assigned.
+    pub fn seek_to_beginning(&self, partition: &TopicPartition) -> Result<(), Error> {
+        self.change(|machine| machine.seek_to(partition, OffsetSpec::Earliest))
+    }
+
+    /// Reads a partition on from its end: only records written from now on.
+    ///
+    /// # Errors
+    /// When the partition is not assigned.
+    pub fn seek_to_end(&self, partition: &TopicPartition) -> Result<(), Error> {
+        self.change(|machine| machine.seek_to(partition, OffsetSpec::Latest))
+    }
+
+    /// Hands out nothing more of these partitions until they are resumed. What is buffered stays.
+    ///
+    /// # Errors
+    /// When one of them is not assigned; then none is paused.
+    pub fn pause(&self, partitions: impl IntoIterator<Item = TopicPartition>) -> Result<(), Error> {
+        let partitions = partitions.into_iter().collect();
+        self.change(|machine| machine.pause(partitions))
+    }
+
+    /// Goes on with partitions that were paused.
+    ///
+    /// # Errors
+    /// When one of them is not assigned; then none is resumed.
+    pub fn resume(&self, partitions: impl IntoIterator<Item = TopicPartition>) -> Result<(), Error> {
+        let partitions: Vec<TopicPartition> = partitions.into_iter().collect();
+        self.change(|machine| machine.resume(&partitions))
+    }
+
+    /// The partitions that are paused.
+    #[must_use]
+    pub fn paused(&self) -> BTreeSet<TopicPartition> {
+        self.shared.machine().paused()
+    }
+
+    /// The partitions that are read now: those assigned by name, or given by the group.
+    #[must_use]
+    pub fn assignment(&self) -> BTreeSet<TopicPartition> {
+        self.shared.machine().assignment()
+    }
+
+    /// The next offset that will be handed out of a partition. None while it is not assigned, or not known yet.
+    #[must_use]
+    pub fn position(&self, partition: &TopicPartition) -> Option<i64> {
+        self.shared.machine().position(partition)
+    }
+
+    /// The end of what can be read of a partition, as its leader told with the last fetch. None before the first.
+    #[must_use]
+    pub fn high_watermark(&self, partition: &TopicPartition) -> Option<i64> {
+        self.shared.machine().high_watermark(partition)
+    }
+
+    /// The first offset that the log of each partition holds. They need not be assigned.
+    ///
+    /// # Errors
+    /// When a leader refuses, or one is not found or does not answer for `default.api.timeout.ms`.
+    ///
+    /// # Cancel safety
+    /// Safe.
+    pub async fn beginning_offsets(
+        &self,
+        partitions: impl IntoIterator<Item = TopicPartition>,
+    ) -> Result<BTreeMap<TopicPartition, i64>, Error> {
+        self.ends(partitions, OffsetSpec::Earliest).await
+    }
+
+    /// The end of each partition: the offset that the next record will get, or, when reading only what is committed,
+    /// that of the first record of the oldest open transaction. They need not be assigned.
+    ///
+    /// # Errors
+    /// As [`beginning_offsets`](Self::beginning_offsets).
+    ///
+    /// # Cancel safety
+    /// Safe.
+    pub async fn end_offsets(
+        &self,
+        partitions: impl IntoIterator<Item = TopicPartition>,
+    ) -> Result<BTreeMap<TopicPartition, i64>, Error> {
+        self.ends(partitions, OffsetSpec::Latest).await
+    }
+
+    /// The first record of each partition whose timestamp is the one given or later, in milliseconds since 1970.
+    /// Partitions without such a record are left out.
+    ///
+    /// # Errors
+    /// As [`beginning_offsets`](Self::beginning_offsets); also when a timestamp is negative.
+    ///
+    /// # Cancel safety
+    /// Safe.
+    pub async fn offsets_for_times(
+        &self,
+        timestamps: impl IntoIterator<Item = (TopicPartition, i64)>,
+    ) -> Result<BTreeMap<TopicPartition, OffsetAndTimestamp>, Error> {
+        let mut wanted = BTreeMap::new();
+        for (partition, timestamp) in timestamps {
+            if timestamp < 0 {
+                return Err(Error::misuse("look up an offset by a negative timestamp").with_partition(partition));
+            }
+            wanted.insert(partition, OffsetSpec::Timestamp(timestamp));
+        }
+        let found = self.look_up(wanted).await?;
+        let found = found.into_iter().filter_map(|(partition, found)| Some((partition, found?)));
+        Ok(found
+            .map(|(partition, Found { offset, timestamp })| (partition, OffsetAndTimestamp { offset, timestamp }))
+            .collect())
+    }
+
+    async fn ends(
+        &self,
+        partitions: impl IntoIterator<Item = TopicPartition>,
+        end: OffsetSpec,
+    ) -> Result<BTreeMap<TopicPartition, i64>, Error> {
+        let found = self.look_up(partitions.into_iter().map(|partition| (partition, end)).collect()).await?;
+        Ok(found.into_iter().filter_map(|(partition, found)| Some((partition, found?.offset))).collect())
+    }
+
+    async fn look_up(
+        &self,
+        wanted: BTreeMap<TopicPartition, OffsetSpec>,
+    ) -> Result<BTreeMap<TopicPartition, Option<Found>>, Error> {
+        let (done, reply) = oneshot::channel();
+        self.change(|machine| machine.look_up_offsets(wanted, done, now()));
+        reply.await.map_err(|_| closed())?
+    }
+
+    /// Ends the consumer: commits what was received, if that is automatic, and leaves the group. Takes `deadline` at
+    /// most; a broker that does not answer is not waited for any longer.
+    ///
+    /// # Errors
+    /// When the deadline passed before all was done, or the consumer was closed before.
+    ///
+    /// # Cancel safety
+    /// Dropped, closing goes on in the background.
+    pub async fn close(&self, deadline: Duration) -> Result<(), Error> {
+        let (done, closed_by) = oneshot::channel();
+        self.change(|machine| machine.close(now() + deadline, done, now()));
+        closed_by.await.map_err(|_| closed())?
+    }
+
+    /// Changes the machine, and has the driver look at it.
+    fn change<T>(&self, change: impl FnOnce(&mut Machine) -> T) -> T {
+        let result = change(&mut self.shared.machine());
+        self.shared.wake_driver();
+        result
+    }
+}
+
+impl Drop for Consumer {
+    fn drop(&mut self) {
+        self.change(|machine| machine.abandon(now() + ABANDON_MAX, now()));
+    }
+}
+
+/// How long a consumer that was dropped may take to tell its group.
+const ABANDON_MAX: Duration = Duration::from_secs(3);
+
+async fn commit(shared: &Shared, offsets: Option<commits::Offsets>) -> Result<(), Error> {
+    let (done, outcome) = oneshot::channel();
+    shared.machine().commit(offsets, done, now());
+    shared.wake_driver();
+    outcome.await.map_err(|_| closed())?
+}
+
+fn closed() -> Error {
+    Error::closed("the consumer is closed")
+}
+
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
 }

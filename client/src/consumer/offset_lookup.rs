@@ -215,6 +215,12 @@ impl OffsetLookup {
         Some(plans).filter(|plans| !plans.is_empty())
     }
 
+    /// Nobody will be told anything more.
+    pub(super) fn end(&mut self) {
+        self.asks.clear();
+        self.calls.clear();
+    }
+
     /// What the leader said, or that it said nothing.
     pub(super) fn handle_reply(&mut self, token: u64, reply: Result<Vec<Answer>, Error>, now: Instant) {
         let (answers, failure) = match reply {

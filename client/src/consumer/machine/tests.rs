@@ -29,7 +29,9 @@ fn settings(group: bool) -> Settings {
         group_id: group.then(|| "readers".to_owned()),
         auto_offset_reset: AutoOffsetReset::Earliest,
         auto_commit_interval: Some(Duration::from_secs(5)),
+        session_timeout: Duration::from_secs(45),
         max_poll_interval: Duration::from_secs(300),
+        allow_auto_create_topics: false,
         request_timeout: Duration::from_secs(30),
         api_timeout: Duration::from_secs(60),
         backoff: backoff.clone(),
@@ -310,7 +312,7 @@ fn closing_commits_what_was_handed_out_and_leaves() {
     world.answer(&plan);
     world.receive();
     let (done, mut closed) = oneshot::channel();
-    world.machine.close(world.now + Duration::from_secs(10), Some(done), world.now);
+    world.machine.close(world.now + Duration::from_secs(10), done, world.now);
     world.poll();
     let plan = world.commit().expect("a last commit");
     assert_eq!(plan.offsets, Offsets::from([(partition(0), OffsetAndMetadata::from(20))]));
@@ -328,7 +330,7 @@ fn closing_commits_what_was_handed_out_and_leaves() {
 fn closing_takes_no_longer_than_allowed() {
     let mut world = World::member();
     let (done, mut closed) = oneshot::channel();
-    world.machine.close(world.now + Duration::from_secs(10), Some(done), world.now);
+    world.machine.close(world.now + Duration::from_secs(10), done, world.now);
     world.now += Duration::from_secs(10);
     world.poll();
     assert!(world.machine.is_closed());

@@ -12,6 +12,7 @@ use tidemill_protocol::messages::{FetchRequest, FetchResponse, TopicName};
 use uuid::Uuid;
 
 use super::{VersionRange, isolation, millis, text, versions};
+use crate::consumer::config::IsolationLevel;
 use crate::consumer::fetcher::{Answer, Plan, Reply, Wanted};
 
 /// The versions in which this plan can be said: by name only, while the id of one of its topics is not known.
@@ -76,7 +77,10 @@ pub(in crate::consumer) fn reply(plan: &Plan, version: i16, response: FetchRespo
             answers.push(Answer {
                 index,
                 code: ErrorCode(part.error_code),
-                high_watermark: part.high_watermark,
+                high_watermark: match plan.isolation_level {
+                    IsolationLevel::ReadUncommitted => part.high_watermark,
+                    IsolationLevel::ReadCommitted => part.last_stable_offset,
+                },
                 aborted: aborted.iter().map(|aborted| (aborted.first_offset, aborted.producer_id.0)).collect(),
                 next_offset: next_offset(&records),
                 records,
