@@ -635,9 +635,7 @@ impl Machine {
                 }
             }
             Step::Commit => {
-                if self.settings.auto_commit_interval.is_some() {
-                    self.commit_processed();
-                }
+                self.commit_processed();
                 self.watch_rebalance(now);
             }
             Step::Drop(partitions) => {
@@ -670,7 +668,11 @@ impl Machine {
         self.activity.disturb();
     }
 
+    /// Commits what the application is through with, if that is automatic.
     fn commit_processed(&mut self) {
+        if self.settings.auto_commit_interval.is_none() {
+            return;
+        }
         let known = self.positions.known();
         self.commits.handle_processed(known.map(|(partition, progress)| (partition, progress.processed())));
     }

@@ -327,6 +327,19 @@ fn closing_commits_what_was_handed_out_and_leaves() {
 }
 
 #[test]
+fn closing_commits_nothing_when_commits_are_the_applications() {
+    let mut world = World::member();
+    world.machine.settings.auto_commit_interval = None;
+    let plan = world.fetch();
+    world.answer(&plan);
+    world.receive();
+    let (done, _closed) = oneshot::channel();
+    world.machine.close(world.now + Duration::from_secs(10), done, world.now);
+    world.poll();
+    assert_eq!(world.commit(), None);
+}
+
+#[test]
 fn closing_takes_no_longer_than_allowed() {
     let mut world = World::member();
     let (done, mut closed) = oneshot::channel();
