@@ -204,8 +204,9 @@ impl Driver {
     async fn fetch(self, plan: Arc<fetcher::Plan>) -> Event {
         let timeout = self.request_timeout + plan.wait_max;
         let target = Target::Broker(plan.broker);
+        let purpose = if plan.express { Purpose::General } else { Purpose::Fetch };
         let build = |version| fetch::request(&plan, version);
-        let reply = self.cluster.request(target, Purpose::Fetch, fetch::versions_of(&plan), timeout, build).await;
+        let reply = self.cluster.request(target, purpose, fetch::versions_of(&plan), timeout, build).await;
         let reply = reply.map(|reply| fetch::reply(&plan, reply.version, reply.body));
         Event::Fetched { plan: (plan.broker, plan.token), reply }
     }

@@ -8,6 +8,10 @@
 //! plus all that replies under way may bring. And a partition with a whole fetch's worth buffered is left out until
 //! some of that is handed out; as the broker answers the others at once then, instead of waiting for records, a reader
 //! that falls behind on a busy partition never waits out the idle ones.
+//!
+//! A broker with nothing to send keeps a `Fetch` for half a second. A partition that is not part of it, because of a
+//! seek, a resume or a new assignment, must not wait for that: it goes with an *express* `Fetch`, which the broker
+//! answers at once, on another connection.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -33,7 +37,7 @@ mod tests;
 
 /// How much is fetched at a time, and how long a broker waits for it.
 #[derive(Debug, Clone)]
-pub(super) struct Config {
+pub struct Config {
     pub(super) bytes_min: i32,
     pub(super) bytes_max: i32,
     pub(super) partition_bytes_max: i32,
@@ -54,6 +58,8 @@ pub(super) struct Plan {
     pub(super) bytes_max: i32,
     pub(super) partition_bytes_max: i32,
     pub(super) isolation_level: IsolationLevel,
+    /// It goes beside one that is under way already.
+    pub(super) express: bool,
     pub(super) partitions: Vec<Wanted>,
 }
 
@@ -85,6 +91,7 @@ impl Plan {
             bytes_max: 1_000,
             partition_bytes_max: 100,
             isolation_level: IsolationLevel::ReadUncommitted,
+            express: false,
             partitions: wanted.collect(),
         }
     }
@@ -108,19 +115,54 @@ pub(super) struct Answer {
 /// What a broker said: as a whole, or of each partition.
 pub(super) type Reply = Result<Vec<Answer>, ErrorCode>;
 
-/// While a partition is left out because it is full, the others are asked for this often.
-const CROWDED_INTERVAL_MAX: Duration = Duration::from_millis(100);
+/// While a partition is left out because it is full, the others are asked for this often when they have nothing. So
+/// are partitions that go by express.
+const SHORT_INTERVAL_MAX: Duration = Duration::from_millis(100);
 
 #[derive(Debug, Default)]
 struct Broker {
-    in_flight: Option<Arc<Plan>>,
-    /// What the reply under way may bring, in bytes.
-    reserved: usize,
+    regular: Lane,
+    express: Lane,
     failures: u32,
     /// Not before this, after a failure.
     retry_at: Option<Instant>,
-    sent_at: Option<Instant>,
     rotation: usize,
+}
+
+/// One request at a time.
+#[derive(Debug, Default)]
+struct Lane {
+    in_flight: Option<Arc<Plan>>,
+    /// The versions of the positions it asks for.
+    versions: BTreeSet<u64>,
+    /// The versions of those that had nothing the last time.
+    in_vain: BTreeSet<u64>,
+    /// What the reply may bring, in bytes.
+    reserved: usize,
+    sent_at: Option<Instant>,
+}
+
+impl Broker {
+    fn reserved(&self) -> usize {
+        self.regular.reserved + self.express.reserved
+    }
+
+    fn lane(&mut self, express: bool) -> &mut Lane {
+        if express { &mut self.express } else { &mut self.regular }
+    }
+
+    fn is_asked_for(&self, version: u64) -> bool {
+        self.regular.versions.contains(&version) || self.express.versions.contains(&version)
+    }
+}
+
+impl Lane {
+    fn take(&mut self, token: u64) -> Option<Arc<Plan>> {
+        let plan = self.in_flight.take_if(|plan| plan.token == token)?;
+        self.versions.clear();
+        self.reserved = 0;
+        Some(plan)
+    }
 }
 
 /// A partition that is left alone for a while.
@@ -141,6 +183,8 @@ pub(super) struct Fetcher {
     high_watermarks: BTreeMap<TopicPartition, i64>,
     errors: Vec<Error>,
     refresh: bool,
+    /// Something was left out for want of room.
+    blocked: bool,
     tokens: u64,
     random: fastrand::Rng,
 }
@@ -162,6 +206,7 @@ impl Fetcher {
             high_watermarks: BTreeMap::new(),
             errors: Vec::new(),
             refresh: false,
+            blocked: false,
             tokens: 0,
             random: fastrand::Rng::with_seed(seed),
         }
@@ -170,6 +215,11 @@ impl Fetcher {
     /// What the application should hear.
     pub(super) fn take_errors(&mut self) -> Vec<Error> {
         std::mem::take(&mut self.errors)
+    }
+
+    /// Whether there is more to fetch once something is handed out.
+    pub(super) fn is_blocked(&self) -> bool {
+        self.blocked
     }
 
     /// The end of the log that its leader told last.
@@ -205,6 +255,7 @@ impl Fetcher {
         leader_of: &dyn Fn(&TopicPartition) -> Option<Leader>,
         actions: &mut Vec<Action>,
     ) -> Option<Instant> {
+        self.blocked = false;
         let mut wake_at = None;
         let mut candidates: BTreeMap<i32, Candidates> = BTreeMap::new();
         let mut leaders = BTreeSet::new();
@@ -221,12 +272,13 @@ impl Fetcher {
                 continue;
             };
             leaders.insert(broker);
-            if self.brokers.get(&broker).is_some_and(|broker| broker.in_flight.is_some()) {
+            if self.brokers.get(&broker).is_some_and(|broker| broker.is_asked_for(version)) {
                 continue;
             }
             let candidates = candidates.entry(broker).or_default();
             if fetched.bytes_of(partition) >= to_bytes(self.config.partition_bytes_max) {
                 candidates.crowded = true;
+                self.blocked = true;
             } else {
                 let partition = partition.clone();
                 candidates.wanted.push(Wanted { partition, topic_id, leader_epoch: epoch, offset, version });
@@ -262,14 +314,24 @@ impl Fetcher {
         if wanted.is_empty() {
             return Ok(None);
         }
-        let reserved_bytes: usize = self.brokers.values().map(|broker| broker.reserved).sum();
+        let reserved_bytes: usize = self.brokers.values().map(Broker::reserved).sum();
         let used_bytes = buffered_bytes + reserved_bytes;
         let broker = self.brokers.entry(id).or_default();
         if let Some(retry_at) = broker.retry_at.filter(|retry_at| *retry_at > now) {
             return Err(retry_at);
         }
-        if crowded && let Some(sent_at) = broker.sent_at {
-            let again_at = sent_at + self.config.wait_max.min(CROWDED_INTERVAL_MAX);
+        let express = broker.regular.in_flight.is_some();
+        if broker.express.in_flight.is_some() {
+            return Ok(None); // afterwards they go together again
+        }
+        let short = express || crowded;
+        let lane = broker.lane(express);
+        let all_in_vain = wanted.iter().all(|wanted| lane.in_vain.contains(&wanted.version));
+        if short
+            && all_in_vain
+            && let Some(sent_at) = lane.sent_at
+        {
+            let again_at = sent_at + self.config.wait_max.min(SHORT_INTERVAL_MAX);
             if again_at > now {
                 return Err(again_at);
             }
@@ -282,6 +344,7 @@ impl Fetcher {
         // A budget below one partition's fetch must not stop everything: then it is one fetch at a time.
         let bytes = if bytes < partition_bytes.min(wish_bytes) {
             if used_bytes > 0 {
+                self.blocked = true;
                 return Ok(None);
             }
             partition_bytes.min(wish_bytes)
@@ -292,21 +355,26 @@ impl Fetcher {
         let first = broker.rotation % wanted.len();
         wanted.rotate_left(first);
         broker.rotation = broker.rotation.wrapping_add(1);
+        broker.retry_at = None;
         self.tokens += 1;
         let plan = Arc::new(Plan {
             token: self.tokens,
             broker: id,
-            wait_max: if crowded { Duration::ZERO } else { self.config.wait_max },
+            wait_max: if short { Duration::ZERO } else { self.config.wait_max },
             bytes_min: self.config.bytes_min,
             bytes_max: i32::try_from(bytes).unwrap_or(i32::MAX),
             partition_bytes_max: self.config.partition_bytes_max,
             isolation_level: self.config.isolation_level,
+            express,
             partitions: wanted,
         });
-        broker.sent_at = Some(now);
-        broker.retry_at = None;
-        broker.reserved = bytes;
-        broker.in_flight = Some(plan.clone());
+        *broker.lane(express) = Lane {
+            versions: plan.partitions.iter().map(|wanted| wanted.version).collect(),
+            in_flight: Some(plan.clone()),
+            reserved: bytes,
+            sent_at: Some(now),
+            in_vain: BTreeSet::new(),
+        };
         Ok(Some(plan))
     }
 
@@ -319,14 +387,18 @@ impl Fetcher {
         now: Instant,
     ) {
         let Some(broker) = self.brokers.get_mut(&id) else { return };
-        let Some(plan) = broker.in_flight.take_if(|plan| plan.token == token) else { return };
-        broker.reserved = 0;
+        let Some(plan) = broker.regular.take(token).or_else(|| broker.express.take(token)) else { return };
         let answers = match reply {
             Ok(Ok(answers)) => answers,
             Ok(Err(code)) => return self.on_failure(id, Error::broker("fetch records", code), now),
             Err(error) => return self.on_failure(id, error, now),
         };
         broker.failures = 0;
+        let mut in_vain: BTreeSet<u64> = plan.partitions.iter().map(|wanted| wanted.version).collect();
+        for answer in answers.iter().filter(|answer| !answer.records.is_empty()) {
+            plan.partitions.get(answer.index).map(|wanted| in_vain.remove(&wanted.version));
+        }
+        broker.lane(plan.express).in_vain = in_vain;
         for answer in answers {
             let Some(wanted) = plan.partitions.get(answer.index) else { continue };
             if !positions.is_current(&wanted.partition, wanted.version) {

@@ -133,9 +133,11 @@ impl Handing {
             }
         }
         let taken = if self.reading.is_none() { machine.take() } else { Taken::Nothing };
+        let wants_driver = machine.wants_driver();
         drop(machine);
-        // There is room for the next fetch now, or the application is through with what is to be given up.
-        shared.wake_driver();
+        if wants_driver {
+            shared.wake_driver();
+        }
         match taken {
             Taken::Chunk(chunk, progress) => {
                 self.last = Some(progress.clone());

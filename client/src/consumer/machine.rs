@@ -384,6 +384,12 @@ impl Machine {
         Taken::Nothing
     }
 
+    /// Whether the driver is to look at the machine after a receiver did: there is room for the next fetch now, or the
+    /// application is through with what is to be given up, or is back.
+    pub(super) fn wants_driver(&self) -> bool {
+        self.fetcher.is_blocked() || self.rebalance.is_draining() || self.stalled
+    }
+
     /// Something changed while a receiver was in the middle of a chunk of this partition.
     pub(super) fn verdict(&self, partition: &TopicPartition, version: u64) -> Verdict {
         if self.closing.is_some() || !self.positions.is_current(partition, version) {

@@ -95,6 +95,19 @@ impl World {
         self.reply(plan, Ok(Ok(answers)));
     }
 
+    /// As a broker does that has nothing new.
+    fn answer_empty(&mut self, plan: &Plan) {
+        let answer = |index| Answer {
+            index,
+            code: ErrorCode::NONE,
+            high_watermark: 100,
+            aborted: Vec::new(),
+            records: Bytes::new(),
+            next_offset: None,
+        };
+        self.reply(plan, Ok(Ok((0..plan.partitions.len()).map(answer).collect())));
+    }
+
     fn reply(&mut self, plan: &Plan, reply: Result<Reply, Error>) {
         let parts = (&mut self.positions, &mut self.fetched);
         self.fetcher.handle_reply((plan.broker, plan.token), reply, parts, self.now);
@@ -136,11 +149,13 @@ fn a_partition_with_enough_buffered_is_left_out_and_the_others_are_not_waited_fo
         let plan = world.one();
         world.answer(&plan, &[(0, ErrorCode::NONE)]);
     }
+    let plan = world.one();
+    world.answer_empty(&plan);
     assert!(world.poll().is_empty(), "the others were asked a moment ago");
     world.now = world.wake_at.unwrap();
     let plan = world.one();
     assert_eq!((numbers(&plan), plan.wait_max), (vec![1], Duration::ZERO));
-    world.answer(&plan, &[]);
+    world.answer_empty(&plan);
     world.fetched.take(|_| true);
     let plan = world.one();
     assert_eq!((numbers(&plan), plan.wait_max), (vec![0, 1], Duration::from_millis(500)));
@@ -150,7 +165,7 @@ fn a_partition_with_enough_buffered_is_left_out_and_the_others_are_not_waited_fo
 fn what_is_buffered_and_what_is_on_its_way_stay_within_the_budget() {
     let mut world = World::new(&[0, 1, 2, 3, 10, 11, 12, 13]);
     for _ in 0..50 {
-        let reserved: usize = world.fetcher.brokers.values().map(|broker| broker.reserved).sum();
+        let reserved: usize = world.fetcher.brokers.values().map(Broker::reserved).sum();
         assert!(world.fetched.bytes() + reserved <= 10_000);
         for plan in world.poll() {
             assert!(plan.bytes_max >= 2_000);
@@ -193,6 +208,25 @@ fn a_reply_from_before_a_seek_is_dropped() {
     world.answer(&plan, &[(0, ErrorCode::NONE)]);
     assert_eq!(world.fetched.bytes(), 0);
     assert_eq!(world.one().partitions[0].offset, 500);
+}
+
+#[test]
+fn a_partition_that_comes_late_does_not_wait_for_the_fetch_under_way() {
+    let mut world = World::new(&[0, 1]);
+    let regular = world.one();
+    world.positions.seek(&partition(0), 500);
+    let express = world.one();
+    assert!(express.express && !regular.express);
+    assert_eq!((numbers(&express), express.partitions[0].offset, express.wait_max), (vec![0], 500, Duration::ZERO));
+    world.answer_empty(&express);
+    assert!(world.poll().is_empty(), "not again at once");
+    world.now = world.wake_at.unwrap();
+    let express = world.one();
+    world.answer(&regular, &[]);
+    assert!(world.poll().is_empty(), "the two lanes wait for each other to become one again");
+    world.answer(&express, &[]);
+    let plan = world.one();
+    assert_eq!((numbers(&plan), plan.express), (vec![0, 1], false));
 }
 
 #[test]
