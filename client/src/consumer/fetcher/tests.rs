@@ -149,8 +149,6 @@ fn a_partition_with_enough_buffered_is_left_out_and_the_others_are_not_waited_fo
         let plan = world.one();
         world.answer(&plan, &[(0, ErrorCode::NONE)]);
     }
-    let plan = world.one();
-    world.answer_empty(&plan);
     assert!(world.poll().is_empty(), "the others were asked a moment ago");
     world.now = world.wake_at.unwrap();
     let plan = world.one();
