@@ -7,6 +7,7 @@ use std::fmt;
 
 /// An error code of Kafka's protocol. Numbers we do not know survive.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(clippy::exhaustive_structs, reason = "a number, known or not")]
 pub struct ErrorCode(pub i16);
 
 impl ErrorCode {

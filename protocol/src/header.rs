@@ -1,7 +1,7 @@
 //! Whole requests and responses: length, header and body in one frame.
 //!
-//! On the way out a struct becomes a frame here; on the way in [`frame`](crate::frame) has split the bytes, the
-//! [`guard`](crate::guard) checks the body, and the struct is built last.
+//! On the way out a struct becomes a frame here; on the way in [`frame`](crate::frame) has split the bytes, the header
+//! is checked, and the struct is built last.
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use kafka_protocol::messages::{RequestHeader as RequestHeaderStruct, ResponseHeader};
@@ -66,7 +66,7 @@ pub fn encode_response<R: Request>(
 /// When the frame is shorter than its header says.
 pub fn read_request_header(frame: &mut Bytes) -> Result<RequestHeader, DecodeError> {
     let length = frame.len();
-    let at = |frame: &Bytes| length - frame.len();
+    let at = |frame: &Bytes| length.saturating_sub(frame.len());
     if frame.len() < 8 {
         return Err(DecodeError::new(0, "a request of fewer than 8 bytes").in_field("request header"));
     }
@@ -95,29 +95,35 @@ pub fn read_correlation_id(frame: &[u8]) -> Result<i32, DecodeError> {
     }
 }
 
-/// The body of a request, guarded, then built. `body` is what [`read_request_header`] left.
+/// The body of a request. `body` is what [`read_request_header`] left; all of it must be used.
 ///
 /// # Errors
-/// When the guard refuses the bytes.
+/// When the bytes are not a request of this version.
 pub fn decode_request<R: Request>(version: i16, mut body: Bytes) -> Result<R, DecodeError> {
     let api = ApiKey(R::KEY);
-    guard::check_request(api, version, &body)?;
-    R::decode(&mut body, version).map_err(|error| missed(api, version, &error))
+    let length = body.len();
+    let request = R::decode(&mut body, version)
+        .map_err(|error| refused(api, version, &error, length.saturating_sub(body.len())))?;
+    consumed(&body, length).map_err(|error| error.in_message(api, version))?;
+    Ok(request)
 }
 
-/// The body of a whole response frame (without its length), guarded, then built.
+/// The body of a whole response frame (without its length); all of it must be used.
 ///
 /// # Errors
-/// When the guard refuses the bytes.
+/// When the bytes are not a response of this version.
 pub fn decode_response<R: Request>(version: i16, mut frame: Bytes) -> Result<R::Response, DecodeError> {
     let api = ApiKey(R::KEY);
+    let length = frame.len();
     read_correlation_id(&frame).map_err(|error| error.in_message(api, version))?;
     frame.advance(4);
     if R::Response::header_version(version) >= 1 {
         guard::skip_tagged_fields(&mut frame).map_err(|error| error.in_message(api, version))?;
     }
-    guard::check_response(api, version, &frame)?;
-    R::Response::decode(&mut frame, version).map_err(|error| missed(api, version, &error))
+    let response = R::Response::decode(&mut frame, version);
+    let response = response.map_err(|error| refused(api, version, &error, length.saturating_sub(frame.len())))?;
+    consumed(&frame, length).map_err(|error| error.in_message(api, version))?;
+    Ok(response)
 }
 
 fn encode<H: Encodable, B: Encodable>(
@@ -139,7 +145,7 @@ fn encode<H: Encodable, B: Encodable>(
 }
 
 fn read_nullable_string(frame: &mut Bytes, field: &str, length: usize) -> Result<Option<String>, DecodeError> {
-    let at = length - frame.len();
+    let at = length.saturating_sub(frame.len());
     let refuse = |reason: &str| DecodeError::new(at, reason).in_field(field);
     if frame.len() < 2 {
         return Err(refuse("the frame ends inside the request header"));
@@ -158,9 +164,16 @@ fn read_nullable_string(frame: &mut Bytes, field: &str, length: usize) -> Result
     }
 }
 
-/// The guard accepted what the struct's decoder then refused: the tables and the crate disagree.
-fn missed(api: ApiKey, version: i16, error: &dyn std::fmt::Display) -> DecodeError {
-    DecodeError::new(0, format!("refused after the guard accepted it: {error}")).in_message(api, version)
+fn refused(api: ApiKey, version: i16, error: &dyn std::fmt::Display, at: usize) -> DecodeError {
+    DecodeError::new(at, error.to_string().trim_end()).in_message(api, version)
+}
+
+/// A body that is longer than its fields is of another version than it says.
+fn consumed(rest: &Bytes, length: usize) -> Result<(), DecodeError> {
+    if rest.is_empty() {
+        return Ok(());
+    }
+    Err(DecodeError::new(length.saturating_sub(rest.len()), format!("{} bytes behind the last field", rest.len())))
 }
 
 #[cfg(test)]

@@ -7,16 +7,28 @@
 //! that version; a response frame holds the correlation id and the body. [`frame`] splits a stream of bytes into frames,
 //! [`header`] writes and reads whole requests and responses, [`api`] says which versions we speak and picks one.
 //!
-//! # The guard
+//! # Bodies
 //!
-//! The message structs ([`messages`]) come from the `kafka-protocol` crate, whose decoders trust the counts they read.
-//! [`guard`] therefore walks a body against Kafka's own schema first and refuses what lies; only guarded bytes become
-//! structs. [`header::decode_request`] and [`header::decode_response`] do both.
+//! The message structs ([`messages`]) come from the `kafka-protocol` crate; [`header::decode_request`] and
+//! [`header::decode_response`] build them. That crate's decoders trust the counts they read, so a peer that is not
+//! trusted must not reach them before the schema check of [`guard`] does; today [`guard`] checks headers.
 //!
 //! # Records
 //!
 //! [`records`] builds and reads record batches (magic 2) without an allocation per record; [`compression`] holds the
 //! codecs, all behind one bounded inflate.
+
+#![warn(clippy::indexing_slicing, clippy::cast_possible_truncation, clippy::cast_possible_wrap, clippy::cast_sign_loss)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::indexing_slicing,
+        clippy::cast_possible_truncation,
+        clippy::cast_possible_wrap,
+        clippy::cast_sign_loss,
+        reason = "a test that panics has failed, which is what it is for"
+    )
+)]
 
 pub mod api;
 pub mod compression;

@@ -1,0 +1,111 @@
+//! Reads the primitives of a record without ever reading past its end.
+//!
+//! [`record`](super::record) stands on this; a reason comes back instead of a panic.
+
+/// A place in a slice, moving forward.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Cursor<'a> {
+    rest: &'a [u8],
+}
+
+/// Why a primitive could not be read.
+pub(super) type Reason = &'static str;
+
+impl<'a> Cursor<'a> {
+    pub(super) const fn new(bytes: &'a [u8]) -> Self {
+        Self { rest: bytes }
+    }
+
+    /// What has not been read.
+    pub(super) const fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
+    pub(super) fn take(&mut self, count: usize) -> Result<&'a [u8], Reason> {
+        let (taken, rest) = self.rest.split_at_checked(count).ok_or("a length reaches past the end")?;
+        self.rest = rest;
+        Ok(taken)
+    }
+
+    pub(super) fn byte(&mut self) -> Result<u8, Reason> {
+        let (byte, rest) = self.rest.split_first().ok_or("the bytes end too early")?;
+        self.rest = rest;
+        Ok(*byte)
+    }
+
+    /// A zigzag varint of at most 32 bits: five bytes, none of whose bits are lost.
+    pub(super) fn varint(&mut self) -> Result<i32, Reason> {
+        let wide = self.varlong()?;
+        i32::try_from(wide).map_err(|_| "a varint of more than 32 bits")
+    }
+
+    /// A zigzag varint of at most 64 bits: ten bytes, none of whose bits are lost.
+    pub(super) fn varlong(&mut self) -> Result<i64, Reason> {
+        let mut value: u64 = 0;
+        for shift in (0..64).step_by(7) {
+            let byte = self.byte()?;
+            let bits = u64::from(byte & 0x7f);
+            if shift == 63 && bits > 1 {
+                return Err("a varint of more than 64 bits");
+            }
+            value |= bits << shift;
+            if byte & 0x80 == 0 {
+                return Ok((value >> 1).cast_signed() ^ -((value & 1).cast_signed()));
+            }
+        }
+        Err("a varint of more than ten bytes")
+    }
+
+    /// A varint length and that many bytes; `None` for the length -1.
+    pub(super) fn nullable_bytes(&mut self) -> Result<Option<&'a [u8]>, Reason> {
+        match self.varint()? {
+            -1 => Ok(None),
+            length => {
+                let length = usize::try_from(length).map_err(|_| "a negative length")?;
+                self.take(length).map(Some)
+            }
+        }
+    }
+}
+
+/// How many bytes the zigzag varint of `value` takes.
+pub(super) const fn varint_bytes(value: i64) -> usize {
+    let zigzag = ((value << 1) ^ (value >> 63)).cast_unsigned();
+    // Seven bits a byte, and one byte at least.
+    (70 - (zigzag | 1).leading_zeros() as usize) / 7
+}
+
+/// Appends the zigzag varint of `value`.
+pub(super) fn put_varint(buffer: &mut Vec<u8>, value: i64) {
+    let mut zigzag = ((value << 1) ^ (value >> 63)).cast_unsigned();
+    while zigzag >= 0x80 {
+        buffer.push((zigzag & 0x7f) as u8 | 0x80);
+        zigzag >>= 7;
+    }
+    buffer.push((zigzag & 0x7f) as u8);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn varints_read_back_and_take_what_is_said() {
+        for value in
+            [0, 1, -1, 63, 64, -64, -65, 8191, 8192, i64::from(i32::MAX), i64::from(i32::MIN), i64::MAX, i64::MIN]
+        {
+            let mut buffer = Vec::new();
+            put_varint(&mut buffer, value);
+            assert_eq!(buffer.len(), varint_bytes(value), "{value}");
+            assert_eq!(Cursor::new(&buffer).varlong(), Ok(value));
+        }
+    }
+
+    #[test]
+    fn a_varint_that_loses_bits_is_refused() {
+        assert!(Cursor::new(&[0xff; 11]).varlong().is_err());
+        assert!(Cursor::new(&[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02]).varlong().is_err());
+        assert!(Cursor::new(&[0xff, 0xff, 0xff, 0xff, 0x7f]).varint().is_err());
+        assert!(Cursor::new(&[0x80]).varint().is_err());
+    }
+}
