@@ -37,10 +37,15 @@ struct Span {
     size: u32,
 }
 
+/// A record without key, value and headers, with its length.
+const RECORD_BYTES_MIN: usize = 7;
+
 impl Batch {
     pub(super) fn new(partition: TopicPartition, open: OpenBatch, high_watermark: i64) -> Result<Self, DecodeError> {
         let body: &[u8] = open.body();
-        let mut slots = Vec::with_capacity(usize::try_from(open.header().record_count).unwrap_or(0).min(body.len()));
+        // The count is the batch's own claim, and good for no more records than there are bytes for.
+        let count = usize::try_from(open.header().record_count).unwrap_or(0).min(body.len() / RECORD_BYTES_MIN);
+        let mut slots = Vec::with_capacity(count);
         for record in open.iter() {
             slots.push(Slot::of(body, &record?));
         }

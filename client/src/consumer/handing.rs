@@ -23,6 +23,9 @@ use super::positions::Progress;
 use super::shared::Shared;
 use crate::error::Error;
 
+#[cfg(test)]
+mod tests;
+
 /// The most a compressed batch may grow to, in bytes. A batch that claims more is an attack or an accident.
 const INFLATED_BYTES_MAX: usize = 128 << 20;
 
@@ -44,6 +47,8 @@ struct Reading {
     chunk: Chunk,
     progress: Arc<Progress>,
     open: Option<Open>,
+    /// Whether there was a whole batch yet.
+    any_whole: bool,
 }
 
 #[derive(Debug)]
@@ -141,7 +146,7 @@ impl Handing {
         match taken {
             Taken::Chunk(chunk, progress) => {
                 self.last = Some(progress.clone());
-                self.reading = Some(Reading { chunk, progress, open: None });
+                self.reading = Some(Reading { chunk, progress, open: None, any_whole: false });
                 Ok(())
             }
             Taken::Error(error) => Err(error),
@@ -153,7 +158,8 @@ impl Handing {
 /// Moves the position, unless the machine had something to say meanwhile: then nothing went out.
 fn hand_out(activity: &Activity, seen: u64, progress: &Progress, next_offset: i64) -> bool {
     let before = progress.position();
-    progress.hand_out(next_offset);
+    // A position never goes back, even if the offsets within a batch do.
+    progress.hand_out(next_offset.max(before));
     if activity.disturbances() == seen {
         return true;
     }
@@ -176,8 +182,10 @@ impl Reading {
             let batch = match RecordBatches::new(self.chunk.records.clone()).next() {
                 Some(Ok(batch)) => batch,
                 Some(Err(error)) => return Err(Error::decode("read a batch of records", error)),
-                None => return Ok(false),
+                None if self.any_whole || self.chunk.records.is_empty() => return Ok(false),
+                None => return Err(Error::protocol("a fetch brought less than one whole batch")),
             };
+            self.any_whole = true;
             let (bytes, next_offset) = (batch.as_bytes().len(), batch.header().next_offset());
             if next_offset > self.chunk.from_offset && self.is_wanted(&batch)? {
                 let open = batch

@@ -5,9 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::*;
-use crate::cluster::Backoff;
 use crate::consumer::OffsetAndMetadata;
-use crate::consumer::config::{AutoOffsetReset, IsolationLevel};
 
 struct World {
     machine: Machine,
@@ -24,33 +22,7 @@ fn partitions(numbers: &[i32]) -> BTreeSet<TopicPartition> {
 }
 
 fn settings(group: bool) -> Settings {
-    let backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(1));
-    Settings {
-        group_id: group.then(|| "readers".to_owned()),
-        auto_offset_reset: AutoOffsetReset::Earliest,
-        auto_commit_interval: Some(Duration::from_secs(5)),
-        session_timeout: Duration::from_secs(45),
-        max_poll_interval: Duration::from_secs(300),
-        allow_auto_create_topics: false,
-        request_timeout: Duration::from_secs(30),
-        api_timeout: Duration::from_secs(60),
-        backoff: backoff.clone(),
-        fetch: fetcher::Config {
-            bytes_min: 1,
-            bytes_max: 50_000_000,
-            partition_bytes_max: 1_000_000,
-            wait_max: Duration::from_millis(500),
-            budget_bytes: 64_000_000,
-            isolation_level: IsolationLevel::ReadUncommitted,
-            backoff: backoff.clone(),
-        },
-        membership: membership::classic::Config {
-            group_instance_id: None,
-            heartbeat_interval: Duration::from_secs(3),
-            backoff,
-            rack: None,
-        },
-    }
+    Settings { group_id: group.then(|| "readers".to_owned()), ..Settings::for_tests() }
 }
 
 /// Four partitions of one topic, all led by broker 0.
