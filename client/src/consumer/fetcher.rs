@@ -37,7 +37,7 @@ mod tests;
 
 /// How much is fetched at a time, and how long a broker waits for it.
 #[derive(Debug, Clone)]
-pub struct Config {
+pub(super) struct Config {
     pub(super) bytes_min: i32,
     pub(super) bytes_max: i32,
     pub(super) partition_bytes_max: i32,

@@ -120,18 +120,8 @@ impl Consumer {
     /// # Errors
     /// When the configuration makes no sense, or there is no tokio runtime to run on.
     pub fn new(config: ConsumerConfig) -> Result<Self, Error> {
-        let cluster = Cluster::start(config.client().clone())?;
+        let cluster = Cluster::start(config.client_config().clone())?;
         Self::start(cluster, &config)
-    }
-
-    /// As [`Consumer::new`], from Kafka's property names.
-    ///
-    /// # Errors
-    /// Also when a property is unknown, or its value is not one of those it may have.
-    pub fn from_properties<K: AsRef<str>, V: AsRef<str>>(
-        properties: impl IntoIterator<Item = (K, V)>,
-    ) -> Result<Self, Error> {
-        Self::new(ConsumerConfig::from_properties(properties)?)
     }
 
     /// A consumer on the connections of `client`; its own connection options are not used.
