@@ -247,10 +247,10 @@ mod tests {
     }
 
     fn token(actions: &[Action]) -> u64 {
-        let plans = actions
+        let mut plans = actions
             .iter()
             .filter_map(|action| if let Action::FetchCommitted(plan) = action { Some(plan.token) } else { None });
-        plans.last().expect("no OffsetFetch")
+        plans.next_back().expect("no OffsetFetch")
     }
 
     #[test]

@@ -65,7 +65,7 @@ impl Handing {
     }
 
     /// The application comes for more: it is through with what it got last.
-    pub(super) fn begin(&mut self) {
+    pub(super) fn begin(&self) {
         self.activity.polled();
         if let Some(progress) = &self.last {
             progress.processed_to(progress.position());

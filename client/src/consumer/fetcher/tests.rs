@@ -59,12 +59,11 @@ impl World {
         self.wake_at = self.fetcher.poll(self.now, parts, &leader_of, &mut actions);
         let mut plans = Vec::new();
         for action in actions {
-            match action {
-                Action::Fetch(plan) => plans.push(plan),
-                other => {
-                    assert!(matches!(other, Action::RefreshMetadata), "{other:?}");
-                    self.refreshes += 1;
-                }
+            if let Action::Fetch(plan) = action {
+                plans.push(plan);
+            } else {
+                assert!(matches!(action, Action::RefreshMetadata), "{action:?}");
+                self.refreshes += 1;
             }
         }
         plans

@@ -77,7 +77,7 @@ impl World {
     }
 
     /// Answers the fetch for this partition.
-    fn fetched(&mut self, number: i32, batches: &[Bytes], aborted: &[(i64, i64)]) {
+    fn fetched(&self, number: i32, batches: &[Bytes], aborted: &[(i64, i64)]) {
         let mut actions = Vec::new();
         self.shared.machine().poll(now() + Duration::from_secs(1), &mut actions);
         let plan = actions

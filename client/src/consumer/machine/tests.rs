@@ -27,7 +27,7 @@ fn settings(group: bool) -> Settings {
 
 /// Four partitions of one topic, all led by broker 0.
 fn metadata() -> Arc<Snapshot> {
-    Arc::new(crate::cluster::Snapshot::for_tests(&[("orders", 4)]))
+    Arc::new(Snapshot::for_tests(&[("orders", 4)]))
 }
 
 impl World {
@@ -124,7 +124,7 @@ impl World {
                 progress.hand_out(chunk.from_offset + 10);
                 (chunk.partition, progress)
             }
-            other => panic!("{other:?}"),
+            other @ (Taken::Error(_) | Taken::Nothing) => panic!("{other:?}"),
         }
     }
 

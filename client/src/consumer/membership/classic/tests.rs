@@ -303,7 +303,8 @@ fn a_member_whose_subscription_is_unreadable_harms_nobody_else() {
 /// Every state by every event: where it leads, and what is asked for.
 #[test]
 fn the_table_of_states_and_events() {
-    let states: [(&str, fn() -> World); 10] = [
+    type Start = fn() -> World;
+    let states: [(&str, Start); 10] = [
         ("Idle", World::new),
         ("Unjoined", || {
             let mut world = World::joining();
