@@ -1,1 +1,46 @@
-//! Skeleton.
+//! A native asynchronous Kafka client in pure Rust.
+//!
+//! A Java or librdkafka configuration dictionary works as it is:
+//!
+//! ```no_run
+//! # async fn run() -> Result<(), tidemill_client::Error> {
+//! use tidemill_client::Consumer;
+//!
+//! let consumer = Consumer::from_properties([
+//!     ("bootstrap.servers", "localhost:9092"),
+//!     ("group.id", "mygroup"),
+//!     ("auto.offset.reset", "earliest"),
+//! ])?;
+//! consumer.subscribe(["user_clicks"])?;
+//! loop {
+//!     let record = consumer.recv().await?;
+//!     println!("{:?}", record.value());
+//! }
+//! # }
+//! ```
+//!
+//! [`Consumer`] reads, alone or in a group; [`Admin`] creates and lists topics; [`Client`] shares connections between
+//! them. Nothing blocks: everything that waits is `async`, says whether it is cancel-safe, and is bounded in time.
+
+mod admin;
+mod client;
+mod cluster;
+mod config;
+mod connection;
+mod consumer;
+mod error;
+mod properties;
+mod record;
+
+pub use admin::{Admin, NewTopic, TopicListing};
+pub use client::Client;
+pub use config::ClientConfig;
+pub use connection::{ConnectFuture, Connector, Stream, TcpConnector};
+pub use consumer::{
+    AutoOffsetReset, ConsumedBatch, Consumer, ConsumerConfig, ConsumerRecord, IsolationLevel, ListenerFuture,
+    OffsetAndMetadata, OffsetAndTimestamp, RebalanceListener, Rebalancing, RecordView,
+};
+pub use error::{Error, ErrorKind};
+pub use record::{Record, TopicPartition};
+/// A header of a record; keys are bytes and may repeat.
+pub use tidemill_protocol::records::Header;

@@ -221,6 +221,11 @@ impl ConsumerConfig {
         self
     }
 
+    /// Sets a property of those that all clients share.
+    pub(super) fn set_client_property(&mut self, name: &str, value: &str) -> Result<bool, Error> {
+        self.client.set_property(name, value)
+    }
+
     /// How to reach the cluster.
     pub(crate) fn client_config(&self) -> &ClientConfig {
         &self.client
@@ -278,7 +283,7 @@ impl ConsumerConfig {
             [("fetch.max.bytes", self.fetch_bytes_max), ("max.partition.fetch.bytes", self.partition_fetch_bytes_max)];
         for (name, bytes) in sizes {
             if bytes == 0 {
-                return Err(Error::config(&format!("`{name}` is 0: nothing would ever be read")));
+                return Err(Error::config(format!("`{name}` is 0: nothing would ever be read")));
             }
         }
         let times = [
@@ -288,7 +293,7 @@ impl ConsumerConfig {
         ];
         for (name, time) in times {
             if time.is_zero() {
-                return Err(Error::config(&format!("`{name}` is 0")));
+                return Err(Error::config(format!("`{name}` is 0")));
             }
         }
         Ok(())

@@ -25,10 +25,11 @@ use uuid::Uuid;
 use super::aborted::Aborted;
 use super::config::IsolationLevel;
 use super::fetched::{Chunk, Fetched};
-use super::machine::{Action, Leader};
+use super::machine::Action;
 use super::positions::Positions;
 use super::subscription::Subscription;
 use crate::cluster::Backoff;
+use crate::cluster::Leader;
 use crate::error::Error;
 use crate::record::TopicPartition;
 

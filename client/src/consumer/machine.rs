@@ -11,7 +11,6 @@ use std::time::Instant;
 use tidemill_protocol::ErrorCode;
 use tokio::sync::oneshot;
 use tracing::{error, info, warn};
-use uuid::Uuid;
 
 use super::activity::Activity;
 use super::assignor::{PartitionCounts, Share};
@@ -58,16 +57,6 @@ pub(super) enum Action {
         change: Change,
         partitions: BTreeSet<TopicPartition>,
     },
-}
-
-/// Where a partition is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Leader {
-    pub(crate) broker: i32,
-    /// -1 when it is not known.
-    pub(crate) epoch: i32,
-    /// Nil when the broker is too old to have told.
-    pub(crate) topic_id: Uuid,
 }
 
 /// What there is for a receiver.
@@ -539,7 +528,7 @@ impl Machine {
         }
         self.stalled = true;
         let seconds = self.settings.max_poll_interval.as_secs_f64();
-        self.report(Error::timeout(&format!(
+        self.report(Error::timeout(format!(
             "ask for records within {seconds} s of the last time (`max.poll.interval.ms`): the group was left; it is joined again now"
         )));
         self.membership.on_stalled(now);
@@ -712,7 +701,7 @@ impl Machine {
         self.check_open()?;
         match self.settings.group_id {
             Some(_) => Ok(()),
-            None => Err(Error::config(&format!("{attempt}: set `group.id`"))),
+            None => Err(Error::config(format!("{attempt}: set `group.id`"))),
         }
     }
 
@@ -736,7 +725,7 @@ fn lost_error(partition: TopicPartition, lost: Lost) -> Error {
             "nothing is committed here and `auto.offset.reset` is `none`: seek to where reading shall begin",
         ),
         Lost::OutOfRange { offset } => {
-            Error::broker(&format!("read from offset {offset}"), ErrorCode::OFFSET_OUT_OF_RANGE)
+            Error::broker(format!("read from offset {offset}"), ErrorCode::OFFSET_OUT_OF_RANGE)
         }
     }
     .with_partition(partition)

@@ -45,10 +45,10 @@ mod fetcher;
 mod handing;
 mod listener;
 mod machine;
-pub(crate) use machine::Leader;
 mod membership;
 mod offset_lookup;
 mod positions;
+mod property_names;
 mod rebalance;
 mod requests;
 mod shared;
@@ -122,6 +122,16 @@ impl Consumer {
     pub fn new(config: ConsumerConfig) -> Result<Self, Error> {
         let cluster = Cluster::start(config.client_config().clone())?;
         Self::start(cluster, &config)
+    }
+
+    /// A consumer of a Java or librdkafka dictionary.
+    ///
+    /// # Errors
+    /// When a name or a value is not known, or as for [`Consumer::new`].
+    pub fn from_properties<K: AsRef<str>, V: AsRef<str>>(
+        properties: impl IntoIterator<Item = (K, V)>,
+    ) -> Result<Self, Error> {
+        Self::new(ConsumerConfig::from_properties(properties)?)
     }
 
     /// A consumer on the connections of `client`; its own connection options are not used.

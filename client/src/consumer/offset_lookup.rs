@@ -11,8 +11,9 @@ use tidemill_protocol::ErrorCode;
 use tokio::sync::oneshot;
 use tracing::debug;
 
-use super::machine::{Action, Leader};
+use super::machine::Action;
 use crate::cluster::Backoff;
+use crate::cluster::Leader;
 use crate::error::Error;
 use crate::record::TopicPartition;
 

@@ -1,0 +1,25 @@
+//! The connections and metadata that several producers and consumers can share.
+
+use crate::cluster::Cluster;
+use crate::config::ClientConfig;
+use crate::error::Error;
+
+/// A cluster's connections and metadata, shared. Cheap to clone; everything ends with the last handle.
+#[derive(Debug, Clone)]
+pub struct Client {
+    cluster: Cluster,
+}
+
+impl Client {
+    /// Begins to learn about the cluster, without waiting for it. Needs a tokio runtime.
+    ///
+    /// # Errors
+    /// When `bootstrap.servers` is not set.
+    pub fn new(config: ClientConfig) -> Result<Self, Error> {
+        Ok(Self { cluster: Cluster::start(config)? })
+    }
+
+    pub(crate) const fn cluster(&self) -> &Cluster {
+        &self.cluster
+    }
+}

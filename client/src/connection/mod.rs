@@ -1,0 +1,137 @@
+//! One connection to one broker: requests go out in order, answers find the request they belong to.
+//!
+//! [`cluster`](crate::cluster) chooses the broker and keeps the connection; the walk goes on in `pipeline`.
+//!
+//! - `pipeline`: machine: correlation ids, requests in flight, deadlines, bytes out and in
+//! - `handshake`: machine: ApiVersions, then (one day) SASL
+//! - `versions`: what the broker speaks, and choosing a version both sides do
+//! - `transport`: how a connection is opened
+//! - `driver`: the task around the socket
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the front door starts the driver's task and reads the clock for deadlines"
+)]
+
+mod driver;
+mod handshake;
+mod pipeline;
+mod transport;
+mod versions;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tidemill_protocol::api::VersionRange;
+use tidemill_protocol::{ApiKey, Request, StrBytes, header};
+use tokio::sync::{Notify, oneshot};
+use tokio::time::Instant;
+
+use self::pipeline::Pipeline;
+pub use self::transport::{ConnectFuture, Connector, Stream, TcpConnector};
+use crate::config::ClientConfig;
+use crate::error::Error;
+
+/// A connection that is being opened, is open, or was lost. The task behind it ends when the last handle is dropped.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    shared: Arc<Shared>,
+}
+
+/// What the handles and the driver share.
+#[derive(Debug)]
+struct Shared {
+    pipeline: Mutex<Pipeline>,
+    woken: Notify,
+    /// How the broker is named in errors.
+    address: String,
+    client_id: StrBytes,
+}
+
+impl Shared {
+    fn pipeline(&self) -> MutexGuard<'_, Pipeline> {
+        self.pipeline.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Connection {
+    /// Begins to open a connection; requests may be made at once and wait for it.
+    pub(crate) fn open(host: &str, port: u16, config: &ClientConfig) -> Self {
+        let shared = Arc::new(Shared {
+            pipeline: Mutex::new(Pipeline::new(
+                config.frame_bytes_max,
+                Instant::now() + config.connection_setup_timeout,
+            )),
+            woken: Notify::new(),
+            address: format!("{host}:{port}"),
+            client_id: StrBytes::from_string(config.client_id.clone()),
+        });
+        tokio::spawn(driver::run(Arc::clone(&shared), Arc::clone(&config.connector), host.to_owned(), port));
+        Self { shared }
+    }
+
+    /// Whether it was lost, so that a new one has to be opened.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.shared.pipeline().is_closed()
+    }
+
+    /// Makes one request and waits for its answer, in the newest version of `versions` that the broker speaks.
+    ///
+    /// # Cancel safety
+    /// When the future is dropped the request may have been sent; its answer is then thrown away.
+    pub(crate) async fn request<R: Request>(
+        &self,
+        versions: VersionRange,
+        timeout: Duration,
+        build: impl FnOnce(i16) -> R + Send,
+    ) -> Result<(i16, R::Response), Error> {
+        let api = ApiKey(R::KEY);
+        let deadline = Instant::now() + timeout;
+        let lost = |failure: pipeline::Failure| failure.into_error(api, &self.shared.address);
+        self.ready(deadline).await.map_err(lost)?;
+        let (version, correlation_id) = {
+            let mut pipeline = self.shared.pipeline();
+            let version = pipeline
+                .choose_version(api, versions)
+                .map_err(|reason| Error::protocol(format!("{api} to {}", self.shared.address)).with_detail(reason))?;
+            (version, pipeline.next_correlation_id())
+        };
+        let frame = header::encode_request(&build(version), version, correlation_id, Some(&self.shared.client_id))
+            .map_err(|error| Error::encode(format!("{api} to {}", self.shared.address), error))?;
+        let (answered, answer) = oneshot::channel();
+        self.shared.pipeline().send(vec![frame], correlation_id, deadline, answered);
+        self.shared.woken.notify_one();
+        let frame = match answer.await {
+            Ok(frame) => frame.map_err(lost)?,
+            Err(_) => return Err(lost(pipeline::Failure::Closed)),
+        };
+        let body = header::decode_response::<R>(version, frame)
+            .map_err(|error| Error::decode(format!("the answer of {}", self.shared.address), error))?;
+        Ok((version, body))
+    }
+
+    /// Waits until requests can be made.
+    pub(crate) async fn opened(&self, timeout: Duration) -> Result<(), Error> {
+        let outcome = self.ready(Instant::now() + timeout).await;
+        outcome.map_err(|failure| failure.into_error(ApiKey::API_VERSIONS, &self.shared.address))
+    }
+
+    async fn ready(&self, deadline: Instant) -> Result<(), pipeline::Failure> {
+        let waiting = self.shared.pipeline().wait_ready();
+        match waiting {
+            pipeline::Readiness::Ready => Ok(()),
+            pipeline::Readiness::Lost(failure) => Err(failure),
+            pipeline::Readiness::Wait(ready) => match tokio::time::timeout_at(deadline, ready).await {
+                Ok(Ok(outcome)) => outcome,
+                Ok(Err(_)) => Err(pipeline::Failure::Closed),
+                Err(_) => Err(pipeline::Failure::TimedOut),
+            },
+        }
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.shared.pipeline().close(&pipeline::Failure::Closed);
+        self.shared.woken.notify_one();
+    }
+}

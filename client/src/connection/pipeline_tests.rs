@@ -1,0 +1,152 @@
+use std::time::Duration;
+
+use bytes::BufMut;
+use tidemill_protocol::messages::api_versions_response::ApiVersion;
+use tidemill_protocol::messages::{ApiVersionsRequest, ApiVersionsResponse};
+
+use super::*;
+
+/// A connection and the broker at its other end, in virtual time.
+struct World {
+    pipeline: Pipeline,
+    now: Instant,
+    buffer: BytesMut,
+}
+
+#[expect(clippy::disallowed_methods, reason = "virtual time starts somewhere")]
+fn start() -> Instant {
+    Instant::now()
+}
+
+impl World {
+    fn new() -> Self {
+        let now = start();
+        Self { pipeline: Pipeline::new(1000, now + Duration::from_secs(10)), now, buffer: BytesMut::new() }
+    }
+
+    fn ready() -> Self {
+        let mut world = Self::new();
+        world.pipeline.handle_connected();
+        let range = ApiVersion::default().with_api_key(ApiKey::METADATA.0).with_min_version(0).with_max_version(13);
+        let response = ApiVersionsResponse::default().with_api_keys(vec![range]);
+        let frame = header::encode_response::<ApiVersionsRequest>(&response, 4, 0).unwrap();
+        world.receive(&frame);
+        assert!(matches!(world.pipeline.wait_ready(), Readiness::Ready));
+        world
+    }
+
+    fn receive(&mut self, bytes: &[u8]) {
+        self.buffer.extend_from_slice(bytes);
+        self.pipeline.handle_bytes(&mut self.buffer);
+    }
+
+    fn answer(&mut self, correlation_id: i32) {
+        let mut frame = BytesMut::new();
+        frame.put_i32(4);
+        frame.put_i32(correlation_id);
+        self.receive(&frame);
+    }
+
+    fn send(&mut self, timeout_s: u64) -> (i32, oneshot::Receiver<Result<Bytes, Failure>>) {
+        let (answered, answer) = oneshot::channel();
+        let id = self.pipeline.next_correlation_id();
+        let deadline = self.now + Duration::from_secs(timeout_s);
+        self.pipeline.send(vec![Bytes::from_static(b"request")], id, deadline, answered);
+        (id, answer)
+    }
+
+    fn pass(&mut self, seconds: u64) -> Option<Instant> {
+        self.now += Duration::from_secs(seconds);
+        self.pipeline.poll(self.now)
+    }
+}
+
+#[test]
+fn requests_wait_for_the_handshake() {
+    let mut world = World::new();
+    let Readiness::Wait(mut wait) = world.pipeline.wait_ready() else { panic!("ready before the handshake") };
+    assert!(world.pipeline.choose_version(ApiKey::METADATA, VersionRange::new(0, 9)).is_err());
+    world.pipeline.handle_connected();
+    assert!(wait.try_recv().is_err());
+    let world = World::ready();
+    assert_eq!(world.pipeline.choose_version(ApiKey::METADATA, VersionRange::new(0, 9)), Ok(9));
+}
+
+#[test]
+fn answers_find_their_requests_in_order() {
+    let mut world = World::ready();
+    let (first, mut one) = world.send(30);
+    let (second, mut two) = world.send(30);
+    world.answer(first);
+    assert!(one.try_recv().unwrap().is_ok());
+    assert!(two.try_recv().is_err());
+    world.answer(second);
+    assert!(two.try_recv().unwrap().is_ok());
+}
+
+#[test]
+fn an_answer_out_of_turn_ends_the_connection() {
+    let mut world = World::ready();
+    let (_, mut one) = world.send(30);
+    let (second, mut two) = world.send(30);
+    world.answer(second);
+    assert!(matches!(one.try_recv().unwrap(), Err(Failure::Misbehaved(_))));
+    assert!(matches!(two.try_recv().unwrap(), Err(Failure::Misbehaved(_))));
+    assert!(world.pipeline.is_closed());
+}
+
+#[test]
+fn an_answer_to_nothing_ends_the_connection() {
+    let mut world = World::ready();
+    world.answer(77);
+    assert!(world.pipeline.is_closed());
+    let mut early = World::new();
+    early.answer(0);
+    assert!(early.pipeline.is_closed());
+}
+
+#[test]
+fn a_passed_deadline_takes_the_requests_behind_it_along() {
+    let mut world = World::ready();
+    let (_, mut one) = world.send(5);
+    let (_, mut two) = world.send(30);
+    let deadline = world.now + Duration::from_secs(5);
+    assert_eq!(world.pass(4), Some(deadline));
+    assert_eq!(world.pass(1), None);
+    assert_eq!(one.try_recv().unwrap(), Err(Failure::TimedOut));
+    assert_eq!(two.try_recv().unwrap(), Err(Failure::BehindTimedOut));
+    let (_, mut late) = world.send(30);
+    assert_eq!(late.try_recv().unwrap(), Err(Failure::BehindTimedOut));
+}
+
+#[test]
+fn a_connection_that_does_not_open_fails_those_who_wait() {
+    let mut world = World::new();
+    let Readiness::Wait(mut wait) = world.pipeline.wait_ready() else { panic!("ready at once") };
+    world.pass(9);
+    assert!(wait.try_recv().is_err());
+    world.pass(1);
+    assert_eq!(wait.try_recv().unwrap(), Err(Failure::TimedOut));
+}
+
+#[test]
+fn a_frame_over_the_limit_ends_the_connection_before_it_is_read() {
+    let mut world = World::ready();
+    let (_, mut answer) = world.send(30);
+    world.receive(b"HTTP/1.1 400");
+    assert!(matches!(answer.try_recv().unwrap(), Err(Failure::Misbehaved(reason)) if reason.contains("HTTP")));
+}
+
+#[test]
+fn a_frame_may_come_byte_by_byte() {
+    let mut world = World::ready();
+    let (id, mut answer) = world.send(30);
+    let mut frame = BytesMut::new();
+    frame.put_i32(4);
+    frame.put_i32(id);
+    for byte in frame {
+        assert!(answer.try_recv().is_err());
+        world.receive(&[byte]);
+    }
+    assert!(answer.try_recv().unwrap().is_ok());
+}

@@ -1,0 +1,41 @@
+//! How a connection is opened: the only place that dials.
+//!
+//! [`driver`](super::driver) calls it and then moves bytes.
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+
+/// A connection's two directions.
+pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
+
+/// What [`Connector::connect`] gives.
+pub type ConnectFuture = Pin<Box<dyn Future<Output = io::Result<Box<dyn Stream>>> + Send>>;
+
+/// Opens connections to brokers: over TCP, or inside the process for tests.
+pub trait Connector: fmt::Debug + Send + Sync {
+    /// Opens a connection to the broker at this address.
+    fn connect(&self, host: String, port: u16) -> ConnectFuture;
+}
+
+/// Opens TCP connections, trying each address that a host name has.
+#[derive(Debug, Clone, Copy, Default)]
+#[non_exhaustive]
+pub struct TcpConnector;
+
+impl Connector for TcpConnector {
+    fn connect(&self, host: String, port: u16) -> ConnectFuture {
+        Box::pin(async move {
+            let stream = TcpStream::connect((host.as_str(), port)).await?;
+            // Requests are whole frames: there is nothing to wait for.
+            stream.set_nodelay(true)?;
+            Ok(Box::new(stream) as Box<dyn Stream>)
+        })
+    }
+}

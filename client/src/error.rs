@@ -1,0 +1,208 @@
+//! The one error of the client: what was attempted, where, whose fault it is, and whether trying again can help.
+
+use std::fmt;
+use std::sync::Arc;
+
+use tidemill_protocol::{DecodeError, EncodeError, ErrorCode};
+
+use crate::record::TopicPartition;
+
+/// Who is at fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// A broker answered with an error code.
+    Broker(ErrorCode),
+    /// A broker sent what the protocol does not allow, or we cannot speak its version.
+    Protocol,
+    /// A connection could not be opened, or was lost.
+    Network,
+    /// Nothing was heard in time.
+    Timeout,
+    /// An option is missing, misspelt or makes no sense.
+    Configuration,
+    /// A call that cannot be made now.
+    Misuse,
+    /// The client has been closed.
+    Closed,
+}
+
+/// What went wrong: what was attempted, on which partition and broker, and why it failed. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Error(Arc<Inner>);
+
+#[derive(Debug, Clone)]
+struct Inner {
+    kind: ErrorKind,
+    attempt: String,
+    partition: Option<TopicPartition>,
+    detail: Option<String>,
+    source: Option<Arc<dyn std::error::Error + Send + Sync>>,
+}
+
+impl Error {
+    /// Who is at fault.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// The partition it concerns, if it concerns one.
+    #[must_use]
+    pub fn topic_partition(&self) -> Option<&TopicPartition> {
+        self.0.partition.as_ref()
+    }
+
+    /// Whether the same call may succeed later without a change.
+    #[must_use]
+    pub fn is_retriable(&self) -> bool {
+        match self.0.kind {
+            ErrorKind::Broker(code) => code.is_retriable(),
+            ErrorKind::Network | ErrorKind::Timeout => true,
+            ErrorKind::Protocol | ErrorKind::Configuration | ErrorKind::Misuse | ErrorKind::Closed => false,
+        }
+    }
+
+    /// Whether the object that gave it can never succeed again and has to be made anew.
+    #[must_use]
+    pub fn is_fatal(&self) -> bool {
+        match self.0.kind {
+            ErrorKind::Closed => true,
+            ErrorKind::Broker(code) => {
+                matches!(
+                    code,
+                    ErrorCode::INVALID_PRODUCER_EPOCH | ErrorCode::PRODUCER_FENCED | ErrorCode::FENCED_INSTANCE_ID
+                )
+            }
+            ErrorKind::Protocol
+            | ErrorKind::Network
+            | ErrorKind::Timeout
+            | ErrorKind::Configuration
+            | ErrorKind::Misuse => false,
+        }
+    }
+
+    pub(crate) fn new(kind: ErrorKind, attempt: impl Into<String>) -> Self {
+        Self(Arc::new(Inner { kind, attempt: attempt.into(), partition: None, detail: None, source: None }))
+    }
+
+    pub(crate) fn broker(attempt: impl Into<String>, code: ErrorCode) -> Self {
+        Self::new(ErrorKind::Broker(code), attempt)
+    }
+
+    pub(crate) fn network(attempt: impl Into<String>, source: std::io::Error) -> Self {
+        Self::new(ErrorKind::Network, attempt).with_source(source)
+    }
+
+    pub(crate) fn timeout(attempt: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Timeout, attempt)
+    }
+
+    pub(crate) fn config(attempt: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Configuration, attempt)
+    }
+
+    pub(crate) fn misuse(attempt: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Misuse, attempt)
+    }
+
+    pub(crate) fn closed(attempt: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Closed, attempt)
+    }
+
+    pub(crate) fn protocol(attempt: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Protocol, attempt)
+    }
+
+    pub(crate) fn decode(attempt: impl Into<String>, source: DecodeError) -> Self {
+        Self::new(ErrorKind::Protocol, attempt).with_source(source)
+    }
+
+    pub(crate) fn encode(attempt: impl Into<String>, source: EncodeError) -> Self {
+        Self::new(ErrorKind::Protocol, attempt).with_source(source)
+    }
+
+    pub(crate) fn with_partition(mut self, partition: TopicPartition) -> Self {
+        Arc::make_mut(&mut self.0).partition = Some(partition);
+        self
+    }
+
+    pub(crate) fn with_detail(mut self, detail: impl Into<String>) -> Self {
+        Arc::make_mut(&mut self.0).detail = Some(detail.into());
+        self
+    }
+
+    /// No configured broker could be reached: names the last address tried and what to change.
+    pub(crate) fn unreachable(&self, host: &str, port: u16, tried: usize) -> Self {
+        let mut inner = Inner::clone(&self.0);
+        let others = if tried > 1 { format!(" (the last of {tried} addresses)") } else { String::new() };
+        inner.attempt = format!("connecting to {host}:{port}{others}");
+        inner.detail = Some("is the broker running there? The address comes from bootstrap.servers".to_owned());
+        Self(Arc::new(inner))
+    }
+
+    fn with_source(mut self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Arc::make_mut(&mut self.0).source = Some(Arc::new(source));
+        self
+    }
+
+    /// The code, when a broker answered with one.
+    pub(crate) fn code(&self) -> Option<ErrorCode> {
+        match self.0.kind {
+            ErrorKind::Broker(code) => Some(code),
+            ErrorKind::Protocol
+            | ErrorKind::Network
+            | ErrorKind::Timeout
+            | ErrorKind::Configuration
+            | ErrorKind::Misuse
+            | ErrorKind::Closed => None,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Inner { kind, attempt, partition, detail, source } = &*self.0;
+        f.write_str(attempt)?;
+        if let Some(partition) = partition {
+            write!(f, " ({partition})")?;
+        }
+        match kind {
+            ErrorKind::Broker(code) => write!(f, ": the broker answered {code}")?,
+            ErrorKind::Timeout => f.write_str(": timed out")?,
+            ErrorKind::Closed => f.write_str(": closed")?,
+            ErrorKind::Protocol | ErrorKind::Network | ErrorKind::Configuration | ErrorKind::Misuse => {}
+        }
+        if let Some(source) = source {
+            write!(f, ": {source}")?;
+        }
+        if let Some(detail) = detail {
+            write!(f, "; {detail}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source.as_deref().map(|source| source as _)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_says_what_where_and_why() {
+        let partition = TopicPartition::new("clicks", 3);
+        let error = Error::broker("fetching", ErrorCode::NOT_LEADER_OR_FOLLOWER).with_partition(partition);
+        assert_eq!(error.to_string(), "fetching (clicks-3): the broker answered NOT_LEADER_OR_FOLLOWER (6)");
+        assert!(error.is_retriable() && !error.is_fatal());
+
+        let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+        let error = Error::network("connecting to localhost:9092", refused).with_detail("check bootstrap.servers");
+        assert_eq!(error.to_string(), "connecting to localhost:9092: connection refused; check bootstrap.servers");
+        assert!(std::error::Error::source(&error).is_some());
+    }
+}

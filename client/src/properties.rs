@@ -1,0 +1,179 @@
+//! Kafka's property names, as Java and librdkafka spell them, and the options they set.
+//!
+//! Each kind of configuration has one table; [`apply`] reads a dictionary with it. A name that no table knows is an
+//! error that suggests the right one; a name that belongs to another kind of client is passed over, so that one
+//! dictionary can serve producer and consumer.
+
+use std::time::Duration;
+
+use crate::error::Error;
+
+/// One option: its names (Java's first), what it is, and how its value is read.
+pub(crate) struct Property<T> {
+    pub(crate) names: &'static [&'static str],
+    pub(crate) default: &'static str,
+    pub(crate) doc: &'static str,
+    pub(crate) set: fn(&mut T, &str) -> Result<(), String>,
+}
+
+/// Names that configure something this client does not do yet, and what to do about it.
+const UNSUPPORTED: &[(&str, &str)] = &[
+    ("sasl.mechanism", "SASL is not supported yet: use a PLAINTEXT listener"),
+    ("sasl.mechanisms", "SASL is not supported yet: use a PLAINTEXT listener"),
+    ("sasl.jaas.config", "SASL is not supported yet: use a PLAINTEXT listener"),
+    ("sasl.username", "SASL is not supported yet: use a PLAINTEXT listener"),
+    ("sasl.password", "SASL is not supported yet: use a PLAINTEXT listener"),
+    ("ssl.truststore.location", "TLS is not supported yet: use a PLAINTEXT listener"),
+    ("ssl.ca.location", "TLS is not supported yet: use a PLAINTEXT listener"),
+    ("ssl.keystore.location", "TLS is not supported yet: use a PLAINTEXT listener"),
+    ("transactional.id", "transactions are not supported yet: remove it"),
+];
+
+/// Names that belong to producers or consumers and mean nothing to the other, or that change nothing here.
+const PASSED_OVER: &[&str] = &[
+    "acks",
+    "auto.commit.interval.ms",
+    "auto.offset.reset",
+    "batch.num.messages",
+    "batch.size",
+    "buffer.memory",
+    "check.crcs",
+    "compression.codec",
+    "compression.type",
+    "delivery.timeout.ms",
+    "enable.auto.commit",
+    "enable.idempotence",
+    "fetch.max.bytes",
+    "fetch.max.wait.ms",
+    "fetch.message.max.bytes",
+    "fetch.min.bytes",
+    "fetch.wait.max.ms",
+    "group.id",
+    "group.instance.id",
+    "heartbeat.interval.ms",
+    "isolation.level",
+    "key.deserializer",
+    "key.serializer",
+    "linger.ms",
+    "max.block.ms",
+    "max.in.flight",
+    "max.in.flight.requests.per.connection",
+    "max.partition.fetch.bytes",
+    "max.poll.interval.ms",
+    "max.poll.records",
+    "max.request.size",
+    "message.max.bytes",
+    "message.send.max.retries",
+    "message.timeout.ms",
+    "partition.assignment.strategy",
+    "partitioner.class",
+    "queue.buffering.max.kbytes",
+    "queue.buffering.max.messages",
+    "queue.buffering.max.ms",
+    "request.required.acks",
+    "retries",
+    "session.timeout.ms",
+    "statistics.interval.ms",
+    "value.deserializer",
+    "value.serializer",
+];
+
+/// Reads a dictionary: what `own` knows is set on `config`; what is left is handed to `others`, which says whether
+/// it knew the name.
+///
+/// # Errors
+/// A name that nobody knows, with the nearest that somebody does; a value that the option cannot have.
+pub(crate) fn apply<T, K: AsRef<str>, V: AsRef<str>>(
+    config: &mut T,
+    own: &[Property<T>],
+    properties: impl IntoIterator<Item = (K, V)>,
+    mut others: impl FnMut(&mut T, &str, &str) -> Result<bool, Error>,
+) -> Result<(), Error> {
+    for (name, value) in properties {
+        let (name, value) = (name.as_ref(), value.as_ref());
+        if set(config, own, name, value)? || others(config, name, value)? {
+            continue;
+        }
+        if let Some((_, reason)) = UNSUPPORTED.iter().find(|(known, _)| *known == name) {
+            return Err(Error::config(format!("property '{name}'")).with_detail(*reason));
+        }
+        if PASSED_OVER.contains(&name) {
+            tracing::debug!(name, "property passed over: it belongs to another kind of client");
+            continue;
+        }
+        return Err(unknown(
+            name,
+            own.iter().flat_map(|property| property.names).copied().chain(crate::config::names()),
+        ));
+    }
+    Ok(())
+}
+
+/// Sets one property, if the table knows its name.
+pub(crate) fn set<T>(config: &mut T, table: &[Property<T>], name: &str, value: &str) -> Result<bool, Error> {
+    let Some(property) = table.iter().find(|property| property.names.contains(&name)) else {
+        return Ok(false);
+    };
+    (property.set)(config, value.trim()).map_err(|reason| {
+        let usage = format!("{} (default: {})", property.doc, property.default);
+        Error::config(format!("property '{name}' cannot be '{value}': {reason}")).with_detail(usage)
+    })?;
+    Ok(true)
+}
+
+fn unknown<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Error {
+    let candidates = known.chain(PASSED_OVER.iter().copied()).chain(UNSUPPORTED.iter().map(|(name, _)| *name));
+    let nearest = candidates
+        .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
+        .min()
+        .filter(|(distance, _)| *distance <= name.len().div_ceil(3));
+    let error = Error::config(format!("unknown property '{name}'"));
+    match nearest {
+        Some((_, candidate)) => error.with_detail(format!("did you mean '{candidate}'?")),
+        None => error.with_detail("no property has a similar name"),
+    }
+}
+
+/// A whole number of milliseconds.
+pub(crate) fn milliseconds(value: &str) -> Result<Duration, String> {
+    number::<u64>(value).map(Duration::from_millis)
+}
+
+/// A whole number in the range of its type.
+pub(crate) fn number<N: std::str::FromStr>(value: &str) -> Result<N, String> {
+    value.parse().map_err(|_| "not a whole number in range".to_owned())
+}
+
+/// `host:port`, separated by commas; a missing port is 9092, as librdkafka has it.
+pub(crate) fn addresses(value: &str) -> Result<Vec<(String, u16)>, String> {
+    let mut addresses = Vec::new();
+    for address in value.split(',').map(str::trim).filter(|address| !address.is_empty()) {
+        let bare = address.strip_prefix("PLAINTEXT://").unwrap_or(address);
+        let (host, port) = match bare.rsplit_once(':') {
+            Some((host, port)) if !host.ends_with(':') && (host.starts_with('[') || !host.contains(':')) => {
+                let port: u16 = port.parse().map_err(|_| format!("'{port}' in '{address}' is not a port"))?;
+                (host, port)
+            }
+            Some(_) | None => (bare, 9092),
+        };
+        addresses.push((host.trim_matches(['[', ']']).to_owned(), port));
+    }
+    if addresses.is_empty() { Err("no address in it".to_owned()) } else { Ok(addresses) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_read_as_java_and_librdkafka_write_them() {
+        let read = |text| addresses(text).unwrap();
+        assert_eq!(read("a:1, b:2"), [("a".to_owned(), 1), ("b".to_owned(), 2)]);
+        assert_eq!(read("mybroker"), [("mybroker".to_owned(), 9092)]);
+        assert_eq!(read("[::1]:19092"), [("::1".to_owned(), 19092)]);
+        assert_eq!(read("::1"), [("::1".to_owned(), 9092)]);
+        assert_eq!(read("PLAINTEXT://a:1"), [("a".to_owned(), 1)]);
+        assert!(addresses("a:99999").is_err());
+        assert!(addresses(" , ").is_err());
+    }
+}
