@@ -158,7 +158,7 @@ impl Machine {
     ) -> Result<(), Error> {
         self.check_open()?;
         if self.settings.group_id.is_none() {
-            return Err(Error::config("subscribe needs a group: set `group.id`, or assign partitions by name"));
+            return Err(Error::config("subscribing needs a group: set group.id, or assign partitions by name"));
         }
         if self.subscription.wanted == Wanted::Partitions {
             return Err(Error::misuse(
@@ -210,7 +210,7 @@ impl Machine {
     pub(super) fn seek(&mut self, partition: &TopicPartition, offset: i64) -> Result<(), Error> {
         self.check_open()?;
         if offset < 0 {
-            return Err(Error::misuse("seek to a negative offset").with_partition(partition.clone()));
+            return Err(Error::misuse("seeking to a negative offset").with_partition(partition.clone()));
         }
         self.check_assigned(partition)?;
         self.positions.seek(partition, offset);
@@ -265,7 +265,7 @@ impl Machine {
 
     /// Commits `offsets`; without any, all that was handed out.
     pub(super) fn commit(&mut self, offsets: Option<Offsets>, done: oneshot::Sender<Result<(), Error>>, now: Instant) {
-        if let Err(error) = self.check_group("commit offsets") {
+        if let Err(error) = self.check_group("committing offsets") {
             let _ = done.send(Err(error));
             return;
         }
@@ -282,7 +282,7 @@ impl Machine {
         done: oneshot::Sender<committed::Reply>,
         now: Instant,
     ) {
-        if let Err(error) = self.check_group("ask for committed offsets") {
+        if let Err(error) = self.check_group("asking for committed offsets") {
             let _ = done.send(Err(error));
             return;
         }
@@ -307,7 +307,7 @@ impl Machine {
     /// Commits what was handed out, if that is automatic, leaves the group and ends, by `deadline` at the latest.
     pub(super) fn close(&mut self, deadline: Instant, done: oneshot::Sender<Result<(), Error>>, now: Instant) {
         if self.closing.is_some() {
-            let _ = done.send(Err(Error::closed("the consumer is closed already")));
+            let _ = done.send(Err(Error::closed("closing the consumer")));
             return;
         }
         // Who closes is through with what was handed out.
@@ -362,7 +362,7 @@ impl Machine {
             return Taken::Error(error.clone());
         }
         if self.closing.is_some() {
-            return Taken::Error(Error::closed("the consumer is closed"));
+            return Taken::Error(Error::closed("using the consumer"));
         }
         let Self { subscription, fetched, positions, .. } = self;
         while let Some(chunk) = fetched.take(|partition| subscription.is_open(partition)) {
@@ -527,10 +527,11 @@ impl Machine {
             return Some(stall_at);
         }
         self.stalled = true;
-        let seconds = self.settings.max_poll_interval.as_secs_f64();
-        self.report(Error::timeout(format!(
-            "ask for records within {seconds} s of the last time (`max.poll.interval.ms`): the group was left; it is joined again now"
-        )));
+        let interval_ms = self.settings.max_poll_interval.as_millis();
+        let error = Error::timeout("waiting for the application to ask for records").with_detail(format!(
+            "it may take max.poll.interval.ms ({interval_ms}); the group has gone on without this member, which now joins again"
+        ));
+        self.report(error);
         self.membership.on_stalled(now);
         None
     }
@@ -559,7 +560,7 @@ impl Machine {
             self.commits.end();
             self.offset_lookup.end();
             if let Some(done) = closing.done.take() {
-                let outcome = if through { Ok(()) } else { Err(Error::timeout("close the consumer")) };
+                let outcome = if through { Ok(()) } else { Err(Error::timeout("closing the consumer")) };
                 let _ = done.send(outcome);
             }
         }
@@ -598,8 +599,8 @@ impl Machine {
             membership::Action::Revoke { lost } => self.rebalance.on_revoke(lost, now),
             membership::Action::Failed { failure, fatal } => {
                 let error = match failure {
-                    Failure::Broker(code) => Error::broker("be a member of the group", code),
-                    Failure::NoAnswer => Error::timeout("be a member of the group"),
+                    Failure::Broker(code) => Error::broker("being a member of the group", code),
+                    Failure::NoAnswer => Error::timeout("being a member of the group"),
                     Failure::Hopeless(error) => error,
                 };
                 if fatal {
@@ -692,7 +693,7 @@ impl Machine {
 
     fn check_open(&self) -> Result<(), Error> {
         match self.closing {
-            Some(_) => Err(Error::closed("the consumer is closed")),
+            Some(_) => Err(Error::closed("using the consumer")),
             None => Ok(()),
         }
     }
@@ -701,7 +702,7 @@ impl Machine {
         self.check_open()?;
         match self.settings.group_id {
             Some(_) => Ok(()),
-            None => Err(Error::config(format!("{attempt}: set `group.id`"))),
+            None => Err(Error::config(format!("{attempt} needs a group: set group.id"))),
         }
     }
 
@@ -721,11 +722,11 @@ fn partitions_of(share: &Share) -> BTreeSet<TopicPartition> {
 
 fn lost_error(partition: TopicPartition, lost: Lost) -> Error {
     match lost {
-        Lost::NothingCommitted => Error::misuse(
-            "nothing is committed here and `auto.offset.reset` is `none`: seek to where reading shall begin",
-        ),
+        Lost::NothingCommitted => {
+            Error::misuse("nothing is committed here and auto.offset.reset is none: seek to where reading shall begin")
+        }
         Lost::OutOfRange { offset } => {
-            Error::broker(format!("read from offset {offset}"), ErrorCode::OFFSET_OUT_OF_RANGE)
+            Error::broker(format!("reading from offset {offset}"), ErrorCode::OFFSET_OUT_OF_RANGE)
         }
     }
     .with_partition(partition)
