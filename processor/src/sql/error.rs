@@ -129,6 +129,12 @@ fn nearest<'n>(wrong: &str, known: &[&'n str]) -> Option<&'n str> {
     if let Some(same) = known.iter().find(|name| name.eq_ignore_ascii_case(wrong)) {
         return Some(same);
     }
+    // 'earliest' for 'earliest-offset': nearer to what was meant than its distance says.
+    if wrong.len() >= 4
+        && let Some(longer) = known.iter().find(|name| name.starts_with(wrong))
+    {
+        return Some(longer);
+    }
     let distance_max = (wrong.chars().count() / 3).clamp(1, 4);
     let candidates = known.iter().filter(|name| name.len() <= 200);
     let distances = candidates.map(|name| (strsim::damerau_levenshtein(wrong, name), *name));

@@ -32,7 +32,7 @@ pub(super) fn bind(written: Vec<(Text, Text)>, name: &Text, settings: &Settings)
         return Err(unsupported_connector(&connector));
     }
     let format = format(&mut options)?;
-    let topic = options.required("topic", "the topic's name")?;
+    let topic = options.required("topic", "'...'")?;
     check_topic(&topic)?;
     if !properties.contains_key("bootstrap.servers") {
         let message = format!("table {} names no broker", shorten(&name.value));
@@ -96,10 +96,16 @@ fn format(options: &mut Written<'_>) -> Result<Format, SqlError> {
         ];
         let value = shorten(&format.value);
         return Err(if known.contains(&format.value.as_str()) {
-            SqlError::new(format!("format '{value}' is not supported yet"), format.span).help("'json' is")
+            SqlError::new(format!("format '{value}' is not supported yet"), format.span).help("supported: 'json'")
         } else {
             SqlError::new(format!("unknown format '{value}'"), format.span).suggest(&format.value, ["json"])
         });
+    }
+    let stray = if prefix == "json." { "value.json." } else { "json." };
+    if let Some((key, (span, _))) = options.values.iter().find(|(key, _)| key.starts_with(stray)) {
+        let message = format!("option '{}' does not belong to this table's format", shorten(key));
+        let name = shorten(key.strip_prefix(stray).unwrap_or_default());
+        return Err(SqlError::new(message, span.clone()).label(format!("did you mean '{prefix}{name}'?")));
     }
     let mut flag =
         |name: &str| options.one_of(&format!("{prefix}{name}"), &[("true", Some(true)), ("false", Some(false))]);
@@ -140,7 +146,7 @@ fn unsupported_connector(connector: &Text) -> SqlError {
     let value = shorten(&connector.value);
     if known.contains(&connector.value.as_str()) {
         return SqlError::new(format!("connector '{value}' is not supported yet"), connector.span.clone())
-            .help("'kafka' is");
+            .help("supported: 'kafka'");
     }
     SqlError::new(format!("unknown connector '{value}'"), connector.span.clone()).suggest(&connector.value, ["kafka"])
 }

@@ -45,8 +45,10 @@ pub(super) fn bind(select: Select, tables: &Tables) -> Result<BoundSelect, SqlEr
                     Resolved::WindowEnd => bounds + 1,
                     Resolved::Column(column) => keys.iter().position(|key| *key == column).ok_or_else(|| {
                         let name = shorten(&reference.name.value);
-                        SqlError::new(format!("column {name} is neither counted nor grouped by"), reference.span())
-                            .help(format!("add {name} to GROUP BY, or select COUNT({name})"))
+                        SqlError::new(format!("column {name} must stand in GROUP BY or in COUNT"), reference.span())
+                            .help(format!(
+                                "add {name} to GROUP BY to get a row for each of its values, or select COUNT({name})"
+                            ))
                     })?,
                 };
                 let name = item.alias.as_ref().map_or(&reference.name.value, |alias| &alias.value);

@@ -13,7 +13,7 @@ pub(super) fn create(cursor: &mut Cursor<'_>) -> Result<CreateTable, SqlError> {
     let later = ["VIEW", "FUNCTION", "DATABASE", "CATALOG", "MODEL", "MATERIALIZED", "OR"];
     if let Some(what) = cursor.peek_one_of(&later) {
         return Err(SqlError::new(format!("CREATE {what} is not supported yet"), span)
-            .help("CREATE [TEMPORARY] TABLE [IF NOT EXISTS] is"));
+            .help("supported: CREATE [TEMPORARY] TABLE [IF NOT EXISTS]"));
     }
     cursor.take_word("TEMPORARY");
     cursor.expect_word("TABLE")?;

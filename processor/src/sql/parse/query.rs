@@ -28,9 +28,8 @@ pub(super) fn insert(cursor: &mut Cursor<'_>) -> Result<Insert, SqlError> {
     }
     let span = cursor.peek_span();
     if let Some(word) = cursor.peek_one_of(&["VALUES", "WITH", "PARTITION"]) {
-        return Err(
-            SqlError::new(format!("INSERT with {word} is not supported yet"), span).help("INSERT INTO ... SELECT is")
-        );
+        return Err(SqlError::new(format!("INSERT with {word} is not supported yet"), span)
+            .help("supported: INSERT INTO ... SELECT"));
     }
     let select = select(cursor)?;
     Ok(Insert { table, columns, select })
@@ -126,7 +125,7 @@ fn unknown_function(function: &Text) -> SqlError {
     let upper = function.value.to_ascii_uppercase();
     let span = function.span.clone();
     if AGGREGATES_LATER.contains(&upper.as_str()) {
-        return SqlError::new(format!("{upper} is not supported yet"), span).help("COUNT(column) and COUNT(*) are");
+        return SqlError::new(format!("{upper} is not supported yet"), span).help("supported: COUNT(column), COUNT(*)");
     }
     SqlError::new(format!("no function `{}` is supported here", shorten(&function.value)), span)
         .suggest(&upper, ["COUNT"])
@@ -172,7 +171,7 @@ fn from(cursor: &mut Cursor<'_>) -> Result<WindowFunction, SqlError> {
     let upper = function.value.to_ascii_uppercase();
     if ["HOP", "CUMULATE", "SESSION"].contains(&upper.as_str()) {
         return Err(
-            SqlError::new(format!("{upper} windows are not supported yet"), function.span).help("TUMBLE windows are")
+            SqlError::new(format!("{upper} windows are not supported yet"), function.span).help("supported: TUMBLE")
         );
     }
     if upper != "TUMBLE" {
@@ -200,7 +199,7 @@ fn tumble(cursor: &mut Cursor<'_>) -> Result<WindowFunction, SqlError> {
     while cursor.take_symbol(",") {
         let start = cursor.peek_span();
         let taken = if named {
-            let name = cursor.word("TIMECOL, SIZE or `OFFSET`")?;
+            let name = cursor.name("TIMECOL, SIZE or `OFFSET`")?;
             cursor.expect_symbol("=>")?;
             match name.value.to_ascii_uppercase().as_str() {
                 "TIMECOL" => time_column.replace(descriptor(cursor)?).is_some(),
