@@ -1,0 +1,682 @@
+//! The reference file and its variants, what each error looks like to a user, and that no text makes us panic.
+
+use expect_test::{Expect, expect};
+use proptest::prelude::*;
+
+use super::{Settings, plan_script};
+use crate::plan::Plan;
+
+const REFERENCE: &str = include_str!("../../../examples/top_users.sql");
+
+/// Two tables, so that the tests below write only what they are about.
+const TABLES: &str = "CREATE TABLE clicks (user_id BIGINT, cURL STRING, proctime AS PROCTIME())
+  WITH ('connector'='kafka', 'topic'='clicks', 'properties.bootstrap.servers'='b:9092',
+        'scan.startup.mode'='earliest-offset', 'format'='json');
+CREATE TABLE top (user_id BIGINT, cnt BIGINT, window_start TIMESTAMP(3), window_end TIMESTAMP(3))
+  WITH ('connector'='kafka', 'topic'='top', 'properties.bootstrap.servers'='b:9092', 'format'='json');
+";
+
+const SELECT: &str = "INSERT INTO top SELECT user_id, COUNT(cURL), window_start, window_end
+FROM TABLE(TUMBLE(TABLE clicks, DESCRIPTOR(proctime), INTERVAL '30' MINUTE))
+GROUP BY window_start, window_end, user_id;";
+
+fn plan(text: &str) -> Plan {
+    plan_script(text, &Settings::default()).unwrap_or_else(|error| panic!("{}", error.render("test.sql", false)))
+}
+
+fn plans_as_the_reference(insert: &str) {
+    assert_eq!(plan(&format!("{TABLES}{insert}")), plan(&format!("{TABLES}{SELECT}")), "{insert}");
+}
+
+fn error(text: &str, expected: &Expect) {
+    let error = plan_script(text, &Settings::default()).expect_err("this text must be refused");
+    let rendered = error.render("test.sql", false);
+    assert!(rendered.lines().count() <= 20 && rendered.len() < 2_000, "more than a screen:\n{rendered}");
+    expected.assert_eq(&rendered);
+}
+
+/// An error in an INSERT over the two tables.
+fn insert_error(insert: &str, expected: &Expect) {
+    error(&format!("{TABLES}{insert}"), expected);
+}
+
+/// An error in the WITH of a table.
+fn option_error(options: &str, expected: &Expect) {
+    error(&format!("CREATE TABLE t (a INT) WITH (\n  {options}\n)"), expected);
+}
+
+/// An error in the columns of a table.
+fn column_error(columns: &str, expected: &Expect) {
+    error(&format!("CREATE TABLE t (\n  {columns}\n) WITH ('connector'='kafka')"), expected);
+}
+
+#[test]
+fn the_reference_file_plans() {
+    expect![[r#"
+        Insert into top_users [user_id BIGINT, cnt BIGINT, window_start TIMESTAMP(3), window_end TIMESTAMP(3)] to kafka topic top_users as json
+        └─ Project [user_id BIGINT, cnt BIGINT NOT NULL, window_start TIMESTAMP(3) NOT NULL, window_end TIMESTAMP(3) NOT NULL]
+           └─ WindowAggregate TUMBLE(size 30 min) on proctime (processing time), keys [user_id BIGINT], compute [COUNT(cURL) AS cnt BIGINT NOT NULL]
+              └─ Scan user_clicks [user_id BIGINT, cURL STRING] from kafka topic user_clicks as json, earliest
+    "#]].assert_eq(&plan(REFERENCE).to_string());
+}
+
+#[test]
+fn a_bounded_scan_says_where_it_ends() {
+    let text = REFERENCE.replace("'earliest-offset'", "'earliest-offset', 'scan.bounded.mode'='latest-offset'");
+    expect![[r#"
+        Insert into top_users [user_id BIGINT, cnt BIGINT, window_start TIMESTAMP(3), window_end TIMESTAMP(3)] to kafka topic top_users as json
+        └─ Project [user_id BIGINT, cnt BIGINT NOT NULL, window_start TIMESTAMP(3) NOT NULL, window_end TIMESTAMP(3) NOT NULL]
+           └─ WindowAggregate TUMBLE(size 30 min) on proctime (processing time), keys [user_id BIGINT], compute [COUNT(cURL) AS cnt BIGINT NOT NULL]
+              └─ Scan user_clicks [user_id BIGINT, cURL STRING] from kafka topic user_clicks as json, earliest until the end at start-up
+    "#]].assert_eq(&plan(&text).to_string());
+}
+
+#[test]
+fn count_of_every_row_without_keys_reads_no_column() {
+    let text = format!(
+        "{TABLES}CREATE TABLE totals (n BIGINT NOT NULL, till TIMESTAMP(3)) WITH ('connector'='kafka',
+         'topic'='totals', 'properties.bootstrap.servers'='b:9092', 'value.format'='json',
+         'value.json.ignore-parse-errors'='true');
+         INSERT INTO totals SELECT COUNT(*) AS n, window_end FROM
+         TUMBLE(TABLE clicks, DESCRIPTOR(proctime), INTERVAL '0.5' SECOND, INTERVAL -'100' DAYS)
+         GROUP BY window_end, window_start"
+    );
+    let text = text.replace("INTERVAL -'100' DAYS", "INTERVAL -'0.1' SECONDS");
+    expect![[r#"
+        Insert into totals [n BIGINT NOT NULL, till TIMESTAMP(3)] to kafka topic totals as json
+        └─ Project [n BIGINT NOT NULL, window_end TIMESTAMP(3) NOT NULL]
+           └─ WindowAggregate TUMBLE(size 500 ms, offset -100 ms) on proctime (processing time), keys [], compute [COUNT(*) AS n BIGINT NOT NULL]
+              └─ Scan clicks [] from kafka topic clicks as json, earliest
+    "#]].assert_eq(&plan(&text).to_string());
+}
+
+#[test]
+fn keywords_have_no_case_and_names_may_be_quoted() {
+    plans_as_the_reference(
+        "insert into `top` select `user_id`, count(`cURL`), window_start, window_end -- a comment
+         from table(tumble(table `clicks`, descriptor(`proctime`), interval '30' minutes)) /* another; */
+         group by user_id, window_end, window_start, user_id",
+    );
+}
+
+#[test]
+fn window_arguments_may_be_named() {
+    plans_as_the_reference(
+        "INSERT INTO top SELECT user_id, COUNT(cURL), window_start, window_end FROM TABLE(TUMBLE(
+           DATA => TABLE clicks, SIZE => INTERVAL '30' MINUTE, TIMECOL => DESCRIPTOR(proctime),
+           `OFFSET` => INTERVAL '0' MINUTE)) GROUP BY window_start, window_end, user_id",
+    );
+}
+
+#[test]
+fn a_column_list_sends_values_by_name() {
+    let text = "INSERT INTO top (window_end, cnt, user_id, window_start)
+         SELECT w.window_end, COUNT(w.cURL) AS c, w.user_id, w.window_start
+         FROM TABLE(TUMBLE(TABLE clicks, DESCRIPTOR(proctime), INTERVAL '30' MINUTE)) AS w
+         GROUP BY w.window_start, w.window_end, w.user_id";
+    let plan = plan(&format!("{TABLES}{text}"));
+    let names: Vec<_> = plan.pipelines[0].root.outputs().into_iter().map(|output| output.name).collect();
+    assert_eq!(names, ["user_id", "c", "window_start", "window_end"]);
+}
+
+#[test]
+fn a_statement_set_is_several_pipelines() {
+    let plan = plan(&format!("{TABLES}EXECUTE STATEMENT SET BEGIN {SELECT} {SELECT} END;"));
+    assert_eq!(plan.pipelines.len(), 2);
+}
+
+#[test]
+fn settings_from_outside_win() {
+    let outside = Settings::default().set("properties.bootstrap.servers", "other:1").unwrap();
+    let outside = outside.set("table.local-time-zone", "UTC").unwrap();
+    let text = format!("SET 'table.local-time-zone' = 'UTC';{REFERENCE}");
+    let plan = plan_script(&text, &outside).unwrap();
+    assert_eq!(plan.local_time_zone.as_deref(), Some("UTC"));
+    assert_eq!(plan.pipelines[0].sink.options.properties["bootstrap.servers"], "other:1");
+    assert_eq!(plan.pipelines[0].scan().table.options.properties["bootstrap.servers"], "other:1");
+}
+
+#[test]
+fn unknown_names_are_refused_with_the_nearest() {
+    let wrong = |from: &str, to: &str| SELECT.replacen(from, to, 1);
+    insert_error(
+        &wrong("cURL", "curl"),
+        &expect![[r#"
+        error: unknown column curl in table clicks
+         --> test.sql:6:39
+          |
+        6 | INSERT INTO top SELECT user_id, COUNT(curl), window_start, window_end
+          |                                       ^^^^ did you mean 'cURL'?"#]],
+    );
+    insert_error(
+        &wrong("TABLE clicks", "TABLE click"),
+        &expect![[r#"
+        error: unknown table click
+         --> test.sql:7:25
+          |
+        7 | FROM TABLE(TUMBLE(TABLE click, DESCRIPTOR(proctime), INTERVAL '30' MINUTE))
+          |                         ^^^^^ did you mean 'clicks'?"#]],
+    );
+    insert_error(
+        &wrong("INTO top", "INTO bottom_of_list"),
+        &expect![[r#"
+        error: unknown table bottom_of_list
+         --> test.sql:6:13
+          |
+        6 | INSERT INTO bottom_of_list SELECT user_id, COUNT(cURL), window_start, window_end
+          |             ^^^^^^^^^^^^^^
+          |
+          = help: known here: clicks, top"#]],
+    );
+    insert_error(
+        &wrong("COUNT", "COUMT"),
+        &expect![[r#"
+        error: no function `COUMT` is supported here
+         --> test.sql:6:33
+          |
+        6 | INSERT INTO top SELECT user_id, COUMT(cURL), window_start, window_end
+          |                                 ^^^^^ did you mean 'COUNT'?"#]],
+    );
+    insert_error(
+        &wrong("TUMBLE", "TUMBEL"),
+        &expect![[r#"
+        error: unknown window function `TUMBEL`
+         --> test.sql:7:12
+          |
+        7 | FROM TABLE(TUMBEL(TABLE clicks, DESCRIPTOR(proctime), INTERVAL '30' MINUTE))
+          |            ^^^^^^ did you mean 'TUMBLE'?"#]],
+    );
+    insert_error(
+        &wrong("(proctime)", "(proc_time)"),
+        &expect![[r#"
+        error: unknown column proc_time in table clicks
+         --> test.sql:7:44
+          |
+        7 | FROM TABLE(TUMBLE(TABLE clicks, DESCRIPTOR(proc_time), INTERVAL '30' MINUTE))
+          |                                            ^^^^^^^^^ did you mean 'proctime'?"#]],
+    );
+    insert_error(
+        &wrong("SELECT user_id", "SELECT top.user_id"),
+        &expect![[r#"
+        error: unknown table top in front of a column
+         --> test.sql:6:24
+          |
+        6 | INSERT INTO top SELECT top.user_id, COUNT(cURL), window_start, window_end
+          |                        ^^^
+          |
+          = help: a window function has no name of its own: leave it out, or give one with AS"#]],
+    );
+}
+
+#[test]
+fn what_is_not_supported_yet_is_named() {
+    let wrong = |from: &str, to: &str| SELECT.replacen(from, to, 1);
+    insert_error(
+        &wrong("COUNT(cURL)", "SUM(user_id)"),
+        &expect![[r#"
+        error: SUM is not supported yet
+         --> test.sql:6:33
+          |
+        6 | INSERT INTO top SELECT user_id, SUM(user_id), window_start, window_end
+          |                                 ^^^
+          |
+          = help: COUNT(column) and COUNT(*) are"#]],
+    );
+    insert_error(
+        &wrong("COUNT(cURL)", "COUNT(DISTINCT cURL)"),
+        &expect![[r#"
+        error: COUNT(DISTINCT ...) is not supported yet
+         --> test.sql:6:39
+          |
+        6 | INSERT INTO top SELECT user_id, COUNT(DISTINCT cURL), window_start, window_end
+          |                                       ^^^^^^^^"#]],
+    );
+    insert_error(
+        &wrong("COUNT(cURL)", "user_id + 1"),
+        &expect![[r#"
+        error: expected `,` or FROM, found `+`
+         --> test.sql:6:41
+          |
+        6 | INSERT INTO top SELECT user_id, user_id + 1, window_start, window_end
+          |                                         ^
+          |
+          = help: SELECT takes columns and COUNT so far, no expressions"#]],
+    );
+    insert_error(
+        &wrong("GROUP", "WHERE user_id > 3 GROUP"),
+        &expect![[r#"
+        error: WHERE is not supported yet
+         --> test.sql:8:1
+          |
+        8 | WHERE user_id > 3 GROUP BY window_start, window_end, user_id;
+          | ^^^^^"#]],
+    );
+    insert_error(
+        &wrong("TUMBLE", "HOP"),
+        &expect![[r#"
+        error: HOP windows are not supported yet
+         --> test.sql:7:12
+          |
+        7 | FROM TABLE(HOP(TABLE clicks, DESCRIPTOR(proctime), INTERVAL '30' MINUTE))
+          |            ^^^
+          |
+          = help: TUMBLE windows are"#]],
+    );
+    insert_error(
+        "INSERT INTO top SELECT user_id FROM clicks",
+        &expect![[r#"
+        error: a SELECT without a window is not supported yet
+         --> test.sql:6:37
+          |
+        6 | INSERT INTO top SELECT user_id FROM clicks
+          |                                     ^^^^^^
+          |
+          = help: FROM TABLE(TUMBLE(TABLE t, DESCRIPTOR(proctime), INTERVAL '1' MINUTE)) reads a table in windows"#]],
+    );
+    insert_error(
+        "CREATE VIEW v AS SELECT 1",
+        &expect![[r#"
+        error: CREATE VIEW is not supported yet
+         --> test.sql:6:8
+          |
+        6 | CREATE VIEW v AS SELECT 1
+          |        ^^^^
+          |
+          = help: CREATE [TEMPORARY] TABLE [IF NOT EXISTS] is"#]],
+    );
+    insert_error(
+        "INSERT INTO top /*+ OPTIONS('a'='b') */ SELECT 1",
+        &expect![[r#"
+        error: hints (`/*+ ... */`) are not supported yet
+         --> test.sql:6:17
+          |
+        6 | INSERT INTO top /*+ OPTIONS('a'='b') */ SELECT 1
+          |                 ^^^^^^^^^^^^^^^^^^^^^^^
+          |
+          = help: write the options into the table's WITH (...)"#]],
+    );
+}
+
+#[test]
+fn a_window_needs_its_bounds_in_group_by_and_a_sensible_size() {
+    let wrong = |from: &str, to: &str| SELECT.replacen(from, to, 1);
+    insert_error(
+        &wrong("BY window_start, window_end,", "BY window_start,"),
+        &expect![[r#"
+        error: a windowed SELECT must group by window_start and window_end
+         --> test.sql:8:10
+          |
+        8 | GROUP BY window_start, user_id;
+          |          ^^^^^^^^^^^^^^^^^^^^^ add to GROUP BY: window_end
+          |
+          = help: without both, Flink plans a result that is updated row by row, which a kafka table cannot take"#]],
+    );
+    insert_error(
+        &wrong("\nGROUP BY window_start, window_end, user_id", ""),
+        &expect![[r#"
+        error: a windowed SELECT must group by window_start and window_end
+         --> test.sql:7:77
+          |
+        7 | FROM TABLE(TUMBLE(TABLE clicks, DESCRIPTOR(proctime), INTERVAL '30' MINUTE));
+          |                                                                             ^ add GROUP BY window_start, window_end
+          |
+          = help: without both, Flink plans a result that is updated row by row, which a kafka table cannot take"#]],
+    );
+    insert_error(
+        &wrong(", user_id;", ";"),
+        &expect![[r#"
+        error: column user_id is neither counted nor grouped by
+         --> test.sql:6:24
+          |
+        6 | INSERT INTO top SELECT user_id, COUNT(cURL), window_start, window_end
+          |                        ^^^^^^^
+          |
+          = help: add user_id to GROUP BY, or select COUNT(user_id)"#]],
+    );
+    insert_error(
+        &wrong("MINUTE", "MONTH"),
+        &expect![[r#"
+        error: a window cannot be measured in MONTH
+         --> test.sql:7:69
+          |
+        7 | FROM TABLE(TUMBLE(TABLE clicks, DESCRIPTOR(proctime), INTERVAL '30' MONTH))
+          |                                                                     ^^^^^
+          |
+          = help: use SECOND, MINUTE, HOUR or DAY"#]],
+    );
+    insert_error(
+        &wrong("'30'", "'0'"),
+        &expect![[r#"
+        error: a window's size must be above zero
+         --> test.sql:7:55
+          |
+        7 | FROM TABLE(TUMBLE(TABLE clicks, DESCRIPTOR(proctime), INTERVAL '0' MINUTE))
+          |                                                       ^^^^^^^^^^^^^^^^^^^"#]],
+    );
+    insert_error(
+        &wrong("(proctime)", "(user_id)"),
+        &expect![[r#"
+        error: column user_id (BIGINT) is not a time that windows can cut
+         --> test.sql:7:44
+          |
+        7 | FROM TABLE(TUMBLE(TABLE clicks, DESCRIPTOR(user_id), INTERVAL '30' MINUTE))
+          |                                            ^^^^^^^
+          |
+          = help: declare `proctime AS PROCTIME()` in clicks; event time is not supported yet"#]],
+    );
+}
+
+#[test]
+fn what_is_written_must_fit_the_sink() {
+    let wrong = |from: &str, to: &str| SELECT.replacen(from, to, 1);
+    insert_error(
+        &wrong("user_id, COUNT(cURL)", "COUNT(cURL)"),
+        &expect![[r#"
+        error: table top takes 4 columns, SELECT gives 3
+         --> test.sql:6:17
+          |
+        6 | INSERT INTO top SELECT COUNT(cURL), window_start, window_end
+          |                 ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+          |
+          = help: by position: user_id, cnt, window_start, window_end"#]],
+    );
+    insert_error(
+        &wrong("window_start, window_end", "window_start, user_id"),
+        &expect![[r#"
+        error: column window_end takes TIMESTAMP(3), SELECT gives BIGINT
+         --> test.sql:6:60
+          |
+        6 | INSERT INTO top SELECT user_id, COUNT(cURL), window_start, user_id
+          |                                                            ^^^^^^^
+          |
+          = help: declare window_end as BIGINT in table top; casts are not supported yet"#]],
+    );
+    let strict = TABLES.replace("TABLE top (user_id BIGINT", "TABLE top (user_id BIGINT NOT NULL");
+    error(
+        &format!("{strict}{SELECT}"),
+        &expect![[r#"
+        error: column user_id is BIGINT NOT NULL, but what SELECT gives it may be NULL
+         --> test.sql:6:24
+          |
+        6 | INSERT INTO top SELECT user_id, COUNT(cURL), window_start, window_end
+          |                        ^^^^^^^
+          |
+          = help: Flink checks such columns row by row; that is not supported yet: drop NOT NULL in the sink"#]],
+    );
+}
+
+#[test]
+fn options_are_checked_by_name_and_value() {
+    option_error(
+        "'connector'='kafka', 'topik'='t', 'format'='json'",
+        &expect![[r#"
+        error: unknown option 'topik'
+         --> test.sql:2:24
+          |
+        2 |   'connector'='kafka', 'topik'='t', 'format'='json'
+          |                        ^^^^^^^ did you mean 'topic'?"#]],
+    );
+    option_error(
+        "'connector'='print'",
+        &expect![[r#"
+        error: connector 'print' is not supported yet
+         --> test.sql:2:15
+          |
+        2 |   'connector'='print'
+          |               ^^^^^^^
+          |
+          = help: 'kafka' is"#]],
+    );
+    option_error(
+        "'connector'='kafak'",
+        &expect![[r#"
+        error: unknown connector 'kafak'
+         --> test.sql:2:15
+          |
+        2 |   'connector'='kafak'
+          |               ^^^^^^^ did you mean 'kafka'?"#]],
+    );
+    option_error(
+        "'connector'='kafka', 'topic'='t', 'format'='avro'",
+        &expect![[r#"
+        error: format 'avro' is not supported yet
+         --> test.sql:2:46
+          |
+        2 |   'connector'='kafka', 'topic'='t', 'format'='avro'
+          |                                              ^^^^^^
+          |
+          = help: 'json' is"#]],
+    );
+    option_error(
+        "'connector'='kafka', 'format'='json'",
+        &expect![[r#"
+        error: table t lacks the option 'topic'
+         --> test.sql:1:14
+          |
+        1 | CREATE TABLE t (a INT) WITH (
+          |              ^
+          |
+          = help: add 'topic' = the topic's name to its WITH"#]],
+    );
+    let full = "'connector'='kafka', 'topic'='t', 'format'='json', 'properties.bootstrap.servers'='b:1',\n  ";
+    option_error(
+        &format!("{full}'scan.startup.mode'='earliest'"),
+        &expect![[r#"
+        error: 'scan.startup.mode' cannot be 'earliest'
+         --> test.sql:3:23
+          |
+        3 |   'scan.startup.mode'='earliest'
+          |                       ^^^^^^^^^^
+          |
+          = help: known here: group-offsets, earliest-offset, latest-offset"#]],
+    );
+    option_error(
+        &format!("{full}'scan.startup.mode'='timestamp'"),
+        &expect![[r#"
+        error: 'scan.startup.mode' = 'timestamp' is not supported yet
+         --> test.sql:3:23
+          |
+        3 |   'scan.startup.mode'='timestamp'
+          |                       ^^^^^^^^^^^
+          |
+          = help: supported: group-offsets, earliest-offset, latest-offset"#]],
+    );
+    option_error(
+        &format!("{full}'sink.partitioner'='fixed'"),
+        &expect![[r#"
+        error: option 'sink.partitioner' is not supported yet
+         --> test.sql:3:3
+          |
+        3 |   'sink.partitioner'='fixed'
+          |   ^^^^^^^^^^^^^^^^^^"#]],
+    );
+    option_error(
+        &format!("{full}'json.ignore-parse-error'='true'"),
+        &expect![[r#"
+        error: unknown option 'json.ignore-parse-error'
+         --> test.sql:3:3
+          |
+        3 |   'json.ignore-parse-error'='true'
+          |   ^^^^^^^^^^^^^^^^^^^^^^^^^ did you mean 'json.ignore-parse-errors'?"#]],
+    );
+    option_error(
+        "'connector'='kafka', 'topic'='t', 'format'='json'",
+        &expect![[r#"
+        error: table t names no broker
+         --> test.sql:1:14
+          |
+        1 | CREATE TABLE t (a INT) WITH (
+          |              ^
+          |
+          = help: add 'properties.bootstrap.servers' = 'host:9092' to its WITH"#]],
+    );
+}
+
+#[test]
+fn columns_are_checked() {
+    column_error(
+        "a BIGNT",
+        &expect![[r#"
+        error: unknown type `BIGNT`
+         --> test.sql:2:5
+          |
+        2 |   a BIGNT
+          |     ^^^^^ did you mean 'BIGINT'?"#]],
+    );
+    column_error(
+        "a VARCHAR(10)",
+        &expect![[r#"
+        error: type VARCHAR is not supported yet
+         --> test.sql:2:5
+          |
+        2 |   a VARCHAR(10)
+          |     ^^^^^^^
+          |
+          = help: STRING is text of any length"#]],
+    );
+    column_error(
+        "user STRING",
+        &expect![[r#"
+        error: expected a column's name, found `user`
+         --> test.sql:2:3
+          |
+        2 |   user STRING
+          |   ^^^^
+          |
+          = help: user is a reserved word; as a name it needs backticks: `user`"#]],
+    );
+    column_error(
+        "ts TIMESTAMP(3), WATERMARK FOR ts AS ts",
+        &expect![[r#"
+        error: WATERMARK: event time is not supported yet
+         --> test.sql:2:20
+          |
+        2 |   ts TIMESTAMP(3), WATERMARK FOR ts AS ts
+          |                    ^^^^^^^^^
+          |
+          = help: windows run on processing time: declare a column `proctime AS PROCTIME()`"#]],
+    );
+    column_error(
+        "o BIGINT METADATA FROM 'offset' VIRTUAL",
+        &expect![[r#"
+        error: metadata columns are not supported yet
+         --> test.sql:2:12
+          |
+        2 |   o BIGINT METADATA FROM 'offset' VIRTUAL
+          |            ^^^^^^^^"#]],
+    );
+    column_error(
+        "a INT, b AS a + 1",
+        &expect![[r#"
+        error: a computed column can only be PROCTIME() so far
+         --> test.sql:2:15
+          |
+        2 |   a INT, b AS a + 1
+          |               ^"#]],
+    );
+    column_error(
+        "a INT, PRIMARY KEY (a) NOT ENFORCED",
+        &expect![[r#"
+        error: a kafka table cannot have a PRIMARY KEY
+         --> test.sql:2:10
+          |
+        2 |   a INT, PRIMARY KEY (a) NOT ENFORCED
+          |          ^^^^^^^
+          |
+          = help: its rows are only ever appended, so nothing would keep the key unique; Flink refuses it too"#]],
+    );
+}
+
+#[test]
+fn broken_texts_are_refused() {
+    error(
+        "",
+        &expect![[r#"
+        error: there is nothing to run: the file has no INSERT INTO
+         --> test.sql:1:1
+          |
+        1 |
+          | ^"#]],
+    );
+    error(
+        "CREATE TABEL t (a INT)",
+        &expect![[r#"
+        error: expected TABLE, found `TABEL`
+         --> test.sql:1:8
+          |
+        1 | CREATE TABEL t (a INT)
+          |        ^^^^^"#]],
+    );
+    error(
+        "SET 'table.local-time-zone' = 'Mars'",
+        &expect![[r#"
+        error: unknown time zone 'Mars'; names are written as 'Europe/Berlin' or 'UTC'
+         --> test.sql:1:5
+          |
+        1 | SET 'table.local-time-zone' = 'Mars'
+          |     ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^"#]],
+    );
+    error(
+        "SET 'a' = 'never closed",
+        &expect![[r#"
+        error: Unterminated string literal
+         --> test.sql:1:11
+          |
+        1 | SET 'a' = 'never closed
+          |           ^"#]],
+    );
+    error(
+        "SET \"a\" = 'b'",
+        &expect![[r#"
+        error: expected a setting's name in quotes, as 'table.local-time-zone', found `"a"`
+         --> test.sql:1:5
+          |
+        1 | SET "a" = 'b'
+          |     ^^^
+          |
+          = help: Flink SQL writes strings in single quotes and quoted names in backticks"#]],
+    );
+}
+
+#[test]
+fn an_error_in_a_huge_line_still_fits_a_screen() {
+    let text = format!("SELECT {}", "x".repeat(100_000));
+    let rendered = plan_script(&text, &Settings::default()).unwrap_err().render("test.sql", false);
+    assert!(rendered.len() < 2_000, "{} bytes", rendered.len());
+    let text = format!("CREATE TABLE t (a {}", "x".repeat(100_000));
+    let rendered = plan_script(&text, &Settings::default()).unwrap_err().render("test.sql", false);
+    assert!(rendered.len() < 2_000, "{} bytes", rendered.len());
+}
+
+#[test]
+fn deep_nesting_does_not_exhaust_the_stack() {
+    for deep in ["(", "SELECT COUNT(", "/*", "TABLE(", "`", "CASE "] {
+        let text = format!("INSERT INTO t {}", deep.repeat(100_000));
+        assert!(plan_script(&text, &Settings::default()).is_err());
+    }
+}
+
+fn token() -> impl Strategy<Value = String> {
+    let words = REFERENCE.split_inclusive([' ', '(', ')', ',', '\n', '=', ';']).map(str::to_owned);
+    let odd =
+        ["'", "`", "\"", "/*", "*/", "--", "=>", "INTERVAL", "NOT NULL", "\u{e9}", "\u{1f600}", "\0", "1e9", "-", "."];
+    prop::sample::select(words.chain(odd.map(str::to_owned)).collect::<Vec<_>>())
+}
+
+proptest! {
+    #[test]
+    fn no_soup_of_tokens_panics(tokens in prop::collection::vec(token(), 0..60)) {
+        if let Err(error) = plan_script(&tokens.join(" "), &Settings::default()) {
+            error.render("test.sql", false);
+        }
+    }
+
+    #[test]
+    fn no_mutation_of_the_reference_panics(at in 0..REFERENCE.len(), cut in 0usize..40, put in token()) {
+        let end = REFERENCE.len().min(at + cut);
+        let text = format!("{}{put}{}", &REFERENCE[..at], &REFERENCE[end..]);
+        if let Err(error) = plan_script(&text, &Settings::default()) {
+            error.render("test.sql", false);
+        }
+    }
+}
