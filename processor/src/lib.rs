@@ -4,4 +4,5 @@
 
 pub mod plan;
 pub mod schema;
+pub mod sql;
 pub mod types;

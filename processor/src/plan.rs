@@ -7,6 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::schema::{BoundedMode, Format, StartupMode, Table};
+use crate::sql::{self, Settings, SqlError};
 use crate::types::{ColumnType, DataType};
 
 /// Everything that a SQL file asks for.
@@ -333,5 +334,15 @@ impl fmt::Display for Millis {
             Some((unit, name)) => write!(f, "{} {name}", self.0 / unit),
             None => write!(f, "{} ms", self.0),
         }
+    }
+}
+
+impl Plan {
+    /// Plans a SQL text with default settings; see [`plan_script`](crate::sql::plan_script).
+    ///
+    /// # Errors
+    /// The first thing in the text that is wrong or not supported yet, with its place.
+    pub fn from_sql(text: &str) -> Result<Self, SqlError> {
+        sql::plan_script(text, &Settings::default())
     }
 }

@@ -301,7 +301,7 @@ impl Commits {
         for waiters in [Some(&mut self.waiters), in_flight].into_iter().flatten() {
             for waiter in std::mem::take(waiters) {
                 if waiter.deadline <= now {
-                    fail(waiter, Error::timeout("commit offsets"));
+                    fail(waiter, Error::timeout("committing offsets"));
                 } else {
                     waiters.push(waiter);
                 }
@@ -311,7 +311,7 @@ impl Commits {
 }
 
 fn refused(code: ErrorCode) -> Error {
-    Error::broker("commit offsets", code)
+    Error::broker("committing offsets", code)
 }
 
 fn fail(waiter: Waiter, error: Error) {
@@ -422,7 +422,7 @@ mod tests {
         let mut world = World::new();
         let mut done = world.commit(&[(0, 10)]);
         let plan = world.sent().unwrap();
-        world.commits.handle_reply(plan.token, Err(Error::timeout("commit offsets")), world.now);
+        world.commits.handle_reply(plan.token, Err(Error::timeout("committing offsets")), world.now);
         world.now += Duration::from_secs(1);
         let again = world.sent().unwrap();
         assert_eq!(again.offsets, plan.offsets);

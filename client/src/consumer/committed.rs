@@ -131,7 +131,7 @@ impl Committed {
         for ask in std::mem::take(&mut self.asks) {
             match ask.asker {
                 Asker::Call { deadline, done } if deadline <= now => {
-                    let _ = done.send(Err(Error::timeout("ask for committed offsets")));
+                    let _ = done.send(Err(Error::timeout("asking for committed offsets")));
                 }
                 Asker::Call { ref done, .. } if done.is_closed() => {}
                 Asker::Call { .. } | Asker::Positions(_) => self.asks.push(ask),
@@ -165,7 +165,7 @@ impl Committed {
     pub(super) fn handle_reply(&mut self, token: u64, reply: Result<Answer, Error>, now: Instant) {
         let Some(index) = self.asks.iter().position(|ask| ask.due.is_none() && ask.token == token) else { return };
         let mut ask = self.asks.swap_remove(index);
-        let refused = |code| Error::broker("ask for committed offsets", code);
+        let refused = |code| Error::broker("asking for committed offsets", code);
         let failure = match reply {
             Ok(Ok(answers)) => {
                 let mut failure = None;

@@ -271,19 +271,19 @@ impl ConsumerConfig {
 
     fn check(&self) -> Result<(), Error> {
         if self.group_id.as_deref() == Some("") {
-            return Err(Error::config("`group.id` is empty: leave it out, or name a group"));
+            return Err(Error::config("group.id is empty: leave it out, or name a group"));
         }
         if self.group_instance_id.is_some() && self.group_id.is_none() {
-            return Err(Error::config("`group.instance.id` names a member of a group: set `group.id`"));
+            return Err(Error::config("group.instance.id names a member of a group: set group.id"));
         }
         if self.heartbeat_interval >= self.session_timeout {
-            return Err(Error::config("`heartbeat.interval.ms` must be below `session.timeout.ms`: a third is usual"));
+            return Err(Error::config("heartbeat.interval.ms must be below session.timeout.ms: a third is usual"));
         }
         let sizes =
             [("fetch.max.bytes", self.fetch_bytes_max), ("max.partition.fetch.bytes", self.partition_fetch_bytes_max)];
         for (name, bytes) in sizes {
             if bytes == 0 {
-                return Err(Error::config(format!("`{name}` is 0: nothing would ever be read")));
+                return Err(Error::config(format!("{name} is 0: nothing would ever be read")));
             }
         }
         let times = [
@@ -293,7 +293,7 @@ impl ConsumerConfig {
         ];
         for (name, time) in times {
             if time.is_zero() {
-                return Err(Error::config(format!("`{name}` is 0")));
+                return Err(Error::config(format!("{name} is 0")));
             }
         }
         Ok(())

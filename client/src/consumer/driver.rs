@@ -229,7 +229,7 @@ impl Driver {
         build: impl FnOnce(&Group, i16) -> R + Send,
     ) -> Result<R::Response, Error> {
         let Some(group) = &self.group else {
-            return Err(Error::broker("ask a group's coordinator", ErrorCode::INVALID_GROUP_ID));
+            return Err(Error::broker("asking a group's coordinator", ErrorCode::INVALID_GROUP_ID));
         };
         let target = Target::Coordinator(CoordinatorKind::Group, group.id.to_string());
         let build = |version| build(group, version);

@@ -391,7 +391,7 @@ impl Fetcher {
         let Some(plan) = broker.regular.take(token).or_else(|| broker.express.take(token)) else { return };
         let answers = match reply {
             Ok(Ok(answers)) => answers,
-            Ok(Err(code)) => return self.on_failure(id, Error::broker("fetch records", code), now),
+            Ok(Err(code)) => return self.on_failure(id, Error::broker("fetching records", code), now),
             Err(error) => return self.on_failure(id, error, now),
         };
         broker.failures = 0;
@@ -451,7 +451,7 @@ impl Fetcher {
         } else if code.is_retriable() || code == ErrorCode::OFFSET_NOT_AVAILABLE {
             debug!(%partition, %code, "fetching again");
         } else {
-            self.errors.push(Error::broker("fetch records", code).with_partition(partition.clone()));
+            self.errors.push(Error::broker("fetching records", code).with_partition(partition.clone()));
         }
         self.pause(partition, stale, now);
     }

@@ -181,7 +181,7 @@ impl Reading {
             }
             let batch = match RecordBatches::new(self.chunk.records.clone()).next() {
                 Some(Ok(batch)) => batch,
-                Some(Err(error)) => return Err(Error::decode("read a batch of records", error)),
+                Some(Err(error)) => return Err(Error::decode("reading a batch of records", error)),
                 None if self.any_whole || self.chunk.records.is_empty() => return Ok(false),
                 None => return Err(Error::protocol("a fetch brought less than one whole batch")),
             };
@@ -191,7 +191,7 @@ impl Reading {
                 let open = batch
                     .open(INFLATED_BYTES_MAX)
                     .and_then(|open| Batch::new(self.chunk.partition.clone(), open, self.chunk.high_watermark))
-                    .map_err(|error| Error::decode("read a batch of records", error))?;
+                    .map_err(|error| Error::decode("reading a batch of records", error))?;
                 let next = open.first_from(self.chunk.from_offset);
                 self.open = Some(Open { batch: Arc::new(open), next, bytes });
             } else {
@@ -208,7 +208,7 @@ impl Reading {
         let header = batch.header();
         if header.is_control() {
             if let Some(aborted) = &mut self.chunk.aborted {
-                let marker = control::read(batch).map_err(|error| Error::decode("read a control batch", error))?;
+                let marker = control::read(batch).map_err(|error| Error::decode("reading a control batch", error))?;
                 if marker.is_abort() {
                     aborted.end(header.producer_id, header.last_offset());
                 }

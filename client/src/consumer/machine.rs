@@ -1,9 +1,9 @@
 //! Routes what happens to the part that decides about it, and what one part decides to the next.
 //!
 //! Before: the [`driver`](super::driver) brings replies, metadata and time; [`Consumer`](super::Consumer) brings calls.
-//! After: [`Action`]s for the driver. What is decided, is decided in the parts.
+//! After: [`Action`]s for the driver. What is decided, is decided in the parts. [`calls`] holds what the application asks.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::mem;
 use std::sync::Arc;
 use std::time::Instant;
@@ -14,14 +14,14 @@ use tracing::{error, info, warn};
 
 use super::activity::Activity;
 use super::assignor::{PartitionCounts, Share};
-use super::commits::{self, Commits, Offsets};
+use super::commits::{self, Commits};
 use super::committed::{self, Committed};
 use super::config::Settings;
 use super::fetched::{Chunk, Fetched};
 use super::fetcher::{self, Fetcher};
 use super::membership::classic::Classic;
 use super::membership::{self, Failure, Identity, Join, Joined, Sync};
-use super::offset_lookup::{self, OffsetLookup, OffsetSpec};
+use super::offset_lookup::{self, OffsetLookup};
 use super::positions::{Lost, Positions, Progress};
 use super::rebalance::{Change, Rebalance, Step};
 use super::subscription::{Subscription, Wanted};
@@ -29,6 +29,7 @@ use crate::cluster::Snapshot;
 use crate::error::Error;
 use crate::record::TopicPartition;
 
+mod calls;
 #[cfg(test)]
 mod tests;
 
@@ -149,200 +150,6 @@ impl Machine {
         }
     }
 
-    /// Reads the topics' partitions that the group gives us; none at all unsubscribes.
-    pub(super) fn subscribe(
-        &mut self,
-        topics: BTreeSet<Arc<str>>,
-        has_listener: bool,
-        now: Instant,
-    ) -> Result<(), Error> {
-        self.check_open()?;
-        if self.settings.group_id.is_none() {
-            return Err(Error::config("subscribe needs a group: set `group.id`, or assign partitions by name"));
-        }
-        if self.subscription.wanted == Wanted::Partitions {
-            return Err(Error::misuse(
-                "this consumer has partitions assigned by name: unsubscribe before you subscribe",
-            ));
-        }
-        self.subscription.wanted = if topics.is_empty() { Wanted::Nothing } else { Wanted::Topics(topics.clone()) };
-        self.has_listener = has_listener;
-        self.fatal = None;
-        self.polled_at = now;
-        if !topics.is_empty() {
-            self.out.push(Action::TrackTopics(topics.iter().cloned().collect()));
-        }
-        self.membership.on_subscribe(topics, now);
-        self.route_membership(now);
-        Ok(())
-    }
-
-    /// Reads these partitions and no others.
-    pub(super) fn assign(&mut self, partitions: BTreeSet<TopicPartition>) -> Result<(), Error> {
-        self.check_open()?;
-        if matches!(self.subscription.wanted, Wanted::Topics(_)) {
-            return Err(Error::misuse(
-                "this consumer is subscribed to topics: unsubscribe before you assign partitions",
-            ));
-        }
-        if !self.membership.is_idle() {
-            return Err(Error::misuse("this consumer is still leaving its group: assign partitions when it has left"));
-        }
-        self.subscription.wanted = if partitions.is_empty() { Wanted::Nothing } else { Wanted::Partitions };
-        let topics: BTreeSet<Arc<str>> = partitions.iter().map(|partition| partition.topic.clone()).collect();
-        if !topics.is_empty() {
-            self.out.push(Action::TrackTopics(topics.into_iter().collect()));
-        }
-        self.subscription.keep_only(&partitions);
-        self.own(&partitions);
-        Ok(())
-    }
-
-    /// Gives everything up.
-    pub(super) fn unsubscribe(&mut self, now: Instant) -> Result<(), Error> {
-        match self.subscription.wanted {
-            Wanted::Nothing => Ok(()),
-            Wanted::Partitions => self.assign(BTreeSet::new()),
-            Wanted::Topics(_) => self.subscribe(BTreeSet::new(), self.has_listener, now),
-        }
-    }
-
-    pub(super) fn seek(&mut self, partition: &TopicPartition, offset: i64) -> Result<(), Error> {
-        self.check_open()?;
-        if offset < 0 {
-            return Err(Error::misuse("seek to a negative offset").with_partition(partition.clone()));
-        }
-        self.check_assigned(partition)?;
-        self.positions.seek(partition, offset);
-        self.commits.handle_seek(partition);
-        self.drop_stale();
-        Ok(())
-    }
-
-    /// Reads on from an end of the log, once it is known where that is.
-    pub(super) fn seek_to(&mut self, partition: &TopicPartition, spec: OffsetSpec) -> Result<(), Error> {
-        self.check_open()?;
-        self.check_assigned(partition)?;
-        self.positions.seek_to(partition, spec);
-        self.commits.handle_seek(partition);
-        self.drop_stale();
-        Ok(())
-    }
-
-    pub(super) fn pause(&mut self, partitions: Vec<TopicPartition>) -> Result<(), Error> {
-        for partition in &partitions {
-            self.check_assigned(partition)?;
-        }
-        self.subscription.pause(partitions);
-        self.activity.disturb();
-        Ok(())
-    }
-
-    pub(super) fn resume(&mut self, partitions: &[TopicPartition]) -> Result<(), Error> {
-        for partition in partitions {
-            self.check_assigned(partition)?;
-        }
-        self.subscription.resume(partitions);
-        self.ready = true;
-        Ok(())
-    }
-
-    pub(super) fn paused(&self) -> BTreeSet<TopicPartition> {
-        self.subscription.paused().clone()
-    }
-
-    pub(super) fn assignment(&self) -> BTreeSet<TopicPartition> {
-        self.positions.assigned().cloned().collect()
-    }
-
-    pub(super) fn position(&self, partition: &TopicPartition) -> Option<i64> {
-        self.positions.position(partition)
-    }
-
-    pub(super) fn high_watermark(&self, partition: &TopicPartition) -> Option<i64> {
-        self.fetcher.high_watermark(partition)
-    }
-
-    /// Commits `offsets`; without any, all that was handed out.
-    pub(super) fn commit(&mut self, offsets: Option<Offsets>, done: oneshot::Sender<Result<(), Error>>, now: Instant) {
-        if let Err(error) = self.check_group("commit offsets") {
-            let _ = done.send(Err(error));
-            return;
-        }
-        let offsets = offsets.unwrap_or_else(|| {
-            let known = self.positions.known();
-            known.map(|(partition, progress)| (partition.clone(), progress.position().into())).collect()
-        });
-        self.commits.handle_commit(offsets, self.settings.api_timeout, done, now);
-    }
-
-    pub(super) fn committed(
-        &mut self,
-        partitions: Vec<TopicPartition>,
-        done: oneshot::Sender<committed::Reply>,
-        now: Instant,
-    ) {
-        if let Err(error) = self.check_group("ask for committed offsets") {
-            let _ = done.send(Err(error));
-            return;
-        }
-        self.committed.handle_call(partitions, self.settings.api_timeout, done, now);
-    }
-
-    pub(super) fn look_up_offsets(
-        &mut self,
-        wanted: BTreeMap<TopicPartition, OffsetSpec>,
-        done: oneshot::Sender<offset_lookup::Reply>,
-        now: Instant,
-    ) {
-        if let Err(error) = self.check_open() {
-            let _ = done.send(Err(error));
-            return;
-        }
-        let topics: BTreeSet<Arc<str>> = wanted.keys().map(|partition| partition.topic.clone()).collect();
-        self.out.push(Action::TrackTopics(topics.into_iter().collect()));
-        self.offset_lookup.handle_call(wanted, self.settings.api_timeout, done, now);
-    }
-
-    /// Commits what was handed out, if that is automatic, leaves the group and ends, by `deadline` at the latest.
-    pub(super) fn close(&mut self, deadline: Instant, done: oneshot::Sender<Result<(), Error>>, now: Instant) {
-        if self.closing.is_some() {
-            let _ = done.send(Err(Error::closed("the consumer is closed already")));
-            return;
-        }
-        // Who closes is through with what was handed out.
-        for (_, progress) in self.positions.known() {
-            progress.processed_to(progress.position());
-        }
-        self.begin_closing(deadline, Some(done), now);
-    }
-
-    /// Leaves the group and ends, as when the application vanished: what it was working on is not committed.
-    pub(super) fn abandon(&mut self, deadline: Instant, now: Instant) {
-        if self.closing.is_none() {
-            self.begin_closing(deadline, None, now);
-            self.rebalance.on_drained();
-        }
-    }
-
-    fn begin_closing(&mut self, deadline: Instant, done: Option<oneshot::Sender<Result<(), Error>>>, now: Instant) {
-        self.closing = Some(Closing { deadline, done, closed: false });
-        match self.subscription.wanted {
-            Wanted::Topics(_) => {
-                self.membership.on_subscribe(BTreeSet::new(), now);
-                self.route_membership(now);
-            }
-            Wanted::Partitions => {
-                let partitions: Vec<TopicPartition> = self.positions.assigned().cloned().collect();
-                self.subscription.withhold(partitions);
-                self.commit_processed();
-            }
-            Wanted::Nothing => {}
-        }
-        self.activity.disturb();
-        self.ready = true;
-    }
-
     /// Whether the driver may end.
     pub(super) fn is_closed(&self) -> bool {
         self.closing.as_ref().is_some_and(|closing| closing.closed)
@@ -362,7 +169,7 @@ impl Machine {
             return Taken::Error(error.clone());
         }
         if self.closing.is_some() {
-            return Taken::Error(Error::closed("the consumer is closed"));
+            return Taken::Error(Error::closed("using the consumer"));
         }
         let Self { subscription, fetched, positions, .. } = self;
         while let Some(chunk) = fetched.take(|partition| subscription.is_open(partition)) {
@@ -527,10 +334,11 @@ impl Machine {
             return Some(stall_at);
         }
         self.stalled = true;
-        let seconds = self.settings.max_poll_interval.as_secs_f64();
-        self.report(Error::timeout(format!(
-            "ask for records within {seconds} s of the last time (`max.poll.interval.ms`): the group was left; it is joined again now"
-        )));
+        let interval_ms = self.settings.max_poll_interval.as_millis();
+        let error = Error::timeout("waiting for the application to ask for records").with_detail(format!(
+            "it may take max.poll.interval.ms ({interval_ms}); the group has gone on without this member, which now joins again"
+        ));
+        self.report(error);
         self.membership.on_stalled(now);
         None
     }
@@ -559,7 +367,7 @@ impl Machine {
             self.commits.end();
             self.offset_lookup.end();
             if let Some(done) = closing.done.take() {
-                let outcome = if through { Ok(()) } else { Err(Error::timeout("close the consumer")) };
+                let outcome = if through { Ok(()) } else { Err(Error::timeout("closing the consumer")) };
                 let _ = done.send(outcome);
             }
         }
@@ -598,8 +406,8 @@ impl Machine {
             membership::Action::Revoke { lost } => self.rebalance.on_revoke(lost, now),
             membership::Action::Failed { failure, fatal } => {
                 let error = match failure {
-                    Failure::Broker(code) => Error::broker("be a member of the group", code),
-                    Failure::NoAnswer => Error::timeout("be a member of the group"),
+                    Failure::Broker(code) => Error::broker("being a member of the group", code),
+                    Failure::NoAnswer => Error::timeout("being a member of the group"),
                     Failure::Hopeless(error) => error,
                 };
                 if fatal {
@@ -689,29 +497,6 @@ impl Machine {
         self.activity.disturb();
         self.ready = true;
     }
-
-    fn check_open(&self) -> Result<(), Error> {
-        match self.closing {
-            Some(_) => Err(Error::closed("the consumer is closed")),
-            None => Ok(()),
-        }
-    }
-
-    fn check_group(&self, attempt: &str) -> Result<(), Error> {
-        self.check_open()?;
-        match self.settings.group_id {
-            Some(_) => Ok(()),
-            None => Err(Error::config(format!("{attempt}: set `group.id`"))),
-        }
-    }
-
-    fn check_assigned(&self, partition: &TopicPartition) -> Result<(), Error> {
-        if self.positions.contains(partition) {
-            Ok(())
-        } else {
-            Err(Error::misuse("this partition is not assigned to the consumer").with_partition(partition.clone()))
-        }
-    }
 }
 
 fn partitions_of(share: &Share) -> BTreeSet<TopicPartition> {
@@ -721,11 +506,11 @@ fn partitions_of(share: &Share) -> BTreeSet<TopicPartition> {
 
 fn lost_error(partition: TopicPartition, lost: Lost) -> Error {
     match lost {
-        Lost::NothingCommitted => Error::misuse(
-            "nothing is committed here and `auto.offset.reset` is `none`: seek to where reading shall begin",
-        ),
+        Lost::NothingCommitted => {
+            Error::misuse("nothing is committed here and auto.offset.reset is none: seek to where reading shall begin")
+        }
         Lost::OutOfRange { offset } => {
-            Error::broker(format!("read from offset {offset}"), ErrorCode::OFFSET_OUT_OF_RANGE)
+            Error::broker(format!("reading from offset {offset}"), ErrorCode::OFFSET_OUT_OF_RANGE)
         }
     }
     .with_partition(partition)

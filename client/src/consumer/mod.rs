@@ -61,7 +61,7 @@ pub use self::listener::{ListenerFuture, RebalanceListener, Rebalancing};
 /// Reads records from Kafka.
 ///
 /// Everything but waiting for records and brokers returns at once. Records are fetched in the background, ahead of the
-/// application, within `fetch.buffer.bytes`.
+/// application, within [`ConsumerConfig::buffer_bytes_max`].
 ///
 /// All methods take `&self`: a consumer can be shared. Receiving is in turns; with automatic commits it should be done
 /// by one task, since whoever receives says that all records received before, by anyone, are processed.
@@ -409,7 +409,7 @@ impl Consumer {
         let mut wanted = BTreeMap::new();
         for (partition, timestamp) in timestamps {
             if timestamp < 0 {
-                return Err(Error::misuse("look up an offset by a negative timestamp").with_partition(partition));
+                return Err(Error::misuse("looking up an offset by a negative timestamp").with_partition(partition));
             }
             wanted.insert(partition, OffsetSpec::Timestamp(timestamp));
         }
@@ -477,7 +477,7 @@ async fn commit(shared: &Shared, offsets: Option<commits::Offsets>) -> Result<()
 }
 
 fn closed() -> Error {
-    Error::closed("the consumer is closed")
+    Error::closed("using the consumer")
 }
 
 fn now() -> Instant {

@@ -241,7 +241,7 @@ impl OffsetLookup {
                 }
                 (Some(Err(code)), _) => {
                     self.refresh |= code.refreshes_metadata() || is_epoch_error(*code);
-                    Error::broker("look up an offset", *code).with_partition(ask.partition.clone())
+                    Error::broker("looking up an offset", *code).with_partition(ask.partition.clone())
                 }
                 (None, Some(error)) => {
                     self.refresh = true;
@@ -302,7 +302,7 @@ impl OffsetLookup {
             .collect();
         for id in over {
             let missing = self.asks.iter().find(|ask| matches!(ask.asker, Asker::Call { id: of } if of == id));
-            let mut error = Error::timeout("look up offsets");
+            let mut error = Error::timeout("looking up offsets");
             if let Some(ask) = missing {
                 error = error.with_partition(ask.partition.clone());
             }

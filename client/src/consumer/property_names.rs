@@ -118,6 +118,37 @@ const PROPERTIES: &[Property<ConsumerConfig>] = &[
         set: |config, value| milliseconds(value).map(|time| with(config, |config| config.fetch_wait_max(time))),
     },
     Property {
+        names: &["queued.max.messages.kbytes"],
+        default: "65536",
+        doc: "how much may wait here to be handed out, in KiB",
+        set: |config, value| {
+            number::<usize>(value)
+                .map(|kib| with(config, |config| config.buffer_bytes_max(kib.saturating_mul(1 << 10))))
+        },
+    },
+    Property {
+        names: &["partition.assignment.strategy"],
+        default: "range",
+        doc: "how the group shares partitions out",
+        set: |_, value| {
+            let mut strategies = value.split(',').map(|strategy| strategy.rsplit('.').next().unwrap_or("").trim());
+            if strategies.any(|strategy| matches!(strategy, "range" | "RangeAssignor")) {
+                Ok(())
+            } else {
+                Err("only range is supported so far, and it is not among them".to_owned())
+            }
+        },
+    },
+    Property {
+        names: &["group.protocol"],
+        default: "classic",
+        doc: "how members and coordinator speak",
+        set: |_, value| match value.to_ascii_lowercase().as_str() {
+            "classic" => Ok(()),
+            _ => Err("only classic is supported so far".to_owned()),
+        },
+    },
+    Property {
         names: &["session.timeout.ms"],
         default: "45000",
         doc: "after how long without a heartbeat a member is taken for dead, in milliseconds",
@@ -155,6 +186,14 @@ mod tests {
             ("auto.offset.reset", "earliest"),
         ]);
         assert!(config.is_ok());
+    }
+
+    #[test]
+    fn an_assignment_strategy_that_we_do_not_have_is_refused() {
+        let read = |strategy| ConsumerConfig::from_properties([("partition.assignment.strategy", strategy)]);
+        assert!(read("range,roundrobin").is_ok());
+        assert!(read("org.apache.kafka.clients.consumer.RangeAssignor").is_ok());
+        assert!(read("cooperative-sticky").unwrap_err().to_string().contains("only range"));
     }
 
     #[test]

@@ -254,7 +254,7 @@ fn a_broker_that_does_not_answer_is_asked_again_later_and_later() {
     let mut waits = Vec::new();
     let mut plan = plans[0].clone();
     for _ in 0..4 {
-        world.reply(&plan, Err(Error::timeout("fetch records")));
+        world.reply(&plan, Err(Error::timeout("fetching records")));
         assert!(world.poll().is_empty());
         let wake_at = world.wake_at.unwrap();
         waits.push(wake_at - world.now);

@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::*;
 use crate::consumer::OffsetAndMetadata;
+use crate::consumer::commits::Offsets;
 
 struct World {
     machine: Machine,

@@ -1,9 +1,9 @@
 //! How what the consumer's machines want is said in Kafka's messages, and what the answers mean to them.
 //!
-//! Pure translation, run outside every lock. Before: a plan of [`fetcher`](super::fetcher),
-//! [`offset_lookup`](super::offset_lookup), [`commits`](super::commits), [`committed`](super::committed) or
-//! [`membership`](super::membership), and the version both sides speak. After: the [`driver`](super::driver) sends it,
-//! and gives the answer to the machine. [`fetch`] has a file of its own.
+//! Pure translation, run outside every lock. Before: a plan of [`fetcher`](super::fetcher), [`offset_lookup`],
+//! [`commits`], [`committed`](mod@super::committed) or [`membership`](super::membership), and the version both sides
+//! speak. After: the [`driver`](super::driver) sends it, and gives the answer to the machine. [`fetch`] has a file of
+//! its own.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,0 +1,117 @@
+//! What the cases stand on: a cluster, topics of their own, and records in them, written past the client.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use tidemill_client::{Admin, AutoOffsetReset, ClientConfig, ConsumerConfig, NewTopic, TopicPartition};
+use tidemill_protocol::StrBytes;
+use tidemill_protocol::compression::Codec;
+use tidemill_protocol::header::{decode_response, encode_request};
+use tidemill_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
+use tidemill_protocol::messages::{ProduceRequest, TopicName};
+use tidemill_protocol::records::{BatchBuilder, BatchFlags, NewRecord};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+/// A topic of its own for each case, and its cluster.
+#[derive(Debug, Clone)]
+pub(crate) struct Bed {
+    bootstrap: String,
+    pub(crate) topic: String,
+    pub(crate) group: String,
+}
+
+/// How long a case may wait for anything.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+impl Bed {
+    /// The cluster that `TIDEMILL_TEST_BOOTSTRAP` names; none when it is not set.
+    pub(crate) async fn running(name: &str, partitions: i32) -> Option<Self> {
+        let Ok(bootstrap) = std::env::var("TIDEMILL_TEST_BOOTSTRAP") else {
+            eprintln!("skipped: set TIDEMILL_TEST_BOOTSTRAP=host:port to run against a cluster");
+            return None;
+        };
+        Some(Self::on(&bootstrap, name, partitions).await)
+    }
+
+    /// A fresh topic on this cluster.
+    pub(crate) async fn on(bootstrap: &str, name: &str, partitions: i32) -> Self {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let start = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
+        let unique = format!("{name}-{start}-{}", COUNT.fetch_add(1, Ordering::Relaxed));
+        let bed = Self { bootstrap: bootstrap.to_owned(), topic: unique.clone(), group: unique.clone() };
+        bed.another(&unique, partitions).await
+    }
+
+    /// The same cluster and group, with another topic, which is made.
+    pub(crate) async fn another(&self, topic: &str, partitions: i32) -> Self {
+        let admin = Admin::new(ClientConfig::default().bootstrap_servers(&*self.bootstrap)).unwrap();
+        let created = admin.create_topics(&[NewTopic::new(topic).partitions(partitions)], PATIENCE).await.unwrap();
+        assert!(created.iter().all(|(_, outcome)| outcome.is_ok()), "{created:?}");
+        Self { topic: topic.to_owned(), ..self.clone() }
+    }
+
+    /// How to reach the cluster, with these of Kafka's properties.
+    pub(crate) fn client(&self, properties: &[(&str, &str)]) -> ClientConfig {
+        let properties = properties.iter().copied().chain([("bootstrap.servers", &*self.bootstrap)]);
+        ClientConfig::from_properties(properties).unwrap()
+    }
+
+    pub(crate) fn partition(&self, number: i32) -> TopicPartition {
+        TopicPartition::new(self.topic.as_str(), number)
+    }
+
+    pub(crate) fn partitions(&self, count: i32) -> Vec<TopicPartition> {
+        (0..count).map(|number| self.partition(number)).collect()
+    }
+
+    /// A reader from the earliest record, without a group.
+    pub(crate) fn reader(&self) -> ConsumerConfig {
+        ConsumerConfig::default().bootstrap_servers(&*self.bootstrap).auto_offset_reset(AutoOffsetReset::Earliest)
+    }
+
+    /// A reader in this case's own group, which commits when it is told to.
+    pub(crate) fn member(&self) -> ConsumerConfig {
+        self.reader().group_id(&*self.group).enable_auto_commit(false)
+    }
+
+    /// Writes one batch of values to a partition.
+    pub(crate) async fn fill(&self, partition: i32, values: impl IntoIterator<Item = String>) {
+        let mut builder = BatchBuilder::new(1 << 16);
+        for value in values {
+            builder.append(&NewRecord {
+                timestamp: 1_000 + i64::from(builder.record_count()),
+                key: None,
+                value: Some(value.as_bytes()),
+                headers: &[],
+            });
+        }
+        let batch = builder.seal(Codec::Lz4).stamp(None, BatchFlags { transactional: false, control: false });
+        for _ in 0..100 {
+            match self.produce(partition, batch.clone()).await {
+                0 => return,
+                // The topic is so new that its leader does not know of it yet.
+                3 | 6 => tokio::time::sleep(Duration::from_millis(50)).await,
+                code => panic!("Produce: error {code}"),
+            }
+        }
+        panic!("no leader for {}-{partition}", self.topic);
+    }
+
+    async fn produce(&self, partition: i32, batch: Bytes) -> i16 {
+        const VERSION: i16 = 9;
+        let data = PartitionProduceData::default().with_index(partition).with_records(Some(batch));
+        let topic = TopicProduceData::default()
+            .with_name(TopicName(StrBytes::from_string(self.topic.clone())))
+            .with_partition_data(vec![data]);
+        let request = ProduceRequest::default().with_acks(-1).with_timeout_ms(5_000).with_topic_data(vec![topic]);
+        let mut stream = TcpStream::connect(&self.bootstrap).await.unwrap();
+        stream.write_all(&encode_request(&request, VERSION, 1, None).unwrap()).await.unwrap();
+        let size = stream.read_i32().await.unwrap();
+        let mut frame = vec![0; usize::try_from(size).unwrap()];
+        stream.read_exact(&mut frame).await.unwrap();
+        let response = decode_response::<ProduceRequest>(VERSION, frame.into()).unwrap();
+        response.responses[0].partition_responses[0].error_code
+    }
+}
