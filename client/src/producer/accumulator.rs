@@ -13,7 +13,11 @@ use tidemill_protocol::records::{BatchBuilder, BatchFlags, NewRecord, ProducerSt
 
 use super::delivery::Completion;
 use super::sequences::Identity;
+use crate::error::Error;
 use crate::record::TopicPartition;
+
+/// What an open batch begins with; a larger one grows as records come.
+const BATCH_BYTES_FIRST: usize = 16 * 1024;
 
 /// The bytes of a batch: as they are appended to, or as they go over the wire.
 ///
@@ -64,6 +68,8 @@ pub(super) struct Batch {
     pub(super) created: Instant,
     pub(super) attempts: u32,
     pub(super) stamp: Option<ProducerStamp>,
+    /// Why the last attempt got no answer: it may be written. `None` once a broker has said that it is not.
+    pub(super) unanswered: Option<Error>,
 }
 
 /// The batches of one partition.
@@ -81,6 +87,8 @@ pub(super) struct Queue {
     /// As whom the sequences below are counted.
     pub(super) identity: Option<Identity>,
     pub(super) next_sequence: i32,
+    /// Whether a batch of this identity was written. Before that a broker takes any sequence for the first.
+    pub(super) confirmed: bool,
     /// The broker has lost count: what waits is numbered anew as somebody newer than this.
     pub(super) lost: Option<Identity>,
 }
@@ -96,6 +104,7 @@ impl Queue {
             blocked_until: None,
             identity: None,
             next_sequence: 0,
+            confirmed: false,
             lost: None,
         }
     }
@@ -112,6 +121,7 @@ impl Queue {
             created,
             attempts: 0,
             stamp: None,
+            unanswered: None,
         });
         self.next_order += 1;
     }
@@ -168,10 +178,17 @@ impl Accumulator {
         Self { batch_bytes, topics: BTreeMap::new(), queues: Vec::new() }
     }
 
-    /// Where a record without a key goes: the partition of the open batch, or the one that `choose` gives.
+    /// Where a record without a key goes: the partition whose open batch such records began, or the one that `choose`
+    /// gives.
     pub(super) fn sticky(&mut self, topic: &Arc<str>, choose: impl FnOnce() -> i32) -> i32 {
         let entry = self.topics.entry(Arc::clone(topic)).or_default();
-        *entry.sticky.get_or_insert_with(choose)
+        let open = entry.sticky.filter(|partition| {
+            let queue = entry.queues.get(partition).and_then(|place| self.queues.get(*place));
+            queue.is_some_and(|queue| queue.open.is_some())
+        });
+        let partition = open.unwrap_or_else(choose);
+        entry.sticky = Some(partition);
+        partition
     }
 
     /// Encodes a record at the end of its partition's open batch.
@@ -198,7 +215,7 @@ impl Accumulator {
         let open = queue.open.get_or_insert_with(|| {
             wake = true;
             Open {
-                builder: BatchBuilder::new(batch_bytes),
+                builder: BatchBuilder::new(batch_bytes.min(BATCH_BYTES_FIRST)),
                 completion: Arc::new(Completion::new(queue.partition.clone())),
                 created: now,
             }

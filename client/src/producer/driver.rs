@@ -39,8 +39,11 @@ pub(super) async fn run(shared: Arc<Shared>) {
     let mut actions = Vec::new();
     let mut events: FuturesUnordered<EventFuture> = FuturesUnordered::new();
     loop {
+        let snapshot = shared.cluster.snapshot();
+        let seen = snapshot.version();
         let (wake_at, finished) = {
             let mut machine = shared.machine();
+            machine.handle_metadata(snapshot);
             (machine.poll(Instant::now(), &mut actions), machine.is_finished())
         };
         for action in actions.drain(..) {
@@ -54,15 +57,11 @@ pub(super) async fn run(shared: Arc<Shared>) {
         if finished {
             return;
         }
-        let seen = shared.cluster.snapshot().version();
         tokio::select! {
             Some(event) = events.next() => handle(&shared, event),
             () = sleep_until_some(wake_at) => {}
             () = shared.woken.notified() => {}
-            () = shared.cluster.changed(seen) => {
-                let snapshot = shared.cluster.snapshot();
-                shared.machine().handle_metadata(snapshot);
-            }
+            () = shared.cluster.changed(seen) => {}
         }
     }
 }
@@ -98,7 +97,8 @@ async fn produce(shared: Arc<Shared>, plan: Plan) -> Event {
         Guarantee::AtLeastOnce { all_replicas: false } => 1,
         Guarantee::AtLeastOnce { all_replicas: true } | Guarantee::Idempotent => -1,
     };
-    let timeout = shared.config.client.request_timeout;
+    let left = plan.deadline.saturating_duration_since(Instant::now());
+    let timeout = shared.config.client.request_timeout.min(left);
     let mut topics: BTreeMap<Arc<str>, Vec<PartitionProduceData>> = BTreeMap::new();
     for part in &plan.parts {
         let records = part.payload.seal(shared.config.codec, part.stamp);

@@ -170,6 +170,7 @@ impl Machine {
             actions.push(Action::InitProducerId);
         }
         if let Some(identity) = self.sequences.current() {
+            self.freed_bytes += sender::renumber(&mut self.accumulator, identity);
             let metadata = &self.metadata;
             let leader_of = |partition: &_| metadata.leader_of(partition);
             // Each round takes one batch of a partition; a request has no two of the same.

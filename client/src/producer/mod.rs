@@ -118,14 +118,14 @@ impl Producer {
     /// # Cancel safety
     /// A future that is dropped before it is ready has sent nothing; one that was ready has sent the record.
     pub async fn send(&self, record: Record<'_>) -> Result<Delivery, Error> {
-        let room = self.reserve(&record).await?;
-        let mut deadline = None;
+        let deadline = Instant::now() + self.shared.config.block_max;
         loop {
+            let room = self.reserve(&record, deadline).await?;
             let now = Instant::now();
             let timestamp = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
             let timestamp = i64::try_from(timestamp).unwrap_or(i64::MAX);
-            let seen = self.shared.cluster.snapshot().version();
-            match self.shared.machine().handle_send(&record, timestamp, now) {
+            let sent = self.shared.machine().handle_send(&record, timestamp, now);
+            match sent {
                 Ok(appended) => {
                     if appended.wake {
                         self.shared.woken.notify_one();
@@ -136,8 +136,9 @@ impl Producer {
                 Err(Refused::Final(error)) => return Err(error.with_outcome(Outcome::NotWritten)),
                 Err(Refused::UnknownTopic) => {}
             }
-            let deadline = *deadline.get_or_insert(now + self.shared.config.block_max);
-            self.topic_known(record.topic, seen, deadline).await?;
+            // Waiting for one topic takes no room from the others.
+            drop(room);
+            self.topic_known(record.topic, deadline).await?;
         }
     }
 
@@ -172,7 +173,7 @@ impl Producer {
     }
 
     /// Takes room in the buffer for a record.
-    async fn reserve(&self, record: &Record<'_>) -> Result<Room<'_>, Error> {
+    async fn reserve(&self, record: &Record<'_>, deadline: Instant) -> Result<Room<'_>, Error> {
         let headers: usize =
             record.headers.iter().map(|header| header.key.len() + header.value.map_or(0, <[u8]>::len) + 10).sum();
         let bytes = record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len) + headers;
@@ -188,7 +189,7 @@ impl Producer {
             Ok(taken) => taken,
             Err(_) => {
                 let waiting = self.shared.room.acquire_many(permits);
-                match tokio::time::timeout(self.shared.config.block_max, waiting).await {
+                match tokio::time::timeout_at(deadline.into(), waiting).await {
                     Ok(Ok(taken)) => taken,
                     Ok(Err(_)) | Err(_) => {
                         let error = Error::timeout("waiting for room in the buffer");
@@ -201,23 +202,27 @@ impl Producer {
         Ok(Room { shared: &self.shared, taken })
     }
 
-    /// Waits until metadata newer than `seen` is there, for a topic that it did not have.
-    async fn topic_known(&self, topic: &str, seen: u64, deadline: Instant) -> Result<(), Error> {
+    /// Waits until the machine knows a topic, or its absence is certain.
+    async fn topic_known(&self, topic: &str, deadline: Instant) -> Result<(), Error> {
         let cluster = &self.shared.cluster;
         cluster.track_topics([topic], true);
-        let waited = tokio::time::timeout_at(deadline.into(), cluster.changed(seen)).await;
-        let snapshot = cluster.snapshot();
-        let missing = snapshot.missing(topic);
-        if let Some(code) = missing.filter(|code| waited.is_err() || !code.is_retriable()) {
-            return Err(Error::broker(format!("sending to topic '{topic}'"), code).with_outcome(Outcome::NotWritten));
+        loop {
+            let snapshot = cluster.snapshot();
+            let (seen, missing) = (snapshot.version(), snapshot.missing(topic));
+            if snapshot.topic(topic).is_some() {
+                self.shared.machine().handle_metadata(snapshot);
+                return Ok(());
+            }
+            let error = match missing {
+                Some(code) => Error::broker(format!("sending to topic '{topic}'"), code),
+                None => Error::timeout(format!("waiting for the metadata of topic '{topic}'"))
+                    .with_detail("is there a broker at the addresses in bootstrap.servers?"),
+            };
+            let hopeless = missing.is_some_and(|code| !code.is_retriable());
+            if hopeless || tokio::time::timeout_at(deadline.into(), cluster.changed(seen)).await.is_err() {
+                return Err(error.with_outcome(Outcome::NotWritten));
+            }
         }
-        if waited.is_err() {
-            let error = Error::timeout(format!("waiting for the metadata of topic '{topic}'"));
-            let detail = "is there a broker at the addresses in bootstrap.servers?";
-            return Err(error.with_detail(detail).with_outcome(Outcome::NotWritten));
-        }
-        self.shared.machine().handle_metadata(snapshot);
-        Ok(())
     }
 }
 

@@ -31,6 +31,8 @@ pub(super) struct Part {
 #[derive(Debug, Clone)]
 pub(super) struct Plan {
     pub(super) broker: i32,
+    /// By when the first of its batches needs an outcome.
+    pub(super) deadline: Instant,
     pub(super) parts: Vec<Part>,
 }
 
@@ -68,21 +70,50 @@ pub(super) fn plan(
     limits: &Limits,
     now: Instant,
 ) -> Vec<Plan> {
-    let mut plans: BTreeMap<i32, (usize, Vec<Part>)> = BTreeMap::new();
+    let mut plans: BTreeMap<i32, (usize, Instant, Vec<Part>)> = BTreeMap::new();
     for (place, queue) in accumulator.queues.iter_mut().enumerate() {
         if queue.waiting.is_empty() || !may_send(queue, identity, limits, now) {
             continue;
         }
         let Some(leader) = leader_of(&queue.partition) else { continue };
-        let (bytes, parts) = plans.entry(leader.broker).or_default();
         let Some(batch) = queue.waiting.front() else { continue };
+        let expires = batch.created + limits.delivery_timeout;
+        let (bytes, deadline, parts) = plans.entry(leader.broker).or_insert_with(|| (0, expires, Vec::new()));
         if *bytes > 0 && *bytes + batch.bytes > limits.request_bytes_max {
             continue;
         }
         *bytes += batch.bytes;
+        *deadline = expires.min(*deadline);
         parts.extend(take(place, queue, identity));
     }
-    plans.into_iter().map(|(broker, (_, parts))| Plan { broker, parts }).collect()
+    plans.into_iter().map(|(broker, (_, deadline, parts))| Plan { broker, deadline, parts }).collect()
+}
+
+/// Numbers the batches of partitions whose count was lost anew, once none of them is on its way and there is another
+/// identity to number them under. Those that may be written would then be written twice: they end here. Returns the
+/// bytes freed.
+pub(super) fn renumber(accumulator: &mut Accumulator, identity: Option<Identity>) -> usize {
+    let mut freed_bytes = 0;
+    for queue in &mut accumulator.queues {
+        if queue.lost.is_none() || queue.lost == identity || !queue.in_flight.is_empty() {
+            continue;
+        }
+        queue.lost = None;
+        queue.identity = None;
+        for mut batch in std::mem::take(&mut queue.waiting) {
+            match batch.unanswered.take() {
+                Some(error) => {
+                    let error = error.with_partition(queue.partition.clone());
+                    freed_bytes += finish(&batch, Err(error.with_outcome(Outcome::PossiblyWritten)));
+                }
+                None => {
+                    batch.stamp = None;
+                    queue.waiting.push_back(batch);
+                }
+            }
+        }
+    }
+    freed_bytes
 }
 
 /// Whether the next batch of a queue may go; also where a queue changes to a newer identity.
@@ -93,17 +124,14 @@ fn may_send(queue: &mut Queue, identity: Option<Identity>, limits: &Limits, now:
     // A broker recognises a batch among the last five it was sent. One whose answer was lost may be written already,
     // so nothing goes out that would push it out of that window: the limit counts from the oldest without an outcome.
     let oldest = queue.in_flight.front().map_or(u64::MAX, |batch| batch.order);
-    let window = u64::try_from(limits.in_flight_max).unwrap_or(u64::MAX);
+    let counting = queue.identity.is_some() && !queue.confirmed;
+    let window = if counting { 1 } else { limits.in_flight_max };
+    let window = u64::try_from(window).unwrap_or(u64::MAX);
     if queue.waiting.front().is_some_and(|batch| batch.order >= oldest.saturating_add(window)) {
         return false;
     }
     if queue.lost.is_some() {
-        // What is still on its way is counted under the identity that was lost.
-        if !queue.in_flight.is_empty() || queue.lost == identity {
-            return false;
-        }
-        queue.lost = None;
-        queue.waiting.iter_mut().for_each(|batch| batch.stamp = None);
+        return false;
     }
     if queue.identity != identity {
         // Batches that have a sequence keep it until they have an outcome: only then can another count begin.
@@ -116,6 +144,7 @@ fn may_send(queue: &mut Queue, identity: Option<Identity>, limits: &Limits, now:
         }
         queue.identity = identity;
         queue.next_sequence = 0;
+        queue.confirmed = false;
     }
     true
 }
@@ -153,10 +182,12 @@ pub(super) fn handle_answer(
 ) -> Effect {
     let mut effect = Effect::default();
     let Some(queue) = accumulator.queues.get_mut(part.queue) else { return effect };
-    let Some(batch) = queue.take_in_flight(part.order) else { return effect };
+    let Some(mut batch) = queue.take_in_flight(part.order) else { return effect };
+    let wait = limits.backoff.next(batch.attempts.saturating_sub(1), random);
     match answer {
         Answer::Written(offset) => {
             queue.blocked_until = None;
+            queue.confirmed = true;
             effect.freed_bytes = finish(&batch, Ok(offset));
         }
         // The broker has it already, from an attempt whose answer was lost.
@@ -164,30 +195,35 @@ pub(super) fn handle_answer(
         Answer::Refused(code) if lost_count(code) && batch.stamp.is_some() => {
             let behind_another = queue.waiting.front().is_some_and(|first| first.order < batch.order)
                 || queue.in_flight.front().is_some_and(|first| first.order < batch.order);
-            if !(behind_another && code == ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER) && queue.lost.is_none() {
+            if behind_another && code == ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER {
+                queue.blocked_until = Some(now + wait);
+            } else if queue.lost.is_none() {
                 lose(queue, sequences, batch.stamp);
             }
+            // The leader looked for it and did not have it.
+            batch.unanswered = None;
             queue.put_back(batch);
         }
         Answer::Refused(code) if code.is_retriable() => {
             effect.refresh_metadata = code.refreshes_metadata();
-            let wait = limits.backoff.next(batch.attempts.saturating_sub(1), random);
             queue.blocked_until = Some(now + wait);
+            if matches!(code, ErrorCode::REQUEST_TIMED_OUT | ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND) {
+                batch.unanswered = Some(Error::broker("writing", code));
+            }
             queue.put_back(batch);
         }
         Answer::Refused(code) => {
             let error = Error::broker("writing", code).with_partition(part.partition.clone());
-            effect.freed_bytes = finish(&batch, Err(error.with_outcome(Outcome::NotWritten)));
+            let outcome = outcome_of(&batch);
+            effect.freed_bytes = finish(&batch, Err(error.with_outcome(outcome)));
             // The broker did not count it, so the ones behind it would be out of order.
-            if batch.stamp.is_some() {
-                lose(queue, sequences, batch.stamp);
-            }
+            lose(queue, sequences, batch.stamp);
         }
         Answer::Unanswered(error) => {
             tracing::debug!(partition = %part.partition, %error, "a batch is sent again");
             effect.refresh_metadata = true;
-            let wait = limits.backoff.next(batch.attempts.saturating_sub(1), random);
             queue.blocked_until = Some(now + wait);
+            batch.unanswered = Some(error);
             queue.put_back(batch);
         }
     }
@@ -211,12 +247,13 @@ pub(super) fn expire(
                 break;
             }
             let Some(batch) = queue.waiting.pop_front() else { break };
-            let outcome = if batch.attempts == 0 { Outcome::NotWritten } else { Outcome::PossiblyWritten };
-            let error = Error::timeout("writing within delivery.timeout.ms").with_partition(queue.partition.clone());
-            freed_bytes += finish(&batch, Err(error.with_outcome(outcome)));
-            if batch.stamp.is_some() {
-                lose(queue, sequences, batch.stamp);
+            let mut error =
+                Error::timeout("writing within delivery.timeout.ms").with_partition(queue.partition.clone());
+            if let Some(reason) = &batch.unanswered {
+                error = error.with_detail(format!("the last attempt: {reason}"));
             }
+            freed_bytes += finish(&batch, Err(error.with_outcome(outcome_of(&batch))));
+            lose(queue, sequences, batch.stamp);
         }
     }
     (freed_bytes, next)
@@ -227,10 +264,13 @@ pub(super) fn fail_all(accumulator: &mut Accumulator, error: &Error) -> usize {
     let mut freed_bytes = 0;
     for queue in &mut accumulator.queues {
         queue.close();
-        for batch in queue.in_flight.drain(..).chain(queue.waiting.drain(..)) {
-            let outcome = if batch.attempts == 0 { Outcome::NotWritten } else { Outcome::PossiblyWritten };
-            let error = error.clone().with_partition(queue.partition.clone()).with_outcome(outcome);
-            freed_bytes += finish(&batch, Err(error));
+        for batch in queue.in_flight.drain(..) {
+            let error = error.clone().with_partition(queue.partition.clone());
+            freed_bytes += finish(&batch, Err(error.with_outcome(Outcome::PossiblyWritten)));
+        }
+        for batch in queue.waiting.drain(..) {
+            let error = error.clone().with_partition(queue.partition.clone());
+            freed_bytes += finish(&batch, Err(error.with_outcome(outcome_of(&batch))));
         }
     }
     freed_bytes
@@ -252,6 +292,12 @@ const fn lost_count(code: ErrorCode) -> bool {
     )
 }
 
+/// What is known of a batch that is not on its way.
+const fn outcome_of(batch: &Batch) -> Outcome {
+    if batch.unanswered.is_some() { Outcome::PossiblyWritten } else { Outcome::NotWritten }
+}
+
+/// The sequences of a partition have a gap, or the broker has lost count: see [`renumber`].
 fn lose(queue: &mut Queue, sequences: &mut Sequences, stamp: Option<ProducerStamp>) {
     let Some(ProducerStamp { producer_id, producer_epoch, .. }) = stamp else { return };
     let identity = Identity { producer_id, producer_epoch };

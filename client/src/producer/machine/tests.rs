@@ -29,7 +29,8 @@ impl Log {
         {
             return Answer::Written(Some(*offset));
         }
-        let expected = self.expected.entry(producer).or_insert(0);
+        // A producer that a partition has not seen may begin with any sequence, as in Kafka.
+        let expected = self.expected.entry(producer).or_insert(stamp.base_sequence);
         if *expected != stamp.base_sequence {
             return Answer::Refused(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER);
         }
@@ -158,8 +159,10 @@ fn a_retried_batch_keeps_its_sequence() {
 #[test]
 fn order_is_kept_when_the_first_of_five_in_flight_fails() {
     let mut world = World::new(1);
-    let values = ["a", "b", "c", "d", "e", "f"];
-    let mut deliveries: Vec<Delivery> = values.iter().map(|value| world.send(0, value)).collect();
+    let values = ["first", "a", "b", "c", "d", "e", "f"];
+    let mut deliveries = vec![world.send(0, "first")];
+    world.settle();
+    deliveries.extend(values[1..].iter().map(|value| world.send(0, value)));
     assert_eq!(world.requests.len(), 5, "no more than five batches are on their way");
     let first = world.requests.remove(0);
     world.answer(&first, |_, _| Answer::Refused(ErrorCode::NOT_LEADER_OR_FOLLOWER));
@@ -172,6 +175,36 @@ fn order_is_kept_when_the_first_of_five_in_flight_fails() {
         world.identities, 1,
         "sequences that are out of order behind a failed batch are no reason to begin anew"
     );
+}
+
+#[test]
+fn until_a_first_batch_is_written_only_one_is_on_its_way() {
+    let mut world = World::new(1);
+    for value in ["a", "b", "c"] {
+        world.send(0, value).forget();
+    }
+    assert_eq!(world.requests.len(), 1, "a broker takes any first sequence: a later batch must not be it");
+    let first = world.requests.remove(0);
+    world.answer(&first, |_, _| Answer::Refused(ErrorCode::NOT_ENOUGH_REPLICAS));
+    world.settle();
+    assert_eq!(world.values(0), ["a", "b", "c"]);
+}
+
+#[test]
+fn a_batch_that_may_be_written_is_not_written_under_another_identity() {
+    let mut world = World::new(1);
+    world.send(0, "first").forget();
+    world.settle();
+    let mut refused = world.send(0, "refused");
+    let mut ambiguous = world.send(0, "ambiguous");
+    let (one, two) = (world.requests.remove(0), world.requests.remove(0));
+    world.answer(&two, lost_reply);
+    world.answer(&one, |_, _| Answer::Refused(ErrorCode::MESSAGE_TOO_LARGE));
+    world.settle();
+    assert_eq!(outcome(&mut refused).unwrap().unwrap_err().outcome(), Some(Outcome::NotWritten));
+    assert_eq!(outcome(&mut ambiguous).unwrap().unwrap_err().outcome(), Some(Outcome::PossiblyWritten));
+    assert_eq!(world.values(0), ["first"]);
+    assert_eq!(world.freed_bytes, world.sent_bytes);
 }
 
 #[test]
@@ -224,8 +257,8 @@ fn a_broker_that_lost_count_is_told_a_new_identity() {
     let mut world = World::new(1);
     world.send(0, "a").forget();
     world.settle();
-    world.logs.get_mut(&0).unwrap().expected.clear();
-    world.logs.get_mut(&0).unwrap().recent.clear();
+    // As when the log was cut behind an unclean election.
+    world.logs.get_mut(&0).unwrap().expected.values_mut().for_each(|expected| *expected = 100);
     let mut delivery = world.send(0, "b");
     world.settle();
     assert_eq!(world.values(0), ["a", "b"]);
@@ -236,6 +269,8 @@ fn a_broker_that_lost_count_is_told_a_new_identity() {
 #[test]
 fn a_refused_batch_fails_alone() {
     let mut world = World::new(1);
+    world.send(0, "first").forget();
+    world.settle();
     let mut refused = world.send(0, "too large");
     let mut behind = world.send(0, "fine");
     let plan = world.requests.remove(0);
@@ -243,7 +278,7 @@ fn a_refused_batch_fails_alone() {
     world.settle();
     assert_eq!(outcome(&mut refused).unwrap().unwrap_err().outcome(), Some(Outcome::NotWritten));
     assert!(outcome(&mut behind).unwrap().is_ok());
-    assert_eq!(world.values(0), ["fine"]);
+    assert_eq!(world.values(0), ["first", "fine"]);
 }
 
 #[test]
