@@ -27,6 +27,16 @@ pub enum ErrorKind {
     Closed,
 }
 
+/// What is known of a record that got an error instead of an offset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// It is not in the log and never will be: sending it again makes no duplicate.
+    NotWritten,
+    /// It was sent and the answer is not known: sending it again may make a duplicate.
+    PossiblyWritten,
+}
+
 /// What went wrong: what was attempted, on which partition and broker, and why it failed. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Error(Arc<Inner>);
@@ -37,6 +47,7 @@ struct Inner {
     attempt: String,
     partition: Option<TopicPartition>,
     detail: Option<String>,
+    outcome: Option<Outcome>,
     source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
@@ -51,6 +62,12 @@ impl Error {
     #[must_use]
     pub fn topic_partition(&self) -> Option<&TopicPartition> {
         self.0.partition.as_ref()
+    }
+
+    /// What is known of the record, when this is the error of one that was to be written.
+    #[must_use]
+    pub fn outcome(&self) -> Option<Outcome> {
+        self.0.outcome
     }
 
     /// Whether the same call may succeed later without a change.
@@ -83,7 +100,14 @@ impl Error {
     }
 
     pub(crate) fn new(kind: ErrorKind, attempt: impl Into<String>) -> Self {
-        Self(Arc::new(Inner { kind, attempt: attempt.into(), partition: None, detail: None, source: None }))
+        Self(Arc::new(Inner {
+            kind,
+            attempt: attempt.into(),
+            partition: None,
+            detail: None,
+            outcome: None,
+            source: None,
+        }))
     }
 
     pub(crate) fn broker(attempt: impl Into<String>, code: ErrorCode) -> Self {
@@ -127,6 +151,11 @@ impl Error {
         self
     }
 
+    pub(crate) fn with_outcome(mut self, outcome: Outcome) -> Self {
+        Arc::make_mut(&mut self.0).outcome = Some(outcome);
+        self
+    }
+
     pub(crate) fn with_detail(mut self, detail: impl Into<String>) -> Self {
         Arc::make_mut(&mut self.0).detail = Some(detail.into());
         self
@@ -162,7 +191,7 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { kind, attempt, partition, detail, source } = &*self.0;
+        let Inner { kind, attempt, partition, detail, source, outcome: _ } = &*self.0;
         f.write_str(attempt)?;
         if let Some(partition) = partition {
             write!(f, " ({partition})")?;

@@ -19,7 +19,7 @@
 //! # }
 //! ```
 //!
-//! [`Consumer`] reads, alone or in a group; [`Admin`] creates and lists topics; [`Client`] shares connections between
+//! [`Producer`] writes, idempotent by default; [`Consumer`] reads, alone or in a group; [`Admin`] creates and lists topics; [`Client`] shares connections between
 //! them. Nothing blocks: everything that waits is `async`, says whether it is cancel-safe, and is bounded in time.
 
 mod admin;
@@ -29,6 +29,7 @@ mod config;
 mod connection;
 mod consumer;
 mod error;
+mod producer;
 mod properties;
 mod record;
 
@@ -40,7 +41,10 @@ pub use consumer::{
     AutoOffsetReset, ConsumedBatch, Consumer, ConsumerConfig, ConsumerRecord, IsolationLevel, ListenerFuture,
     OffsetAndMetadata, OffsetAndTimestamp, RebalanceListener, Rebalancing, RecordView,
 };
-pub use error::{Error, ErrorKind};
+pub use error::{Error, ErrorKind, Outcome};
+pub use producer::{Delivery, Guarantee, Producer, ProducerConfig, RecordMetadata};
 pub use record::{Record, TopicPartition};
+/// How a producer compresses its batches.
+pub use tidemill_protocol::compression::Codec;
 /// A header of a record; keys are bytes and may repeat.
 pub use tidemill_protocol::records::Header;

@@ -59,6 +59,8 @@ pub(crate) enum Target {
 pub(crate) enum Purpose {
     /// Metadata, lookups, admin.
     General,
+    /// Produce.
+    Produce,
     /// Fetch.
     Fetch,
     /// Groups.

@@ -69,6 +69,17 @@ impl Snapshot {
             .collect()
     }
 
+    /// A topic's name, shared, and how many partitions it has, if it is known.
+    pub(crate) fn topic(&self, name: &str) -> Option<(&Arc<str>, i32)> {
+        let (name, topic) = self.topics.get_key_value(name)?;
+        Some((name, i32::try_from(topic.partitions.len()).unwrap_or(i32::MAX)))
+    }
+
+    /// Why a topic that was asked for is not known.
+    pub(crate) fn missing(&self, topic: &str) -> Option<ErrorCode> {
+        self.missing.get(topic).copied()
+    }
+
     /// Topics with this many partitions, all led by broker 0.
     #[cfg(test)]
     pub(crate) fn for_tests(topics: &[(&str, i32)]) -> Self {

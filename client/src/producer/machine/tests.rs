@@ -1,0 +1,348 @@
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::task::{Context, Poll, Waker};
+
+use proptest::prelude::*;
+use tidemill_protocol::ErrorCode;
+use tidemill_protocol::compression::Codec;
+use tidemill_protocol::records::RecordBatches;
+
+use super::*;
+use crate::error::{ErrorKind, Outcome};
+use crate::producer::{Delivery, RecordMetadata};
+
+/// A partition as a broker keeps it: its log, and the sequence it expects of each producer.
+#[derive(Debug, Default)]
+struct Log {
+    values: Vec<String>,
+    expected: BTreeMap<(i64, i16), i32>,
+    /// The last batches: producer, first sequence, offset.
+    recent: Vec<((i64, i16), i32, i64)>,
+}
+
+impl Log {
+    fn append(&mut self, part: &Part) -> Answer {
+        let stamp = part.stamp.expect("idempotent batches are stamped");
+        let producer = (stamp.producer_id, stamp.producer_epoch);
+        if let Some((.., offset)) =
+            self.recent.iter().rev().take(5).find(|(who, first, _)| (*who, *first) == (producer, stamp.base_sequence))
+        {
+            return Answer::Written(Some(*offset));
+        }
+        let expected = self.expected.entry(producer).or_insert(0);
+        if *expected != stamp.base_sequence {
+            return Answer::Refused(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER);
+        }
+        let offset = i64::try_from(self.values.len()).unwrap();
+        let batch = RecordBatches::new(part.payload.seal(Codec::None, part.stamp)).next().unwrap().unwrap();
+        assert_eq!(batch.header().base_sequence, stamp.base_sequence);
+        *expected += batch.header().record_count;
+        for record in batch.open(1 << 20).unwrap().iter() {
+            self.values.push(String::from_utf8(record.unwrap().value.unwrap().to_vec()).unwrap());
+        }
+        self.recent.push((producer, stamp.base_sequence, offset));
+        Answer::Written(Some(offset))
+    }
+}
+
+struct World {
+    machine: Machine,
+    now: Instant,
+    logs: BTreeMap<i32, Log>,
+    requests: Vec<Plan>,
+    identities: i64,
+    freed_bytes: usize,
+    sent_bytes: usize,
+}
+
+#[expect(clippy::disallowed_methods, reason = "virtual time starts somewhere")]
+fn start() -> Instant {
+    Instant::now()
+}
+
+impl World {
+    fn new(partitions: i32) -> Self {
+        let config = ProducerConfig::default().linger(Duration::ZERO).delivery_timeout(Duration::from_secs(10));
+        let snapshot = Arc::new(Snapshot::for_tests(&[("clicks", partitions)]));
+        Self {
+            machine: Machine::new(&config, snapshot, 7),
+            now: start(),
+            logs: BTreeMap::new(),
+            requests: Vec::new(),
+            identities: 0,
+            freed_bytes: 0,
+            sent_bytes: 0,
+        }
+    }
+
+    /// Sends a record as a batch of its own.
+    fn send(&mut self, partition: i32, value: &str) -> Delivery {
+        let record = Record::new("clicks").partition(partition).value(value.as_bytes());
+        let appended = self.machine.handle_send(&record, 0, self.now).unwrap();
+        self.sent_bytes += appended.bytes;
+        self.poll();
+        Delivery::new(appended.completion, appended.index)
+    }
+
+    fn poll(&mut self) {
+        let mut actions = Vec::new();
+        self.machine.poll(self.now, &mut actions);
+        for action in actions {
+            match action {
+                Action::Produce(plan) => self.requests.push(plan),
+                Action::InitProducerId => {
+                    self.identities += 1;
+                    let identity = Identity { producer_id: self.identities, producer_epoch: 0 };
+                    self.machine.handle_identity(Ok(identity), self.now);
+                    self.poll();
+                }
+                Action::Free(bytes) => self.freed_bytes += bytes,
+                Action::RefreshMetadata => {}
+            }
+        }
+    }
+
+    fn answer(&mut self, plan: &Plan, mut with: impl FnMut(&mut Log, &Part) -> Answer) {
+        for part in &plan.parts {
+            let log = self.logs.entry(part.partition.partition).or_default();
+            let answer = with(log, part);
+            self.machine.handle_answer(part, answer, self.now);
+        }
+        self.poll();
+    }
+
+    /// Answers everything as a healthy broker does, until nothing is left to do.
+    fn settle(&mut self) {
+        for _ in 0..200 {
+            for plan in std::mem::take(&mut self.requests) {
+                self.answer(&plan, Log::append);
+            }
+            self.now += Duration::from_millis(100);
+            self.poll();
+        }
+        assert!(self.requests.is_empty());
+    }
+
+    fn values(&self, partition: i32) -> Vec<&str> {
+        self.logs.get(&partition).map(|log| log.values.iter().map(String::as_str).collect()).unwrap_or_default()
+    }
+}
+
+fn outcome(delivery: &mut Delivery) -> Option<Result<RecordMetadata, Error>> {
+    let mut context = Context::from_waker(Waker::noop());
+    match std::pin::Pin::new(delivery).poll(&mut context) {
+        Poll::Ready(outcome) => Some(outcome),
+        Poll::Pending => None,
+    }
+}
+
+fn lost_reply(_: &mut Log, _: &Part) -> Answer {
+    Answer::Unanswered(Error::timeout("writing"))
+}
+
+#[test]
+fn a_retried_batch_keeps_its_sequence() {
+    let mut world = World::new(1);
+    let mut delivery = world.send(0, "a");
+    let plan = world.requests.remove(0);
+    world.answer(&plan, |log, part| {
+        log.append(part);
+        Answer::Unanswered(Error::timeout("the reply was lost"))
+    });
+    assert!(outcome(&mut delivery).is_none());
+    world.settle();
+    assert_eq!(world.values(0), ["a"]);
+    assert_eq!(outcome(&mut delivery).unwrap().unwrap().offset, Some(0));
+}
+
+#[test]
+fn order_is_kept_when_the_first_of_five_in_flight_fails() {
+    let mut world = World::new(1);
+    let values = ["a", "b", "c", "d", "e", "f"];
+    let mut deliveries: Vec<Delivery> = values.iter().map(|value| world.send(0, value)).collect();
+    assert_eq!(world.requests.len(), 5, "no more than five batches are on their way");
+    let first = world.requests.remove(0);
+    world.answer(&first, |_, _| Answer::Refused(ErrorCode::NOT_LEADER_OR_FOLLOWER));
+    world.settle();
+    assert_eq!(world.values(0), values);
+    for (offset, delivery) in deliveries.iter_mut().enumerate() {
+        assert_eq!(outcome(delivery).unwrap().unwrap().offset, Some(i64::try_from(offset).unwrap()));
+    }
+    assert_eq!(
+        world.identities, 1,
+        "sequences that are out of order behind a failed batch are no reason to begin anew"
+    );
+}
+
+#[test]
+fn all_partitions_of_a_leader_go_in_one_request() {
+    let mut world = World::new(3);
+    let mut actions = Vec::new();
+    world.machine.poll(world.now, &mut actions);
+    for partition in 0..3 {
+        let record = Record::new("clicks").partition(partition).value(b"x");
+        world.machine.handle_send(&record, 0, world.now).unwrap();
+    }
+    let identity = Identity { producer_id: 1, producer_epoch: 0 };
+    world.machine.handle_identity(Ok(identity), world.now);
+    world.poll();
+    assert_eq!(world.requests.len(), 1);
+    assert_eq!(world.requests[0].parts.len(), 3);
+}
+
+#[test]
+fn what_expires_says_whether_it_may_have_been_written() {
+    let mut world = World::new(2);
+    let mut sent = world.send(0, "sent");
+    let plan = world.requests.remove(0);
+    world.answer(&plan, lost_reply);
+    let mut never_sent = world.send(0, "behind it");
+    world.now += Duration::from_secs(10);
+    world.requests.clear();
+    world.poll();
+    let error = outcome(&mut sent).unwrap().unwrap_err();
+    assert_eq!((error.kind(), error.outcome()), (ErrorKind::Timeout, Some(Outcome::PossiblyWritten)));
+    assert_eq!(outcome(&mut never_sent).unwrap().unwrap_err().outcome(), Some(Outcome::NotWritten));
+    assert_eq!(world.freed_bytes, world.sent_bytes);
+    let mut next = world.send(0, "next");
+    world.settle();
+    assert!(outcome(&mut next).unwrap().is_ok());
+    assert_eq!(world.identities, 2, "the sequences go on under a new identity");
+}
+
+#[test]
+fn a_batch_that_the_broker_has_already_is_written() {
+    let mut world = World::new(1);
+    let mut delivery = world.send(0, "a");
+    let plan = world.requests.remove(0);
+    world.answer(&plan, |_, _| Answer::Refused(ErrorCode::DUPLICATE_SEQUENCE_NUMBER));
+    assert_eq!(outcome(&mut delivery).unwrap().unwrap().offset, None);
+}
+
+#[test]
+fn a_broker_that_lost_count_is_told_a_new_identity() {
+    let mut world = World::new(1);
+    world.send(0, "a").forget();
+    world.settle();
+    world.logs.get_mut(&0).unwrap().expected.clear();
+    world.logs.get_mut(&0).unwrap().recent.clear();
+    let mut delivery = world.send(0, "b");
+    world.settle();
+    assert_eq!(world.values(0), ["a", "b"]);
+    assert!(outcome(&mut delivery).unwrap().is_ok());
+    assert_eq!(world.identities, 2);
+}
+
+#[test]
+fn a_refused_batch_fails_alone() {
+    let mut world = World::new(1);
+    let mut refused = world.send(0, "too large");
+    let mut behind = world.send(0, "fine");
+    let plan = world.requests.remove(0);
+    world.answer(&plan, |_, _| Answer::Refused(ErrorCode::MESSAGE_TOO_LARGE));
+    world.settle();
+    assert_eq!(outcome(&mut refused).unwrap().unwrap_err().outcome(), Some(Outcome::NotWritten));
+    assert!(outcome(&mut behind).unwrap().is_ok());
+    assert_eq!(world.values(0), ["fine"]);
+}
+
+#[test]
+fn a_closed_producer_takes_nothing_and_sends_what_it_has() {
+    let mut world = World::new(1);
+    let mut delivery = world.send(0, "a");
+    world.machine.handle_close();
+    assert!(!world.machine.is_finished());
+    let refused = world.machine.handle_send(&Record::new("clicks"), 0, world.now);
+    assert!(matches!(refused, Err(Refused::Final(error)) if error.kind() == ErrorKind::Closed));
+    world.settle();
+    assert!(outcome(&mut delivery).unwrap().is_ok());
+    assert!(world.machine.is_finished());
+}
+
+#[test]
+fn what_is_abandoned_has_an_outcome() {
+    let mut world = World::new(1);
+    let mut delivery = world.send(0, "a");
+    world.machine.handle_abandon();
+    assert_eq!(outcome(&mut delivery).unwrap().unwrap_err().outcome(), Some(Outcome::PossiblyWritten));
+    assert!(world.machine.is_finished());
+}
+
+impl Delivery {
+    /// The record is sent all the same.
+    fn forget(self) {}
+}
+
+/// What happens to a request.
+#[derive(Debug, Clone, Copy)]
+enum Fault {
+    None,
+    LoseRequest,
+    LoseReply,
+    NotLeader,
+    Wait,
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    /// Whatever the network does, every record is written once and in order, and has one outcome that is true.
+    #[test]
+    fn nothing_is_lost_nothing_is_twice_and_order_is_kept(
+        steps in prop::collection::vec(
+            (0i32..2, prop_oneof![
+                3 => Just(Fault::None), 1 => Just(Fault::LoseRequest), 1 => Just(Fault::LoseReply), 1 => Just(Fault::NotLeader),
+                2 => Just(Fault::Wait),
+            ], any::<prop::sample::Index>(), 0u64..150),
+            1..60,
+        )
+    ) {
+        let mut world = World::new(2);
+        let mut deliveries = Vec::new();
+        let mut sent: BTreeMap<i32, Vec<String>> = BTreeMap::new();
+        for (number, (partition, fault, which, millis)) in steps.into_iter().enumerate() {
+            let value = number.to_string();
+            deliveries.push((partition, value.clone(), world.send(partition, &value)));
+            sent.entry(partition).or_default().push(value);
+            world.now += Duration::from_millis(millis);
+            world.poll();
+            if world.requests.is_empty() {
+                continue;
+            }
+            let place = which.index(world.requests.len());
+            match fault {
+                Fault::Wait => {}
+                Fault::None => {
+                    let plan = world.requests.remove(place);
+                    world.answer(&plan, Log::append);
+                }
+                Fault::LoseRequest => {
+                    let plan = world.requests.remove(place);
+                    world.answer(&plan, lost_reply);
+                }
+                Fault::LoseReply => {
+                    let plan = world.requests.remove(place);
+                    world.answer(&plan, |log, part| {
+                        log.append(part);
+                        Answer::Unanswered(Error::timeout("the reply was lost"))
+                    });
+                }
+                Fault::NotLeader => {
+                    let plan = world.requests.remove(place);
+                    world.answer(&plan, |_, _| Answer::Refused(ErrorCode::NOT_LEADER_OR_FOLLOWER));
+                }
+            }
+        }
+        world.settle();
+        for (partition, values) in &sent {
+            prop_assert_eq!(world.values(*partition), values.iter().map(String::as_str).collect::<Vec<_>>());
+        }
+        for (partition, value, mut delivery) in deliveries {
+            let written = outcome(&mut delivery).expect("every record has an outcome").unwrap();
+            if let Some(offset) = written.offset {
+                prop_assert_eq!(&world.logs[&partition].values[usize::try_from(offset).unwrap()], &value);
+            }
+        }
+        prop_assert_eq!(world.freed_bytes, world.sent_bytes);
+    }
+}

@@ -1,0 +1,260 @@
+//! Which batches go into which request, and what an answer does to them.
+//!
+//! All partitions of a leader that are ready go into one request, each with its next batch; up to five batches of a
+//! partition may be on their way. A batch that is sent again keeps its sequence, so the broker recognises it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tidemill_protocol::ErrorCode;
+use tidemill_protocol::records::ProducerStamp;
+
+use super::accumulator::{Accumulator, Batch, Payload, Queue};
+use super::sequences::{Identity, Sequences};
+use crate::cluster::{Backoff, Leader};
+use crate::error::{Error, Outcome};
+use crate::record::TopicPartition;
+
+/// One batch in a request.
+#[derive(Debug, Clone)]
+pub(super) struct Part {
+    /// The queue it came from, and its order there.
+    queue: usize,
+    order: u64,
+    pub(super) partition: TopicPartition,
+    pub(super) payload: Arc<Payload>,
+    pub(super) stamp: Option<ProducerStamp>,
+}
+
+/// One Produce request.
+#[derive(Debug, Clone)]
+pub(super) struct Plan {
+    pub(super) broker: i32,
+    pub(super) parts: Vec<Part>,
+}
+
+/// What a broker said of one batch.
+#[derive(Debug, Clone)]
+pub(super) enum Answer {
+    /// Written from this offset on, if it is told.
+    Written(Option<i64>),
+    Refused(ErrorCode),
+    /// The request got no answer, or none for this batch: it may have been written.
+    Unanswered(Error),
+}
+
+/// What the rest of the machine has to do about an answer.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Effect {
+    pub(super) freed_bytes: usize,
+    pub(super) refresh_metadata: bool,
+}
+
+/// The limits that the sender keeps.
+#[derive(Debug, Clone)]
+pub(super) struct Limits {
+    pub(super) in_flight_max: usize,
+    pub(super) request_bytes_max: usize,
+    pub(super) delivery_timeout: Duration,
+    pub(super) backoff: Backoff,
+}
+
+/// Takes the batches that can be sent now, by leader.
+pub(super) fn plan(
+    accumulator: &mut Accumulator,
+    identity: Option<Identity>,
+    leader_of: &dyn Fn(&TopicPartition) -> Option<Leader>,
+    limits: &Limits,
+    now: Instant,
+) -> Vec<Plan> {
+    let mut plans: BTreeMap<i32, (usize, Vec<Part>)> = BTreeMap::new();
+    for (place, queue) in accumulator.queues.iter_mut().enumerate() {
+        if queue.waiting.is_empty() || !may_send(queue, identity, limits, now) {
+            continue;
+        }
+        let Some(leader) = leader_of(&queue.partition) else { continue };
+        let (bytes, parts) = plans.entry(leader.broker).or_default();
+        let Some(batch) = queue.waiting.front() else { continue };
+        if *bytes > 0 && *bytes + batch.bytes > limits.request_bytes_max {
+            continue;
+        }
+        *bytes += batch.bytes;
+        parts.extend(take(place, queue, identity));
+    }
+    plans.into_iter().map(|(broker, (_, parts))| Plan { broker, parts }).collect()
+}
+
+/// Whether the next batch of a queue may go; also where a queue changes to a newer identity.
+fn may_send(queue: &mut Queue, identity: Option<Identity>, limits: &Limits, now: Instant) -> bool {
+    if queue.blocked_until.is_some_and(|until| until > now) {
+        return false;
+    }
+    // A broker recognises a batch among the last five it was sent. One whose answer was lost may be written already,
+    // so nothing goes out that would push it out of that window: the limit counts from the oldest without an outcome.
+    let oldest = queue.in_flight.front().map_or(u64::MAX, |batch| batch.order);
+    let window = u64::try_from(limits.in_flight_max).unwrap_or(u64::MAX);
+    if queue.waiting.front().is_some_and(|batch| batch.order >= oldest.saturating_add(window)) {
+        return false;
+    }
+    if queue.lost.is_some() {
+        // What is still on its way is counted under the identity that was lost.
+        if !queue.in_flight.is_empty() || queue.lost == identity {
+            return false;
+        }
+        queue.lost = None;
+        queue.waiting.iter_mut().for_each(|batch| batch.stamp = None);
+    }
+    if queue.identity != identity {
+        // Batches that have a sequence keep it until they have an outcome: only then can another count begin.
+        let numbered = queue.waiting.front().is_some_and(|batch| batch.stamp.is_some());
+        if numbered {
+            return true;
+        }
+        if !queue.in_flight.is_empty() {
+            return false;
+        }
+        queue.identity = identity;
+        queue.next_sequence = 0;
+    }
+    true
+}
+
+fn take(place: usize, queue: &mut Queue, identity: Option<Identity>) -> Option<Part> {
+    let mut batch = queue.waiting.pop_front()?;
+    batch.attempts = batch.attempts.saturating_add(1);
+    if let (None, Some(Identity { producer_id, producer_epoch })) = (batch.stamp, identity) {
+        batch.stamp = Some(ProducerStamp { producer_id, producer_epoch, base_sequence: queue.next_sequence });
+        // Sequences wrap to 0 behind the largest 32-bit number.
+        queue.next_sequence = queue.next_sequence.wrapping_add(batch.record_count) & i32::MAX;
+    }
+    let part = Part {
+        queue: place,
+        order: batch.order,
+        partition: queue.partition.clone(),
+        payload: Arc::clone(&batch.payload),
+        stamp: batch.stamp,
+    };
+    // One that is sent again may overtake those behind it that are still on their way.
+    let place = queue.in_flight.partition_point(|other| other.order < batch.order);
+    queue.in_flight.insert(place, batch);
+    Some(part)
+}
+
+/// What a broker said of a batch: done, once more, or failed.
+pub(super) fn handle_answer(
+    accumulator: &mut Accumulator,
+    sequences: &mut Sequences,
+    part: &Part,
+    answer: Answer,
+    limits: &Limits,
+    random: &mut fastrand::Rng,
+    now: Instant,
+) -> Effect {
+    let mut effect = Effect::default();
+    let Some(queue) = accumulator.queues.get_mut(part.queue) else { return effect };
+    let Some(batch) = queue.take_in_flight(part.order) else { return effect };
+    match answer {
+        Answer::Written(offset) => {
+            queue.blocked_until = None;
+            effect.freed_bytes = finish(&batch, Ok(offset));
+        }
+        // The broker has it already, from an attempt whose answer was lost.
+        Answer::Refused(ErrorCode::DUPLICATE_SEQUENCE_NUMBER) => effect.freed_bytes = finish(&batch, Ok(None)),
+        Answer::Refused(code) if lost_count(code) && batch.stamp.is_some() => {
+            let behind_another = queue.waiting.front().is_some_and(|first| first.order < batch.order)
+                || queue.in_flight.front().is_some_and(|first| first.order < batch.order);
+            if !(behind_another && code == ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER) && queue.lost.is_none() {
+                lose(queue, sequences, batch.stamp);
+            }
+            queue.put_back(batch);
+        }
+        Answer::Refused(code) if code.is_retriable() => {
+            effect.refresh_metadata = code.refreshes_metadata();
+            let wait = limits.backoff.next(batch.attempts.saturating_sub(1), random);
+            queue.blocked_until = Some(now + wait);
+            queue.put_back(batch);
+        }
+        Answer::Refused(code) => {
+            let error = Error::broker("writing", code).with_partition(part.partition.clone());
+            effect.freed_bytes = finish(&batch, Err(error.with_outcome(Outcome::NotWritten)));
+            // The broker did not count it, so the ones behind it would be out of order.
+            if batch.stamp.is_some() {
+                lose(queue, sequences, batch.stamp);
+            }
+        }
+        Answer::Unanswered(error) => {
+            tracing::debug!(partition = %part.partition, %error, "a batch is sent again");
+            effect.refresh_metadata = true;
+            let wait = limits.backoff.next(batch.attempts.saturating_sub(1), random);
+            queue.blocked_until = Some(now + wait);
+            queue.put_back(batch);
+        }
+    }
+    effect
+}
+
+/// Fails the batches whose time is up. Those on their way are left to the deadline of their request.
+pub(super) fn expire(
+    accumulator: &mut Accumulator,
+    sequences: &mut Sequences,
+    limits: &Limits,
+    now: Instant,
+) -> (usize, Option<Instant>) {
+    let mut freed_bytes = 0;
+    let mut next: Option<Instant> = None;
+    for queue in &mut accumulator.queues {
+        while let Some(batch) = queue.waiting.front() {
+            let deadline = batch.created + limits.delivery_timeout;
+            if deadline > now {
+                next = Some(next.map_or(deadline, |next| next.min(deadline)));
+                break;
+            }
+            let Some(batch) = queue.waiting.pop_front() else { break };
+            let outcome = if batch.attempts == 0 { Outcome::NotWritten } else { Outcome::PossiblyWritten };
+            let error = Error::timeout("writing within delivery.timeout.ms").with_partition(queue.partition.clone());
+            freed_bytes += finish(&batch, Err(error.with_outcome(outcome)));
+            if batch.stamp.is_some() {
+                lose(queue, sequences, batch.stamp);
+            }
+        }
+    }
+    (freed_bytes, next)
+}
+
+/// Fails everything: the producer is closed.
+pub(super) fn fail_all(accumulator: &mut Accumulator, error: &Error) -> usize {
+    let mut freed_bytes = 0;
+    for queue in &mut accumulator.queues {
+        queue.close();
+        for batch in queue.in_flight.drain(..).chain(queue.waiting.drain(..)) {
+            let outcome = if batch.attempts == 0 { Outcome::NotWritten } else { Outcome::PossiblyWritten };
+            let error = error.clone().with_partition(queue.partition.clone()).with_outcome(outcome);
+            freed_bytes += finish(&batch, Err(error));
+        }
+    }
+    freed_bytes
+}
+
+fn finish(batch: &Batch, outcome: Result<Option<i64>, Error>) -> usize {
+    batch.completion.complete(outcome);
+    batch.bytes
+}
+
+/// Whether the code says that broker and producer disagree about what was written last.
+const fn lost_count(code: ErrorCode) -> bool {
+    matches!(
+        code,
+        ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER
+            | ErrorCode::UNKNOWN_PRODUCER_ID
+            | ErrorCode::INVALID_PRODUCER_EPOCH
+            | ErrorCode::INVALID_PRODUCER_ID_MAPPING
+    )
+}
+
+fn lose(queue: &mut Queue, sequences: &mut Sequences, stamp: Option<ProducerStamp>) {
+    let Some(ProducerStamp { producer_id, producer_epoch, .. }) = stamp else { return };
+    let identity = Identity { producer_id, producer_epoch };
+    queue.lost = Some(identity);
+    sequences.handle_lost(identity);
+}

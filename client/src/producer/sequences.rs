@@ -1,0 +1,86 @@
+//! Who this producer is to the brokers: the producer id and epoch that sequences are counted under (KIP-98).
+//!
+//! [`sender`](super::sender) stamps batches with it. When a broker loses count, a new identity is asked for and the
+//! partition starts again from sequence 0 (KIP-360), so that an idempotent producer never has to be made anew.
+
+use std::time::{Duration, Instant};
+
+use crate::cluster::Backoff;
+
+/// A producer id and epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Identity {
+    pub(super) producer_id: i64,
+    pub(super) producer_epoch: i16,
+}
+
+/// ```text
+/// Unknown --asked--> Asking --answered--> Known --lost--> Unknown
+///    ^------failed-----'
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    NotNeeded,
+    Unknown { ask_at: Option<Instant> },
+    Asking,
+    Known(Identity),
+}
+
+#[derive(Debug)]
+pub(super) struct Sequences {
+    state: State,
+    failures: u32,
+    backoff: Backoff,
+}
+
+impl Sequences {
+    pub(super) const fn new(idempotent: bool, backoff: Backoff) -> Self {
+        let state = if idempotent { State::Unknown { ask_at: None } } else { State::NotNeeded };
+        Self { state, failures: 0, backoff }
+    }
+
+    /// As whom to send now: `None` while nobody, `Some(None)` when no identity is needed.
+    pub(super) const fn current(&self) -> Option<Option<Identity>> {
+        match self.state {
+            State::NotNeeded => Some(None),
+            State::Known(identity) => Some(Some(identity)),
+            State::Unknown { .. } | State::Asking => None,
+        }
+    }
+
+    /// Whether to ask for an identity now, and when to look again.
+    pub(super) fn poll(&mut self, now: Instant) -> (bool, Option<Instant>) {
+        match self.state {
+            State::Unknown { ask_at: Some(at) } if at > now => (false, Some(at)),
+            State::Unknown { .. } => {
+                self.state = State::Asking;
+                (true, None)
+            }
+            State::NotNeeded | State::Asking | State::Known(_) => (false, None),
+        }
+    }
+
+    pub(super) fn handle_identity(&mut self, identity: Identity) {
+        self.failures = 0;
+        match self.state {
+            State::Asking => self.state = State::Known(identity),
+            State::NotNeeded | State::Unknown { .. } | State::Known(_) => {}
+        }
+    }
+
+    pub(super) fn handle_failure(&mut self, now: Instant, random: &mut fastrand::Rng) {
+        let wait: Duration = self.backoff.next(self.failures, random);
+        self.failures = self.failures.saturating_add(1);
+        match self.state {
+            State::Asking => self.state = State::Unknown { ask_at: Some(now + wait) },
+            State::NotNeeded | State::Unknown { .. } | State::Known(_) => {}
+        }
+    }
+
+    /// A broker has lost count of `identity`; when it is still the current one, a new one is asked for.
+    pub(super) fn handle_lost(&mut self, identity: Identity) {
+        if self.state == State::Known(identity) {
+            self.state = State::Unknown { ask_at: None };
+        }
+    }
+}
