@@ -42,7 +42,8 @@ fn the_reference_file_plans() {
                  cnt: COUNT(cURL) BIGINT NOT NULL
               └─ Scan user_clicks: kafka topic user_clicks, json, from earliest
                     user_id BIGINT, cURL STRING
-    "#]].assert_eq(&plan(REFERENCE).to_string());
+    "#]]
+    .assert_eq(&plan(REFERENCE).to_string());
 }
 
 #[test]
@@ -58,7 +59,8 @@ fn a_bounded_scan_says_where_it_ends() {
                  cnt: COUNT(cURL) BIGINT NOT NULL
               └─ Scan user_clicks: kafka topic user_clicks, json, from earliest to the end at start-up
                     user_id BIGINT, cURL STRING
-    "#]].assert_eq(&plan(&text).to_string());
+    "#]]
+    .assert_eq(&plan(&text).to_string());
 }
 
 #[test]
@@ -81,7 +83,8 @@ fn count_of_every_row_without_keys_reads_no_column() {
                  n: COUNT(*) BIGINT NOT NULL
               └─ Scan clicks: kafka topic clicks, json, from earliest
                     no column
-    "#]].assert_eq(&plan(&text).to_string());
+    "#]]
+    .assert_eq(&plan(&text).to_string());
 }
 
 #[test]
@@ -146,6 +149,13 @@ fn deep_nesting_does_not_exhaust_the_stack() {
         let text = format!("INSERT INTO t {}", deep.repeat(100_000));
         assert!(plan_script(&text, &Settings::default()).is_err());
     }
+}
+
+#[test]
+fn a_list_without_end_is_refused_at_once() {
+    let text = format!("CREATE TABLE t ({}", (0..300_000).map(|n| format!("c{n} INT,")).collect::<String>());
+    let error = plan_script(&text, &Settings::default()).unwrap_err();
+    assert_eq!(error.message(), "a list has at most 4096 elements");
 }
 
 fn token() -> impl Strategy<Value = String> {
