@@ -1,6 +1,14 @@
 //! Windowed aggregation over Kafka topics, written as Flink SQL.
 //!
 //! A SQL text becomes a [`plan::Plan`]: a tree of typed operators over [`schema::Table`]s, which prints itself.
+//!
+//! ```
+//! let plan = tidemill::plan::Plan::from_sql(include_str!("../../examples/top_users.sql"))?;
+//! assert!(plan.to_string().contains("TUMBLE(size 30 min)"));
+//! # Ok::<(), tidemill::sql::SqlError>(())
+//! ```
+//!
+//! What is wrong with a text is a [`sql::SqlError`]; [`sql::SqlError::render`] draws it for humans.
 
 pub mod plan;
 pub mod schema;

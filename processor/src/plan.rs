@@ -83,6 +83,22 @@ impl WindowAggregate {
         self.group_by.len() + self.calls.len()
     }
 
+    fn heading(&self) -> String {
+        let TimeAttribute::Processing { column } = &self.time;
+        format!("WindowAggregate: {} on {column} (processing time)", self.window)
+    }
+
+    fn details(&self) -> Vec<String> {
+        let input = self.input.outputs();
+        let keys: Vec<_> = self.group_by.iter().map(|&key| input[key].clone()).collect();
+        let keys = format!("keys: {}", list(&keys));
+        let calls = self.calls.iter().map(|call| {
+            let argument = call.argument.map_or("*", |column| &input[column].name);
+            format!("{}: {}({argument}) {}", call.name, call.function.name(), call.output_type())
+        });
+        std::iter::once(keys).chain(calls).collect()
+    }
+
     fn outputs(&self) -> Vec<Output> {
         let input = self.input.outputs();
         let keys = self.group_by.iter().map(|&column| input[column].clone());
@@ -176,6 +192,18 @@ pub struct Project {
     pub columns: Vec<ProjectColumn>,
 }
 
+impl Project {
+    fn details(&self) -> String {
+        let input = self.input.outputs();
+        let picked = self.columns.iter().map(|column| {
+            let from = &input[column.input];
+            let renamed = if from.name == column.name { String::new() } else { format!(" AS {}", column.name) };
+            format!("{}{renamed} {}", from.name, from.column_type)
+        });
+        picked.collect::<Vec<_>>().join(", ")
+    }
+}
+
 /// One output of a [`Project`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -228,30 +256,38 @@ impl Node {
         }
     }
 
+    /// This node and everything below it: a heading, its details one step further in, then its input.
     fn fmt_at(&self, f: &mut fmt::Formatter<'_>, depth: usize) -> fmt::Result {
-        let indent = "   ".repeat(depth - 1);
-        write!(f, "{indent}└─ ")?;
-        match self {
-            Self::Scan(scan) => writeln!(f, "{scan}"),
-            Self::WindowAggregate(aggregate) => {
-                writeln!(f, "{aggregate}")?;
-                aggregate.input.fmt_at(f, depth + 1)
-            }
-            Self::Project(project) => {
-                let input = project.input.outputs();
-                let picked = project.columns.iter().map(|column| {
-                    let from = &input[column.input];
-                    let renamed = if from.name == column.name { String::new() } else { format!("{} AS ", from.name) };
-                    format!("{renamed}{} {}", column.name, from.column_type)
-                });
-                writeln!(f, "Project [{}]", picked.collect::<Vec<_>>().join(", "))?;
-                project.input.fmt_at(f, depth + 1)
-            }
+        let indent = "   ".repeat(depth);
+        let (heading, details, input) = match self {
+            Self::Scan(scan) => (scan.heading(), vec![list(&scan.outputs())], None),
+            Self::WindowAggregate(aggregate) => (aggregate.heading(), aggregate.details(), Some(&aggregate.input)),
+            Self::Project(project) => ("Project".to_owned(), vec![project.details()], Some(&project.input)),
+        };
+        writeln!(f, "{indent}└─ {heading}")?;
+        for detail in details {
+            writeln!(f, "{indent}      {detail}")?;
         }
+        input.map_or(Ok(()), |input| input.fmt_at(f, depth + 1))
     }
 }
 
 impl Scan {
+    fn heading(&self) -> String {
+        let options = &self.table.options;
+        let start = match options.startup {
+            StartupMode::GroupOffsets => "the group's offsets",
+            StartupMode::EarliestOffset => "earliest",
+            StartupMode::LatestOffset => "latest",
+        };
+        let end = match options.bounded {
+            BoundedMode::Unbounded => "",
+            BoundedMode::LatestOffset => " to the end at start-up",
+        };
+        let (name, format) = (&self.table.name, format_name(&options.format));
+        format!("Scan {name}: kafka topic {}, {format}, from {start}{end}", options.topic)
+    }
+
     fn outputs(&self) -> Vec<Output> {
         let output = |&column: &usize| {
             let column = &self.table.columns[column];
@@ -261,61 +297,31 @@ impl Scan {
     }
 }
 
-impl fmt::Display for Scan {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let options = &self.table.options;
-        let start = match options.startup {
-            StartupMode::GroupOffsets => "the group's offsets",
-            StartupMode::EarliestOffset => "earliest",
-            StartupMode::LatestOffset => "latest",
-        };
-        let end = match options.bounded {
-            BoundedMode::Unbounded => "",
-            BoundedMode::LatestOffset => " until the end at start-up",
-        };
-        write!(f, "Scan {} [{}]", self.table.name, join(&self.outputs()))?;
-        write!(f, " from kafka topic {} as {}, {start}{end}", options.topic, format_name(&options.format))
-    }
-}
-
-impl fmt::Display for WindowAggregate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let TimeAttribute::Processing { column } = &self.time;
-        let input = self.input.outputs();
-        write!(f, "WindowAggregate {} on {column} (processing time)", self.window)?;
-        let keys: Vec<_> = self.group_by.iter().map(|&key| input[key].clone()).collect();
-        write!(f, ", keys [{}], compute [", join(&keys))?;
-        for (index, call) in self.calls.iter().enumerate() {
-            let separator = if index == 0 { "" } else { ", " };
-            let argument = call.argument.map_or("*", |column| &input[column].name);
-            write!(f, "{separator}{}({argument}) AS {} {}", call.function.name(), call.name, call.output_type())?;
-        }
-        f.write_str("]")
-    }
-}
-
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, pipeline) in self.pipelines.iter().enumerate() {
             if index > 0 {
                 writeln!(f)?;
             }
-            let options = &pipeline.sink.options;
+            let Table { name, options, .. } = &*pipeline.sink;
+            writeln!(f, "Insert into {name}: kafka topic {}, {}", options.topic, format_name(&options.format))?;
             let columns: Vec<_> = pipeline
                 .sink
                 .physical_columns()
                 .map(|(_, column)| Output { name: column.name.clone(), column_type: column.column_type })
                 .collect();
-            write!(f, "Insert into {} [{}]", pipeline.sink.name, join(&columns))?;
-            writeln!(f, " to kafka topic {} as {}", options.topic, format_name(&options.format))?;
-            pipeline.root.fmt_at(f, 1)?;
+            writeln!(f, "      {}", list(&columns))?;
+            pipeline.root.fmt_at(f, 0)?;
         }
         Ok(())
     }
 }
 
-fn join(outputs: &[Output]) -> String {
-    outputs.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+fn list(outputs: &[Output]) -> String {
+    match outputs {
+        [] => "no column".to_owned(),
+        _ => outputs.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+    }
 }
 
 fn format_name(format: &Format) -> &'static str {

@@ -33,22 +33,34 @@ fn plans_as_the_reference(insert: &str) {
 #[test]
 fn the_reference_file_plans() {
     expect![[r#"
-        Insert into top_users [user_id BIGINT, cnt BIGINT, window_start TIMESTAMP(3), window_end TIMESTAMP(3)] to kafka topic top_users as json
-        └─ Project [user_id BIGINT, cnt BIGINT NOT NULL, window_start TIMESTAMP(3) NOT NULL, window_end TIMESTAMP(3) NOT NULL]
-           └─ WindowAggregate TUMBLE(size 30 min) on proctime (processing time), keys [user_id BIGINT], compute [COUNT(cURL) AS cnt BIGINT NOT NULL]
-              └─ Scan user_clicks [user_id BIGINT, cURL STRING] from kafka topic user_clicks as json, earliest
-    "#]].assert_eq(&plan(REFERENCE).to_string());
+        Insert into top_users: kafka topic top_users, json
+              user_id BIGINT, cnt BIGINT, window_start TIMESTAMP(3), window_end TIMESTAMP(3)
+        └─ Project
+              user_id BIGINT, cnt BIGINT NOT NULL, window_start TIMESTAMP(3) NOT NULL, window_end TIMESTAMP(3) NOT NULL
+           └─ WindowAggregate: TUMBLE(size 30 min) on proctime (processing time)
+                 keys: user_id BIGINT
+                 cnt: COUNT(cURL) BIGINT NOT NULL
+              └─ Scan user_clicks: kafka topic user_clicks, json, from earliest
+                    user_id BIGINT, cURL STRING
+    "#]]
+    .assert_eq(&plan(REFERENCE).to_string());
 }
 
 #[test]
 fn a_bounded_scan_says_where_it_ends() {
     let text = REFERENCE.replace("'earliest-offset'", "'earliest-offset', 'scan.bounded.mode'='latest-offset'");
     expect![[r#"
-        Insert into top_users [user_id BIGINT, cnt BIGINT, window_start TIMESTAMP(3), window_end TIMESTAMP(3)] to kafka topic top_users as json
-        └─ Project [user_id BIGINT, cnt BIGINT NOT NULL, window_start TIMESTAMP(3) NOT NULL, window_end TIMESTAMP(3) NOT NULL]
-           └─ WindowAggregate TUMBLE(size 30 min) on proctime (processing time), keys [user_id BIGINT], compute [COUNT(cURL) AS cnt BIGINT NOT NULL]
-              └─ Scan user_clicks [user_id BIGINT, cURL STRING] from kafka topic user_clicks as json, earliest until the end at start-up
-    "#]].assert_eq(&plan(&text).to_string());
+        Insert into top_users: kafka topic top_users, json
+              user_id BIGINT, cnt BIGINT, window_start TIMESTAMP(3), window_end TIMESTAMP(3)
+        └─ Project
+              user_id BIGINT, cnt BIGINT NOT NULL, window_start TIMESTAMP(3) NOT NULL, window_end TIMESTAMP(3) NOT NULL
+           └─ WindowAggregate: TUMBLE(size 30 min) on proctime (processing time)
+                 keys: user_id BIGINT
+                 cnt: COUNT(cURL) BIGINT NOT NULL
+              └─ Scan user_clicks: kafka topic user_clicks, json, from earliest to the end at start-up
+                    user_id BIGINT, cURL STRING
+    "#]]
+    .assert_eq(&plan(&text).to_string());
 }
 
 #[test]
@@ -62,11 +74,17 @@ fn count_of_every_row_without_keys_reads_no_column() {
          GROUP BY window_end, window_start"
     );
     expect![[r#"
-        Insert into totals [n BIGINT NOT NULL, till TIMESTAMP(3)] to kafka topic totals as json
-        └─ Project [n BIGINT NOT NULL, window_end TIMESTAMP(3) NOT NULL]
-           └─ WindowAggregate TUMBLE(size 500 ms, offset -100 ms) on proctime (processing time), keys [], compute [COUNT(*) AS n BIGINT NOT NULL]
-              └─ Scan clicks [] from kafka topic clicks as json, earliest
-    "#]].assert_eq(&plan(&text).to_string());
+        Insert into totals: kafka topic totals, json
+              n BIGINT NOT NULL, till TIMESTAMP(3)
+        └─ Project
+              n BIGINT NOT NULL, window_end TIMESTAMP(3) NOT NULL
+           └─ WindowAggregate: TUMBLE(size 500 ms, offset -100 ms) on proctime (processing time)
+                 keys: no column
+                 n: COUNT(*) BIGINT NOT NULL
+              └─ Scan clicks: kafka topic clicks, json, from earliest
+                    no column
+    "#]]
+    .assert_eq(&plan(&text).to_string());
 }
 
 #[test]
@@ -131,6 +149,13 @@ fn deep_nesting_does_not_exhaust_the_stack() {
         let text = format!("INSERT INTO t {}", deep.repeat(100_000));
         assert!(plan_script(&text, &Settings::default()).is_err());
     }
+}
+
+#[test]
+fn a_list_without_end_is_refused_at_once() {
+    let text = format!("CREATE TABLE t ({}", (0..300_000).map(|n| format!("c{n} INT,")).collect::<String>());
+    let error = plan_script(&text, &Settings::default()).unwrap_err();
+    assert_eq!(error.message(), "a list has at most 4096 elements");
 }
 
 fn token() -> impl Strategy<Value = String> {

@@ -161,6 +161,14 @@ impl<'a> Cursor<'a> {
         found
     }
 
+    /// Refuses the next element of a list that has grown past all reason: binding compares the elements of lists.
+    pub(super) fn check_list(&self, elements: usize) -> Result<(), SqlError> {
+        if elements < LIST_MAX {
+            return Ok(());
+        }
+        Err(SqlError::new(format!("a list has at most {LIST_MAX} elements"), self.peek_span()))
+    }
+
     /// The error that something else stands here.
     pub(super) fn unexpected(&self, what: &str) -> SqlError {
         let span = self.peek_span();
@@ -210,6 +218,8 @@ impl<'a> LineStarts<'a> {
         self.characters.get(first.saturating_add(column)).copied().unwrap_or(self.text.len())
     }
 }
+
+const LIST_MAX: usize = 4_096;
 
 /// Words that Flink reserves and that users are likely to write as names, with those that our grammar needs.
 const RESERVED: &[&str] = &[

@@ -30,6 +30,7 @@ pub(super) fn create(cursor: &mut Cursor<'_>) -> Result<CreateTable, SqlError> {
     cursor.expect_symbol("(")?;
     let mut columns = Vec::new();
     loop {
+        cursor.check_list(columns.len())?;
         columns.push(column(cursor)?);
         if !cursor.take_symbol(",") {
             break;
@@ -62,6 +63,7 @@ fn options(cursor: &mut Cursor<'_>) -> Result<Vec<(Text, Text)>, SqlError> {
     cursor.expect_symbol("(")?;
     let mut options = Vec::new();
     loop {
+        cursor.check_list(options.len())?;
         let key = cursor.string("an option's name in quotes, as 'topic'")?;
         cursor.expect_symbol("=")?;
         let value = cursor.string("the option's value in quotes")?;

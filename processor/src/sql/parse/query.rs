@@ -19,6 +19,7 @@ pub(super) fn insert(cursor: &mut Cursor<'_>) -> Result<Insert, SqlError> {
     let mut columns = Vec::new();
     if cursor.take_symbol("(") {
         loop {
+            cursor.check_list(columns.len())?;
             columns.push(cursor.name("a column of the table to write")?);
             if !cursor.take_symbol(",") {
                 break;
@@ -41,6 +42,7 @@ fn select(cursor: &mut Cursor<'_>) -> Result<Select, SqlError> {
     refuse(cursor, &["DISTINCT"])?;
     let mut items = Vec::new();
     loop {
+        cursor.check_list(items.len())?;
         items.push(item(cursor)?);
         if !cursor.take_symbol(",") {
             break;
@@ -57,6 +59,7 @@ fn select(cursor: &mut Cursor<'_>) -> Result<Select, SqlError> {
         cursor.expect_word("BY")?;
         refuse(cursor, &["GROUPING", "CUBE", "ROLLUP"])?;
         loop {
+            cursor.check_list(group_by.len())?;
             group_by.push(column(cursor, "a column to group by")?);
             if !cursor.take_symbol(",") {
                 break;
