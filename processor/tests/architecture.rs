@@ -62,9 +62,8 @@ fn there_are_three_walks_and_their_steps_exist() {
             let text = read(&root().join(file));
             for function in functions {
                 let defined = format!("fn {function}");
-                let found = text
-                    .match_indices(&defined)
-                    .any(|(at, _)| text[at + defined.len()..].starts_with(|next: char| next == '(' || next == '<'));
+                let found =
+                    text.match_indices(&defined).any(|(at, _)| text[at + defined.len()..].starts_with(['(', '<']));
                 assert!(found, "walk `{name}`: `{file}` has no function `{function}`");
             }
         }

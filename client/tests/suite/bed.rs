@@ -11,6 +11,7 @@ use tidemill_protocol::header::{decode_response, encode_request};
 use tidemill_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use tidemill_protocol::messages::{ProduceRequest, TopicName};
 use tidemill_protocol::records::{BatchBuilder, BatchFlags, NewRecord};
+use tidemill_testkit::kafka::Kafka;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -26,13 +27,10 @@ pub(crate) struct Bed {
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 impl Bed {
-    /// The cluster that `TIDEMILL_TEST_BOOTSTRAP` names; none when it is not set.
+    /// A fresh topic on the real Kafka that the tests share; none, after a line that says so, when there is no Kafka.
     pub(crate) async fn running(name: &str, partitions: i32) -> Option<Self> {
-        let Ok(bootstrap) = std::env::var("TIDEMILL_TEST_BOOTSTRAP") else {
-            eprintln!("skipped: set TIDEMILL_TEST_BOOTSTRAP=host:port to run against a cluster");
-            return None;
-        };
-        Some(Self::on(&bootstrap, name, partitions).await)
+        let kafka = tokio::task::spawn_blocking(Kafka::shared).await.unwrap()?;
+        Some(Self::on(kafka.bootstrap(), name, partitions).await)
     }
 
     /// A fresh topic on this cluster.
@@ -50,6 +48,11 @@ impl Bed {
         let created = admin.create_topics(&[NewTopic::new(topic).partitions(partitions)], PATIENCE).await.unwrap();
         assert!(created.iter().all(|(_, outcome)| outcome.is_ok()), "{created:?}");
         Self { topic: topic.to_owned(), ..self.clone() }
+    }
+
+    /// The cluster's address.
+    pub(crate) fn bootstrap(&self) -> &str {
+        &self.bootstrap
     }
 
     /// How to reach the cluster, with these of Kafka's properties.

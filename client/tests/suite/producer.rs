@@ -1,0 +1,131 @@
+//! Writing, read back by ourselves and by Kafka's own tools.
+
+use std::collections::BTreeMap;
+
+use tidemill_client::{Codec, Consumer, Producer, ProducerConfig, Record, TopicPartition};
+use tidemill_testkit::kafka::Kafka;
+
+use crate::bed::{Bed, PATIENCE};
+
+const PARTITIONS: i32 = 4;
+const RECORDS: usize = 10_000;
+
+fn producer(bed: &Bed, codec: Codec) -> Producer {
+    Producer::new(ProducerConfig::default().client(bed.client(&[])).compression(codec)).unwrap()
+}
+
+/// Everything in the topic, by partition, in order.
+async fn read_all(bed: &Bed, count: usize) -> BTreeMap<i32, Vec<String>> {
+    let mut properties = vec![("auto.offset.reset", "earliest")];
+    let bootstrap = bed.bootstrap().to_owned();
+    properties.push(("bootstrap.servers", &bootstrap));
+    let consumer = Consumer::from_properties(properties).unwrap();
+    consumer.assign((0..PARTITIONS).map(|partition| TopicPartition::new(bed.topic.as_str(), partition))).unwrap();
+    let mut values: BTreeMap<i32, Vec<String>> = BTreeMap::new();
+    for _ in 0..count {
+        let record = tokio::time::timeout(PATIENCE, consumer.recv()).await.unwrap().unwrap();
+        let value = String::from_utf8(record.value().unwrap().to_vec()).unwrap();
+        values.entry(record.topic_partition().partition).or_default().push(value);
+    }
+    values
+}
+
+#[tokio::test]
+async fn what_is_written_reads_back_in_order_whatever_the_codec() {
+    for codec in [Codec::None, Codec::Snappy, Codec::Lz4] {
+        let Some(bed) = Bed::running("produce", PARTITIONS).await else { return };
+        let producer = producer(&bed, codec);
+        let mut sent: BTreeMap<i32, Vec<String>> = BTreeMap::new();
+        let mut deliveries = Vec::new();
+        for number in 0..RECORDS {
+            let partition = i32::try_from(number % 4).unwrap();
+            let value = format!("click {number} of {codec:?}");
+            let record = Record::new(&bed.topic).partition(partition).value(value.as_bytes());
+            deliveries.push((
+                partition,
+                sent.entry(partition).or_default().len(),
+                producer.send(record).await.unwrap(),
+            ));
+            sent.entry(partition).or_default().push(value);
+        }
+        for (partition, place, delivery) in deliveries {
+            let written = delivery.await.unwrap();
+            assert_eq!(written.topic_partition.partition, partition);
+            assert_eq!(written.offset, Some(i64::try_from(place).unwrap()));
+        }
+        producer.close(PATIENCE).await.unwrap();
+        assert!(read_all(&bed, RECORDS).await == sent, "{codec:?}");
+    }
+}
+
+#[tokio::test]
+async fn kafkas_console_consumer_reads_what_we_write() {
+    for codec in [Codec::None, Codec::Snappy, Codec::Lz4] {
+        let Some(bed) = Bed::running("to-java", 1).await else { return };
+        let producer = producer(&bed, codec);
+        for number in 0..500 {
+            let value = format!("click number {number}");
+            drop(producer.send(Record::new(&bed.topic).value(value.as_bytes())).await.unwrap());
+        }
+        producer.close(PATIENCE).await.unwrap();
+        let topic = bed.topic.clone();
+        let output = tokio::task::spawn_blocking(move || {
+            let kafka = Kafka::shared().unwrap();
+            let arguments = [
+                "--bootstrap-server",
+                kafka.bootstrap(),
+                "--topic",
+                &topic,
+                "--from-beginning",
+                "--max-messages",
+                "500",
+                "--timeout-ms",
+                "20000",
+            ];
+            kafka.run_tool("org.apache.kafka.tools.consumer.ConsoleConsumer", &arguments, "").unwrap()
+        });
+        let output = String::from_utf8(output.await.unwrap().stdout).unwrap();
+        let expected: Vec<String> = (0..500).map(|number| format!("click number {number}")).collect();
+        assert_eq!(output.lines().collect::<Vec<_>>(), expected, "{codec:?}");
+    }
+}
+
+#[tokio::test]
+async fn we_read_what_kafkas_console_producer_writes() {
+    let Some(bed) = Bed::running("from-java", PARTITIONS).await else { return };
+    let topic = bed.topic.clone();
+    let lines: String = (0..300).map(|number| format!("click {number}\n")).collect();
+    let output = tokio::task::spawn_blocking(move || {
+        let kafka = Kafka::shared().unwrap();
+        let arguments = ["--bootstrap-server", kafka.bootstrap(), "--topic", &topic, "--compression-codec", "lz4"];
+        kafka.run_tool("org.apache.kafka.tools.ConsoleProducer", &arguments, &lines).unwrap()
+    });
+    assert!(output.await.unwrap().status.success());
+    let mut numbers: Vec<u32> = read_all(&bed, 300)
+        .await
+        .into_values()
+        .flatten()
+        .map(|value| value.strip_prefix("click ").unwrap().parse().unwrap())
+        .collect();
+    numbers.sort_unstable();
+    assert!(numbers.into_iter().eq(0..300));
+}
+
+#[tokio::test]
+async fn a_topic_that_does_not_come_is_named() {
+    let Some(bed) = Bed::running("unknown", 1).await else { return };
+    let producer = producer(&bed, Codec::None);
+    let refused = producer.send(Record::new("not a topic name!").value(b"x")).await.unwrap_err();
+    assert!(refused.to_string().contains("topic 'not a topic name!'"), "{refused}");
+    let partition = producer.send(Record::new(&bed.topic).partition(7).value(b"x")).await.unwrap_err();
+    assert!(partition.to_string().contains("partitions 0 to 0"), "{partition}");
+    drop(producer.send(Record::new(&bed.topic).value(b"x")).await.unwrap());
+    producer.close(PATIENCE).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_broker_that_is_not_there_is_named_with_what_to_change() {
+    let admin = tidemill_client::Admin::new(tidemill_client::ClientConfig::default().bootstrap_servers("127.0.0.1:1"));
+    let refused = admin.unwrap().list_topics(PATIENCE).await.unwrap_err().to_string();
+    assert!(refused.contains("127.0.0.1:1") && refused.contains("bootstrap.servers"), "{refused}");
+}

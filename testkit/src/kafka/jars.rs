@@ -1,0 +1,82 @@
+//! Where Kafka's jars come from: `KAFKA_HOME`, or Maven, once, into a folder of the user's cache.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use super::KafkaError;
+
+/// The class path for a release of Kafka.
+pub(super) fn classpath(version: &str) -> Result<OsString, KafkaError> {
+    require("java", "-version")?;
+    let libs = match std::env::var_os("KAFKA_HOME") {
+        Some(home) => PathBuf::from(home).join("libs"),
+        None => resolve(version)?,
+    };
+    if !libs.is_dir() {
+        return Err(KafkaError::Missing(format!("no jars in {}", libs.display())));
+    }
+    Ok(libs.join("*").into_os_string())
+}
+
+/// The folder with the jars, filled by Maven the first time.
+fn resolve(version: &str) -> Result<PathBuf, KafkaError> {
+    let cache = cache_folder().join("tidemill").join(format!("kafka-{version}"));
+    let libs = cache.join("libs");
+    if libs.is_dir() {
+        return Ok(libs);
+    }
+    require("mvn", "-version")?;
+    let failed = |error: io::Error| KafkaError::Failed(format!("{}: {error}", cache.display()));
+    fs::create_dir_all(&cache).map_err(failed)?;
+    // Several test processes may come here at once: each fills a folder of its own, the first to finish gives it its name.
+    let work = tempfile::TempDir::new_in(&cache).map_err(failed)?;
+    fs::write(work.path().join("pom.xml"), pom(version)).map_err(failed)?;
+    let maven = Command::new("mvn")
+        .args(["-q", "-B", "dependency:copy-dependencies", "-DincludeScope=runtime", "-DoutputDirectory=libs"])
+        .current_dir(work.path())
+        .stdin(Stdio::null())
+        .output()
+        .map_err(failed)?;
+    if !maven.status.success() {
+        let said = String::from_utf8_lossy(&maven.stdout);
+        let first: Vec<&str> = said.lines().filter(|line| line.contains("ERROR")).take(5).collect();
+        return Err(KafkaError::Failed(format!("Maven could not resolve the jars:\n{}", first.join("\n"))));
+    }
+    match fs::rename(work.path().join("libs"), &libs) {
+        Ok(()) => Ok(libs),
+        Err(_) if libs.is_dir() => Ok(libs),
+        Err(error) => Err(failed(error)),
+    }
+}
+
+fn require(program: &str, version: &str) -> Result<(), KafkaError> {
+    let ran = Command::new(program).arg(version).stdin(Stdio::null()).output();
+    match ran {
+        Ok(output) if output.status.success() => Ok(()),
+        Ok(_) | Err(_) => Err(KafkaError::Missing(format!("`{program} {version}` does not run"))),
+    }
+}
+
+fn cache_folder() -> PathBuf {
+    let home = || std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache"));
+    std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).or_else(home).unwrap_or_else(std::env::temp_dir)
+}
+
+fn pom(version: &str) -> String {
+    let dependency = |artifact: &str| {
+        format!(
+            "<dependency><groupId>org.apache.kafka</groupId><artifactId>{artifact}</artifactId>\
+             <version>{version}</version></dependency>"
+        )
+    };
+    format!(
+        "<project xmlns=\"http://maven.apache.org/POM/4.0.0\"><modelVersion>4.0.0</modelVersion>\
+         <groupId>tidemill</groupId><artifactId>kafka</artifactId><version>1</version>\
+         <dependencies>{}{}</dependencies></project>\n",
+        dependency("kafka_2.13"),
+        dependency("kafka-tools")
+    )
+}
