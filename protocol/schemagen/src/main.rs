@@ -1,2 +1,0 @@
-//! Turns Kafka's message schemas into the guard's tables.
-fn main() {}
