@@ -1,7 +1,7 @@
 //! A producer as a machine: routes what happens to the accumulator, the sender and the sequences.
 //!
 //! Before: [`Producer::send`](super::Producer::send) and the [`driver`](super::driver). After:
-//! [`accumulator`](super::accumulator), [`sender`](super::sender), [`sequences`](super::sequences).
+//! [`accumulator`](super::accumulator), [`sender`], [`sequences`](super::sequences).
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
