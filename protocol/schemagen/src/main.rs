@@ -1,0 +1,3 @@
+//! Kafka's message schemas to the tables of the guard.
+
+fn main() {}
