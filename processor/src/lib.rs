@@ -10,6 +10,9 @@
 //!
 //! What is wrong with a text is a [`sql::SqlError`]; [`sql::SqlError::render`] draws it for humans.
 
+pub mod clock;
+pub mod error;
+pub mod job;
 pub mod plan;
 pub mod schema;
 pub mod sql;
