@@ -7,24 +7,41 @@
 //! - `config`: what the broker is started with
 //! - `connections`: which requests of a connection are open, and when the next may run
 //! - `handlers`: a file per API, and the table of them with their versions
+//! - `topics`, `topic_config`: topics and partitions, and what they are set to
+//! - `log`: the segments of a partition
+//! - `producer_state`: what a partition knows of idempotent producers
+//! - `purgatory`: requests that wait
 //! - `groups`: consumer groups
 
 pub mod config;
 mod connections;
 pub(crate) mod groups;
 mod handlers;
+mod log;
+mod producer_state;
+mod purgatory;
+mod topic_config;
+mod topics;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
 use tidemill_protocol::messages::{JoinGroupRequest, SyncGroupRequest};
-use tidemill_protocol::{DecodeError, EncodeError, Request as Message, header};
+use tidemill_protocol::{DecodeError, EncodeError, ErrorCode, Request as Message, header};
 use tokio::time::Instant;
 
 pub use self::config::BrokerConfig;
 use self::connections::{Connections, Next};
 use self::groups::{GroupAnswer, Groups};
+use self::handlers::fetch::{self, WaitingFetch};
+use self::purgatory::Purgatory;
+use self::topic_config::TopicConfig;
+use self::topics::{Topic, TopicError, Topics};
+
+/// `log.retention.check.interval.ms`: how often records are looked for that have become too old. What is too much is
+/// removed as it is written.
+const RETENTION_CHECK_INTERVAL: Duration = Duration::from_secs(300);
 
 /// One connection to the broker. Whoever drives the broker gives the numbers; each is used once.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -132,13 +149,20 @@ struct Waiting {
 #[derive(Debug)]
 pub struct Broker {
     pub(crate) config: BrokerConfig,
+    pub(crate) cluster_id: String,
+    pub(crate) topics: Topics,
     pub(crate) groups: Groups,
+    fetches: Purgatory<WaitingFetch>,
+    pub(crate) next_producer_id: i64,
     connections: Connections,
     waiting: BTreeMap<Token, Waiting>,
     next_token: u64,
     outgoing: Vec<Reply>,
+    /// A request ran since the last look at what waits.
+    changed: bool,
     started: Instant,
     started_unix_ms: i64,
+    next_retention_check: Instant,
     pub(crate) random: fastrand::Rng,
 }
 
@@ -147,16 +171,23 @@ impl Broker {
     /// `seed`.
     #[must_use]
     pub fn new(config: BrokerConfig, now: Instant, unix_ms: i64, seed: u64) -> Self {
+        let mut random = fastrand::Rng::with_seed(seed);
         Self {
             config,
+            cluster_id: (0..22).map(|_| random.alphanumeric()).collect(),
+            topics: Topics::default(),
             groups: Groups::default(),
+            fetches: Purgatory::default(),
+            next_producer_id: 0,
             connections: Connections::default(),
             waiting: BTreeMap::new(),
             next_token: 0,
             outgoing: Vec::new(),
+            changed: false,
             started: now,
             started_unix_ms: unix_ms,
-            random: fastrand::Rng::with_seed(seed),
+            next_retention_check: now + RETENTION_CHECK_INTERVAL,
+            random,
         }
     }
 
@@ -175,28 +206,69 @@ impl Broker {
     /// A connection is gone; what it still asked for is not answered.
     pub fn handle_disconnected(&mut self, connection: ConnectionId, _now: Instant) {
         self.connections.close(connection);
-        self.waiting.retain(|_, waiting| waiting.connection != connection);
+        for token in self.waiting.extract_if(.., |_, waiting| waiting.connection == connection).map(|(token, _)| token)
+        {
+            self.fetches.remove(token);
+        }
     }
 
     /// Answers what has become due, appends what is to be done with connections to `replies`, in order, and says when to
     /// ask again.
     pub fn poll(&mut self, now: Instant, replies: &mut Vec<Reply>) -> Option<Instant> {
+        self.retain(now);
         let mut wake_at;
-        let mut answers = Vec::new();
         loop {
-            wake_at = self.groups.poll(now, &mut answers);
-            if answers.is_empty() {
-                break;
-            }
+            let mut answers = Vec::new();
+            let groups = self.groups.poll(now, &mut answers);
+            let fetches = fetch::poll(self, now);
+            wake_at = [groups, fetches, Some(self.next_retention_check)].into_iter().flatten().min();
             for (token, answer) in answers.drain(..) {
                 match answer {
                     GroupAnswer::Join(response) => self.complete::<JoinGroupRequest>(token, &response, now),
                     GroupAnswer::Sync(response) => self.complete::<SyncGroupRequest>(token, &response, now),
                 }
             }
+            // An answer lets the next request of its connection run, which may make others ready.
+            if !std::mem::take(&mut self.changed) {
+                break;
+            }
         }
         replies.append(&mut self.outgoing);
         wake_at
+    }
+
+    /// Makes a topic with these settings.
+    pub(crate) fn create_topic<'a>(
+        &mut self,
+        name: &str,
+        partitions: i32,
+        settings: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<&Topic, TopicError> {
+        let config = TopicConfig::new(settings).map_err(|reason| TopicError::new(ErrorCode::INVALID_CONFIG, reason))?;
+        self.topics.create(name, partitions, config, &mut self.random)
+    }
+
+    /// Removes a topic, and tells who waits for its records.
+    pub(crate) fn delete_topic(&mut self, name: &str) {
+        let Some(topic) = self.topics.remove(name) else { return };
+        for (number, _) in topic.numbered() {
+            self.fetches.touch((topic.id, number));
+        }
+    }
+
+    /// Removes what has become too old.
+    fn retain(&mut self, now: Instant) {
+        if now < self.next_retention_check {
+            return;
+        }
+        self.next_retention_check = now + RETENTION_CHECK_INTERVAL;
+        let unix_ms = self.unix_ms(now);
+        for topic in self.topics.iter_mut() {
+            for partition in &mut topic.partitions {
+                partition.log.retain_time(&topic.config, unix_ms);
+                partition.producers.expire(unix_ms);
+            }
+        }
     }
 
     /// Answers a request that waited; one whose connection is gone is forgotten.
@@ -216,6 +288,7 @@ impl Broker {
     /// Runs the requests of a connection until one waits or none is left.
     fn run(&mut self, connection: ConnectionId, now: Instant) {
         while let Some(Next { frame, client_host }) = self.connections.next(connection) {
+            self.changed = true;
             let outcome = self.run_one(connection, frame, &client_host, now);
             self.finish(connection, outcome);
         }
