@@ -1,6 +1,6 @@
 //! What tests and demonstrations need of Kafka.
 //!
-//! - `TestCluster`: a Kafka-compatible broker inside the process, for any client in any language
+//! - [`TestCluster`]: a Kafka-compatible broker inside the process, for any client in any language
 //! - [`broker`]: the machine under it, which needs neither a socket nor a clock
 //! - [`kafka`]: a real Apache Kafka, from jars that Maven resolves or from `KAFKA_HOME`, so that the same cases run on the
 //!   real thing
@@ -18,4 +18,8 @@
 )]
 
 pub mod broker;
+pub mod cluster;
 pub mod kafka;
+mod server;
+
+pub use cluster::{ClusterConfig, TestCluster};

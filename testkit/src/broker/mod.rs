@@ -2,7 +2,7 @@
 //!
 //! [`Broker::handle_frame`] finds the API's handler in the table of `handlers` and runs it; what cannot be answered yet
 //! waits in a purgatory and answers through [`Broker::poll`]. The same seed and the same calls give the same replies.
-//! The server moves bytes between this and its connections.
+//! [`server`](crate::server) moves bytes between this and its connections.
 //!
 //! - `config`: what the broker is started with
 //! - `connections`: which requests of a connection are open, and when the next may run
