@@ -10,7 +10,9 @@
 //!
 //! What is wrong with a text is a [`sql::SqlError`]; [`sql::SqlError::render`] draws it for humans.
 
+pub mod format;
 pub mod plan;
 pub mod schema;
 pub mod sql;
+pub mod task;
 pub mod types;
