@@ -40,8 +40,10 @@ impl Clock {
         let elapsed = Duration::try_from_secs_f64(ahead_ms / 1_000.0 / self.speed).ok()?;
         let mut instant = self.start.checked_add(elapsed)?;
         // Rounding may end a moment too early; a timer that fires then would find nothing due.
+        let mut missing = Duration::from_nanos(1);
         while self.unix_ms(instant) < unix_ms {
-            instant = instant.checked_add(Duration::from_micros(1))?;
+            instant = instant.checked_add(missing)?;
+            missing *= 2;
         }
         Some(instant)
     }
