@@ -2,23 +2,23 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 use tidemill_client::{Admin, AutoOffsetReset, ClientConfig, Consumer, ConsumerConfig, NewTopic, Producer};
 use tidemill_client::{ProducerConfig, Record, TopicPartition};
 use tidemill_testkit::kafka::Kafka;
+use tidemill_testkit::{ClusterConfig, TestCluster};
 
 /// How long a case may wait for anything.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A broker, real or embedded.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Bed {
     pub(crate) name: &'static str,
     pub(crate) bootstrap: &'static str,
-    /// Kafka's own tools, where there are any.
-    pub(crate) kafka: Option<&'static Kafka>,
 }
 
 /// One result, as it is written.
@@ -30,10 +30,26 @@ pub(crate) struct Row {
     pub(crate) cnt: i64,
 }
 
-/// Every bed there is.
+/// Every bed there is: real Kafka, where Java and its jars are, and the embedded broker.
 pub(crate) fn beds() -> Vec<Bed> {
-    let real = Kafka::shared().map(|kafka| Bed { name: "kafka", bootstrap: kafka.bootstrap(), kafka: Some(kafka) });
-    real.into_iter().collect()
+    let real = Kafka::shared().map(|kafka| Bed { name: "kafka", bootstrap: kafka.bootstrap() });
+    real.into_iter().chain([Bed { name: "embedded", bootstrap: embedded() }]).collect()
+}
+
+/// The embedded broker that the cases share, in a thread of its own.
+fn embedded() -> &'static str {
+    static BOOTSTRAP: OnceLock<String> = OnceLock::new();
+    BOOTSTRAP.get_or_init(|| {
+        let (started, bootstrap) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            block_on(async {
+                let cluster = TestCluster::start(ClusterConfig::default()).await.unwrap();
+                started.send(cluster.bootstrap().to_owned()).unwrap();
+                std::future::pending::<()>().await;
+            });
+        });
+        bootstrap.recv().unwrap()
+    })
 }
 
 /// Runs what a test does with the client.

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use tidemill_testkit::kafka::Tools;
+
 use super::bed::{PATIENCE, Row, beds, click, reference_file, row, totals};
 use super::process::Tidemill;
 
@@ -18,18 +20,18 @@ fn the_reference_file_counts_what_kafkas_producer_writes_and_kafkas_consumer_rea
         job.says("reading topic user_clicks", PATIENCE);
         let clicks: Vec<String> = (0..70).map(|number| click(number % 7)).collect();
         let expected: BTreeMap<i64, i64> = (0..7).map(|user| (user, 10)).collect();
-        let Some(kafka) = bed.kafka else { continue };
+        let Some(tools) = Tools::find() else { return };
 
         let arguments = ["--bootstrap-server", bed.bootstrap, "--topic", "user_clicks"];
         let written =
-            kafka.run_tool("org.apache.kafka.tools.ConsoleProducer", &arguments, &(clicks.join("\n") + "\n")).unwrap();
+            tools.run("org.apache.kafka.tools.ConsoleProducer", &arguments, &(clicks.join("\n") + "\n")).unwrap();
         assert!(written.status.success(), "{}", String::from_utf8_lossy(&written.stderr));
         // When all results are there is seen by our own consumer; what they are, by Kafka's.
         let ours = bed.read_until("top_users", |values| totals(values) == expected);
         let count = ours.len().to_string();
         let arguments = ["--bootstrap-server", bed.bootstrap, "--topic", "top_users", "--from-beginning"];
         let arguments: Vec<&str> = arguments.into_iter().chain(["--max-messages", &count]).collect();
-        let read = kafka.run_tool("org.apache.kafka.tools.consumer.ConsoleConsumer", &arguments, "").unwrap();
+        let read = tools.run("org.apache.kafka.tools.consumer.ConsoleConsumer", &arguments, "").unwrap();
         let read = String::from_utf8(read.stdout).unwrap();
         let values: Vec<&str> = read.lines().collect();
         assert_eq!(values, ours);
