@@ -5,11 +5,12 @@
 //! that holds the other end of a pipe stops the broker.
 //!
 //! - `jars`: where the jars come from
+//! - [`Tools`]: Kafka's own command line tools, against any broker
 #![expect(clippy::disallowed_methods, reason = "a front door waits for a process, by the clock")]
 
 mod jars;
+mod tools;
 
-use std::ffi::OsString;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
@@ -19,6 +20,8 @@ use std::time::{Duration, Instant};
 use std::{fmt, fs};
 
 use tempfile::TempDir;
+
+pub use self::tools::Tools;
 
 /// The release that tests run on.
 pub const VERSION: &str = "4.3.1";
@@ -35,7 +38,7 @@ const WATCHER: &str =
 #[derive(Debug)]
 pub struct Kafka {
     bootstrap: String,
-    classpath: OsString,
+    tools: Tools,
     watcher: Child,
     /// Removed when the broker is stopped.
     data: TempDir,
@@ -68,15 +71,15 @@ impl Kafka {
     /// # Errors
     /// When Java, Maven or the jars are missing, or the broker does not start.
     pub fn start() -> Result<Self, KafkaError> {
-        let classpath = jars::classpath(VERSION)?;
+        let tools = Tools::resolve()?;
         let failed = |error: io::Error| KafkaError::Failed(error.to_string());
         let data = TempDir::with_prefix("tidemill-kafka-").map_err(failed)?;
         let (port, controller_port) = (free_port().map_err(failed)?, free_port().map_err(failed)?);
         let config = data.path().join("server.properties");
         fs::write(&config, properties(port, controller_port, data.path())).map_err(failed)?;
 
-        let mut format = java(&classpath);
-        format.args(["kafka.tools.StorageTool", "format", "-t", "MkU3OEVBNTcwNTJENDM2Qg", "-c"]).arg(&config);
+        let mut format = tools.java("kafka.tools.StorageTool", "-Xmx256m");
+        format.args(["format", "-t", "MkU3OEVBNTcwNTJENDM2Qg", "-c"]).arg(&config);
         let formatted = format.output().map_err(failed)?;
         if !formatted.status.success() {
             return Err(KafkaError::Failed(String::from_utf8_lossy(&formatted.stderr).into_owned()));
@@ -89,7 +92,7 @@ impl Kafka {
             .args(["-c", WATCHER, "sh"])
             .arg(data.path())
             .args(["java", "-Xmx512m", "-cp"])
-            .arg(&classpath)
+            .arg(tools.classpath())
             .arg("kafka.Kafka")
             .arg(&config)
             .stdin(Stdio::piped())
@@ -97,7 +100,7 @@ impl Kafka {
             .stderr(errors)
             .spawn()
             .map_err(failed)?;
-        let kafka = Self { bootstrap: format!("127.0.0.1:{port}"), classpath, watcher, data };
+        let kafka = Self { bootstrap: format!("127.0.0.1:{port}"), tools, watcher, data };
         kafka.wait_ready(port, &log)?;
         Ok(kafka)
     }
@@ -131,17 +134,7 @@ impl Kafka {
     /// # Errors
     /// When the tool cannot be started or its pipes break.
     pub fn run_tool(&self, class: &str, arguments: &[&str], input: &str) -> io::Result<Output> {
-        let mut tool = java(&self.classpath)
-            .arg(class)
-            .args(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()?;
-        if let Some(mut stdin) = tool.stdin.take() {
-            stdin.write_all(input.as_bytes())?;
-        }
-        tool.wait_with_output()
+        self.tools.run(class, arguments, input)
     }
 
     /// The folder with the broker's files; its log segments lie in `data` below it.
@@ -179,12 +172,6 @@ impl Drop for Kafka {
 #[must_use]
 pub fn is_required() -> bool {
     std::env::var("TIDEMILL_REQUIRE_KAFKA").is_ok_and(|value| value == "1")
-}
-
-fn java(classpath: &OsString) -> Command {
-    let mut command = Command::new("java");
-    command.arg("-Xmx256m").arg("-cp").arg(classpath).stdin(Stdio::null());
-    command
 }
 
 /// Asks for ApiVersions in version 0: an empty body, and any answer will do.
