@@ -1,8 +1,16 @@
 //! The commands, a file each, and what they share: arguments and exit codes.
 //!
+//! - `demo`: everything in one process, checked while it runs
 //! - `explain`: the plan of a SQL file as a tree, with types
+//! - `broker`: the embedded broker alone
 
+#[cfg(feature = "embedded")]
+mod broker;
+#[cfg(feature = "embedded")]
+mod demo;
 mod explain;
+#[cfg(feature = "embedded")]
+mod signals;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -19,6 +27,9 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Show the whole system at work: a broker, clicks, a job that counts them, and a check of its results
+    #[cfg(feature = "embedded")]
+    Demo(demo::Options),
     /// Print the plan of a SQL file as a tree, with types
     Explain {
         /// The SQL file
@@ -28,6 +39,9 @@ enum Command {
         #[arg(long = "set", value_name = "KEY=VALUE", value_parser = setting)]
         settings: Vec<(String, String)>,
     },
+    /// Run the embedded broker alone: one node, in memory, for any Kafka client
+    #[cfg(feature = "embedded")]
+    Broker(broker::Options),
 }
 
 /// How a command ended.
@@ -54,6 +68,10 @@ impl From<Ended> for ExitCode {
 /// Runs the command that was asked for.
 pub(crate) fn run(arguments: Arguments) -> ExitCode {
     let ended = match arguments.command {
+        #[cfg(feature = "embedded")]
+        Command::Demo(options) => demo::run(&options),
+        #[cfg(feature = "embedded")]
+        Command::Broker(options) => broker::run(&options),
         Command::Explain { file, settings } => explain::run(&file, settings),
     };
     ended.into()
