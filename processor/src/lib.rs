@@ -12,8 +12,10 @@
 
 pub mod clock;
 pub mod error;
+pub mod format;
 pub mod job;
 pub mod plan;
 pub mod schema;
 pub mod sql;
+pub mod task;
 pub mod types;

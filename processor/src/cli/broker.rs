@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use tidemill_testkit::{ClusterConfig, TestCluster};
 
-use super::Ended;
 use super::signals::Signals;
+use super::{Ended, script};
 
 /// How the broker runs.
 #[derive(Debug, Clone, clap::Args)]
@@ -39,9 +39,8 @@ pub(super) fn run(options: &Options) -> Ended {
     }
 }
 
-/// Says on stderr what went wrong; when even that cannot be written, the exit code is all there is.
 fn complain(error: &dyn Error) -> Ended {
-    let _ = writeln!(io::stderr(), "error: {error}");
+    script::complain(&format!("error: {error}"));
     Ended::Failed
 }
 

@@ -2,12 +2,28 @@
 //!
 //! Before: the driver writes here what its machine tells. After: `tidemill run` and `tidemill demo` draw it.
 
+use crate::plan::{Pipeline, Plan};
+use crate::task::InputRange;
+
 /// A snapshot of a job.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Status {
     /// One for each INSERT, in the order of the text.
     pub pipelines: Vec<PipelineStatus>,
+}
+
+impl Status {
+    /// What a plan shows before anything has happened.
+    pub(super) fn of(plan: &Plan) -> Self {
+        let pipeline = |pipeline: &Pipeline| PipelineStatus {
+            sink: pipeline.sink.name.clone(),
+            sink_topic: pipeline.sink.options.topic.clone(),
+            topic: pipeline.scan().table.options.topic.clone(),
+            ..PipelineStatus::default()
+        };
+        Self { pipelines: plan.pipelines.iter().map(pipeline).collect() }
+    }
 }
 
 /// A snapshot of one pipeline. Counts are since the start of the job.
@@ -58,9 +74,11 @@ pub struct BoundedProgress {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum State {
-    /// No fetch has been sent yet.
+    /// No broker has answered yet.
     #[default]
     Connecting,
+    /// The group has not given out partitions yet, or where to read them is not known.
+    Joining,
     /// Records are asked for.
     Reading,
     /// The last results are being written and committed.
@@ -87,16 +105,4 @@ pub struct WindowStatus {
     pub rows: usize,
     /// The records that it was made of.
     pub inputs: Vec<InputRange>,
-}
-
-/// Contiguous offsets of one partition.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct InputRange {
-    /// The partition.
-    pub partition: i32,
-    /// The first offset.
-    pub first: i64,
-    /// The offset after the last.
-    pub next: i64,
 }

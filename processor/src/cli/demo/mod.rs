@@ -33,8 +33,8 @@ use self::clicks::Clicks;
 use self::screen::Screen;
 use self::view::{Palette, Phase, View, grouped, watch_command};
 use self::watch::Watch;
-use super::Ended;
 use super::signals::Signals;
+use super::{Ended, script};
 
 /// What the demo runs: the example, as it is.
 const SQL: &str = include_str!("../../../../examples/top_users.sql");
@@ -46,7 +46,6 @@ const ENDING_MAX: Duration = Duration::from_millis(400);
 
 /// How the demo runs.
 #[derive(Debug, Clone, clap::Args)]
-#[command(after_help = "Exit codes: 0 ended, 1 failed or a sum is wrong, 2 usage error.")]
 pub(super) struct Options {
     /// How many times faster than time itself the job's clock runs: at 600, a window of 30 minutes takes 3 seconds
     #[arg(long, value_name = "FACTOR", default_value = "600", value_parser = speed)]
@@ -88,10 +87,9 @@ pub(super) fn run(options: &Options) -> Ended {
     }
 }
 
-/// Says on stderr what went wrong; when even that cannot be written, the exit code is all there is.
 fn complain(error: &(dyn Error + 'static)) -> Ended {
     let what = if error.is::<Mismatch>() { "the results are wrong" } else { "the demo failed" };
-    let _ = writeln!(io::stderr(), "error: {what}: {error}");
+    script::complain(&format!("error: {what}: {error}"));
     Ended::Failed
 }
 

@@ -1,0 +1,60 @@
+//! Processes that are stopped, killed, or lose their broker.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use super::bed::{PATIENCE, beds, click, row};
+use super::process::Tidemill;
+
+/// Windows of 30 minutes close every second and a half.
+const SPEED: &str = "1200";
+
+/// Whether each of these users is in the results at least once.
+fn has_all(values: &[String], users: std::ops::Range<i64>) -> bool {
+    let seen: BTreeSet<i64> = values.iter().map(|value| row(value).user_id).collect();
+    users.into_iter().all(|user| seen.contains(&user))
+}
+
+#[test]
+fn a_process_that_is_killed_loses_no_click() {
+    for bed in beds() {
+        let script = bed.script("killed", 3, &[]);
+        let arguments = ["--bootstrap", bed.bootstrap, "--speed", SPEED];
+        let job = Tidemill::run(&script.file, &arguments);
+        job.says(&format!("reading topic {}", script.source), PATIENCE);
+        // Each click has a user of its own, so that one that is lost is missed.
+        bed.write(&script.source, 3, (0..100).map(click));
+        bed.read_until(&script.sink, |values| has_all(values, 0..100));
+        // These are in an open window when it ends.
+        bed.write(&script.source, 3, (100..200).map(click));
+        std::thread::sleep(Duration::from_millis(300));
+        job.kill();
+        bed.write(&script.source, 3, (200..300).map(click));
+
+        let job = Tidemill::run(&script.file, &arguments);
+        let values = bed.read_until(&script.sink, |values| has_all(values, 0..300));
+        let again = values.iter().filter(|value| row(value).user_id < 100).count();
+        assert_eq!(again, 100, "what was committed long before the end is not read again");
+        job.terminate();
+        assert_eq!(job.ends(Duration::from_secs(3)).code, Some(0));
+    }
+}
+
+#[test]
+fn a_process_that_is_stopped_leaves_its_group() {
+    for bed in beds() {
+        let script = bed.script("stopped", 2, &[]);
+        let arguments = ["--bootstrap", bed.bootstrap];
+        let job = Tidemill::run(&script.file, &arguments);
+        job.says(&format!("reading topic {}", script.source), PATIENCE);
+        std::thread::sleep(Duration::from_millis(500));
+        job.terminate();
+        let ended = job.ends(Duration::from_secs(2));
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        // A member that did not leave would be waited for until its session ends, which is 6 seconds.
+        let start = Instant::now();
+        let job = Tidemill::run(&script.file, &arguments);
+        job.says(&format!("reading topic {}", script.source), PATIENCE);
+        assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
+    }
+}
