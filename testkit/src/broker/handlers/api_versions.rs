@@ -34,8 +34,11 @@ pub(super) fn refuse_version(request: &Request<'_>) -> Result<Outcome, Refused> 
     Ok(Outcome::Reply(header::encode_response::<ApiVersionsRequest>(&response, 0, request.correlation_id)?))
 }
 
+/// librdkafka compresses only where the broker says that it knows Produce 0; like Kafka 4, which does not know it either,
+/// this says so (KAFKA-18659).
 fn range(api: &Api) -> ApiVersion {
-    ApiVersion::default().with_api_key(api.key.0).with_min_version(api.versions.min).with_max_version(api.versions.max)
+    let min = if api.key == ApiKey::PRODUCE { 0 } else { api.versions.min };
+    ApiVersion::default().with_api_key(api.key.0).with_min_version(min).with_max_version(api.versions.max)
 }
 
 /// Kafka's pattern: letters and digits, with `-` and `.` inside.

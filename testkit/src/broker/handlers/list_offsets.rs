@@ -27,7 +27,11 @@ pub(super) fn handle(broker: &mut Broker, request: &Request<'_>) -> Result<Outco
         let partitions = topic.partitions.iter().map(|wanted| {
             let partition = known.and_then(|known| known.partition(wanted.partition_index));
             let found = partition.and_then(|partition| look_up(partition, wanted, committed));
-            let found = found.unwrap_or_else(|code| ListOffsetsPartitionResponse::default().with_error_code(code.0));
+            let mut found =
+                found.unwrap_or_else(|code| ListOffsetsPartitionResponse::default().with_error_code(code.0));
+            if request.version < 4 {
+                found.leader_epoch = -1;
+            }
             found.with_partition_index(wanted.partition_index)
         });
         let partitions = partitions.collect();
