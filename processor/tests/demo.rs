@@ -5,11 +5,12 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use tidemill_client::{Producer, Record};
 
 /// Far beyond what anything here takes, also on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -32,6 +33,7 @@ fn text(bytes: &[u8]) -> &str {
 struct Running {
     child: Child,
     lines: Receiver<String>,
+    stderr: BufReader<ChildStderr>,
 }
 
 impl Running {
@@ -40,7 +42,8 @@ impl Running {
         let stdout = BufReader::new(child.stdout.take().unwrap());
         let (sender, lines) = channel();
         std::thread::spawn(move || stdout.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
-        Self { child, lines }
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        Self { child, lines, stderr }
     }
 
     /// The next line of standard output.
@@ -48,21 +51,27 @@ impl Running {
         self.lines.recv_timeout(PATIENCE).expect("a line on standard output")
     }
 
-    /// Sends a signal, and waits for the end: the exit code, what was said on stderr, and how long it took.
+    /// Sends a signal, and waits for the end.
+    #[cfg(unix)]
     fn signal(&mut self, signal: &str) -> (Option<i32>, String, Duration) {
-        let sent = Instant::now();
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
+        self.ended()
+    }
+
+    /// Waits for the end: the exit code, what was said on stderr, and how long it took.
+    fn ended(&mut self) -> (Option<i32>, String, Duration) {
+        let start = Instant::now();
         let status = loop {
             if let Some(status) = self.child.try_wait().unwrap() {
                 break status;
             }
-            assert!(sent.elapsed() < PATIENCE, "it runs on after {signal}");
+            assert!(start.elapsed() < PATIENCE, "it runs on");
             std::thread::sleep(Duration::from_millis(5));
         };
-        let took = sent.elapsed();
+        let took = start.elapsed();
         let mut stderr = String::new();
-        self.child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+        self.stderr.read_to_string(&mut stderr).unwrap();
         (status.code(), stderr, took)
     }
 }
@@ -118,6 +127,24 @@ fn the_demo_ends_well_when_nobody_reads_on() {
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
     let Output { status, stderr, .. } = child.wait_with_output().unwrap();
     assert_eq!(status.code(), Some(0), "{}", text(&stderr));
+}
+
+/// The check is no ornament: one row too many, and the demo fails.
+#[tokio::test]
+async fn a_result_that_the_job_did_not_write_is_found() {
+    let mut demo = Running::start(&["demo", "--speed", "2000"]);
+    let mut first = String::new();
+    demo.stderr.read_line(&mut first).unwrap();
+    let bootstrap = first.trim().strip_prefix("broker: ").expect(&first);
+    let window: Value = serde_json::from_str(&demo.line()).unwrap();
+
+    let row = format!(r#"{{"user_id":-1,"cnt":1,"window_start":{}}}"#, window["window_start"]);
+    let producer = Producer::from_properties([("bootstrap.servers", bootstrap)]).unwrap();
+    producer.send(Record::new("top_users").value(row.as_bytes())).await.unwrap().await.unwrap();
+
+    let (code, stderr, _) = demo.ended();
+    assert_eq!(code, Some(1), "{stderr}");
+    assert!(stderr.contains("the results are wrong: a row of user -1 came after its window"), "{stderr}");
 }
 
 #[test]

@@ -100,7 +100,7 @@ impl View {
         }
         lines.push(self.rule("Now", "", width));
         lines.extend(self.now(width));
-        if height >= 24 {
+        if height >= 23 {
             lines.push(Line::default());
         }
         let foot = self.foot(width, roomy);
@@ -128,8 +128,8 @@ impl View {
         Line::styled(text, Palette::FAINT)
     }
 
-    /// The four lines of what goes on.
-    fn now(&self, width: usize) -> [Line<'_>; 4] {
+    /// What goes on, one line for each thing.
+    fn now(&self, width: usize) -> Vec<Line<'_>> {
         let lag = self.lag.map_or_else(|| "unknown".to_owned(), |lag| format!("{} records", grouped(lag)));
         let input = match &self.phase {
             Phase::Trouble(trouble) => Line::from(vec![label("Clicks in"), Span::styled(trouble, self.palette.bad)]),
@@ -155,12 +155,16 @@ impl View {
             }
             windows.push(Span::styled("every sum right ✓", self.palette.good));
         }
-        [input, Line::from(watermark), Line::from(windows), self.open_window(width)]
+        let mut lines = vec![input, Line::from(watermark), Line::from(windows)];
+        if self.phase != Phase::Ended {
+            lines.push(self.open_window(width));
+        }
+        lines
     }
 
     /// How far the open window is.
     fn open_window(&self, width: usize) -> Line<'_> {
-        let Some(ends_ms) = self.window_ends_ms.filter(|_| self.phase != Phase::Ended) else {
+        let Some(ends_ms) = self.window_ends_ms else {
             return Line::from(vec![label("Open"), Span::styled("none", Palette::FAINT)]);
         };
         let left_ms = (ends_ms - self.processing_time_ms).clamp(0, self.window_ms);
