@@ -33,11 +33,18 @@ struct World {
 
 impl World {
     fn new(ends: Option<BTreeMap<i32, i64>>) -> Self {
+        Self::of(&[1], ends)
+    }
+
+    /// Pipelines with windows of so many minutes.
+    fn of(minutes: &[u32], ends: Option<BTreeMap<i32, i64>>) -> Self {
         let now = start();
-        let plan = Plan::from_sql(SQL).unwrap();
-        let task = Task::new(&plan.pipelines[0], &jiff::tz::TimeZone::UTC);
+        let tasks = minutes.iter().map(|minutes| {
+            let plan = Plan::from_sql(&SQL.replace("'1' MINUTE", &format!("'{minutes}' MINUTE"))).unwrap();
+            Task::new(&plan.pipelines[0], &jiff::tz::TimeZone::UTC)
+        });
         let clock = Clock::new(now, TEN_O_CLOCK_MS, 1.0);
-        let machine = Machine::new([task], ends, clock, Duration::from_millis(100), now);
+        let machine = Machine::new(tasks, ends, clock, Duration::from_millis(100), now);
         Self {
             machine,
             now,
@@ -263,6 +270,59 @@ fn of_partitions_that_are_lost_nothing_is_committed() {
 }
 
 #[test]
+fn a_stop_waits_for_results_although_their_partitions_are_lost() {
+    let mut world = World::reading(&[0]);
+    world.records(0, 0, &[7], 1);
+    world.pass(MINUTE);
+    world.records(0, 1, &[7], 2);
+    world.pass(MOMENT);
+    world.machine.handle_lost(&BTreeSet::from([0]), &mut world.actions);
+    let mut status = PipelineStatus::default();
+    world.machine.show(0, world.now, &mut status);
+    assert_eq!((status.window_ends_ms, status.rows_open), (None, 0), "what is open is forgotten");
+    world.machine.handle_stop(world.now);
+    world.poll();
+    assert!(!world.ended);
+    world.deliver();
+    assert!(world.ended && world.committed.is_empty());
+}
+
+#[test]
+fn partitions_that_go_while_a_commit_is_under_way_go_with_what_came_after_it() {
+    let mut world = World::new(None);
+    world.commits_go = None;
+    world.assigned(&[0]);
+    world.records(0, 0, &[7], 1);
+    world.now += MINUTE;
+    world.machine.handle_revoked(BTreeSet::from([0]));
+    world.poll();
+    world.machine.handle_committed(true);
+    world.poll();
+    world.deliver();
+    assert!(!world.released);
+    assert_eq!(world.committed, [[(0, 0)], [(0, 1)]]);
+    world.machine.handle_committed(true);
+    world.poll();
+    assert!(world.released);
+}
+
+#[test]
+fn the_longest_window_of_all_pipelines_holds_back_the_offsets() {
+    let mut world = World::of(&[3, 1], None);
+    world.assigned(&[0]);
+    world.records(0, 0, &[7], 1);
+    world.pass(MINUTE);
+    world.records(0, 1, &[7], 2);
+    world.deliver();
+    world.pass(MINUTE);
+    world.deliver();
+    assert_eq!(world.committed, [[(0, 0)]]);
+    world.pass(MINUTE);
+    world.deliver();
+    assert_eq!(world.committed, [[(0, 0)], [(0, 2)]]);
+}
+
+#[test]
 fn partitions_that_stay_are_read_again_from_where_their_open_windows_began() {
     let mut world = World::reading(&[0, 1]);
     world.records(0, 0, &[7], 1);
@@ -272,9 +332,10 @@ fn partitions_that_stay_are_read_again_from_where_their_open_windows_began() {
     world.records(0, 1, &[7], 2);
     world.records(1, 1, &[7], 2);
     world.machine.handle_revoked(BTreeSet::from([1]));
-    world.poll();
+    world.pass(MOMENT);
     assert!(world.released);
     assert_eq!(world.sought, [(0, 1)]);
+    assert!(!world.committed.concat().contains(&(0, 2)), "it is not counted yet: {:?}", world.committed);
     world.records(0, 1, &[7], 2);
     world.pass(MINUTE);
     assert_eq!(world.results(), [r#"{"user_id":7,"cnt":1}"#], "its record counts once");
@@ -295,6 +356,21 @@ fn a_bounded_read_ends_at_its_ends_and_leaves_open_windows_uncommitted() {
     world.machine.show(0, world.now, &mut status);
     assert_eq!((status.state, status.records_in, status.rows_open), (State::Ended, 2, 2));
     assert_eq!(status.bounded, Some(BoundedProgress { read: 2, total: 2 }));
+}
+
+#[test]
+fn what_lies_beyond_the_end_is_not_committed_while_other_partitions_are_read() {
+    let mut world = World::new(Some(BTreeMap::from([(0, 2), (1, 1)])));
+    world.assigned(&[0, 1]);
+    world.records(0, 0, &[7, 8, 9], 3);
+    world.pass(MINUTE);
+    world.deliver();
+    // The consumer has handed out the whole batch.
+    world.machine.handle_position(0, Some(3), Some(3));
+    world.pass(MOMENT);
+    world.records(1, 0, &[7], 1);
+    assert!(world.ended);
+    assert_eq!(world.committed.concat().into_iter().filter(|(partition, _)| *partition == 0).max(), Some((0, 2)));
 }
 
 #[test]

@@ -58,3 +58,27 @@ fn a_process_that_is_stopped_leaves_its_group() {
         assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
     }
 }
+
+#[test]
+fn a_second_process_takes_a_share_and_gives_it_back_and_no_click_is_lost() {
+    for bed in beds() {
+        let script = bed.script("shared", 4, &[]);
+        let arguments = ["--bootstrap", bed.bootstrap, "--speed", SPEED];
+        let reading = format!("reading topic {}", script.source);
+        let first = Tidemill::run(&script.file, &arguments);
+        first.says(&reading, PATIENCE);
+        bed.write(&script.source, 4, (0..100).map(click));
+        let second = Tidemill::run(&script.file, &arguments);
+        second.says(&reading, PATIENCE);
+        bed.write(&script.source, 4, (100..200).map(click));
+        bed.read_until(&script.sink, |values| has_all(values, 0..200));
+        bed.write(&script.source, 4, (200..300).map(click));
+        second.terminate();
+        let ended = second.ends(Duration::from_secs(3));
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        assert!(!ended.stderr.contains("ended: 0 records"), "{}", ended.stderr);
+        let values = bed.read_until(&script.sink, |values| has_all(values, 0..300));
+        // A window that is built anew after a rebalance counts each click once.
+        assert!(values.iter().all(|value| row(value).cnt == 1), "{values:#?}");
+    }
+}
