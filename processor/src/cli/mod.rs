@@ -1,10 +1,16 @@
 //! The commands, a file each, and what they share: arguments and exit codes.
 //!
+//! - `demo`: everything in one process, checked while it runs
 //! - `run`: runs a SQL file; `progress` is what it shows
 //! - `explain`: the plan of a SQL file as a tree, with types
+//! - `broker`: the embedded broker alone
 //! - `script`: a SQL file and settings as a plan, or a complaint
 //! - `signals`: being asked to stop
 
+#[cfg(feature = "embedded")]
+mod broker;
+#[cfg(feature = "embedded")]
+mod demo;
 mod explain;
 mod progress;
 mod run;
@@ -27,6 +33,10 @@ const EXIT_CODES: &str = "Exit codes: 0 ended or stopped, 1 failed or left at on
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Show the whole system at work: a broker, clicks, a job that counts them, and a check of its results
+    #[cfg(feature = "embedded")]
+    #[command(after_help = EXIT_CODES)]
+    Demo(demo::Options),
     /// Run all statements of a SQL file until they end, fail or are stopped
     ///
     /// Every INSERT runs at once, at least once: results are written and acknowledged before the offsets of what they
@@ -36,6 +46,10 @@ enum Command {
     Run(run::Run),
     /// Print the plan of a SQL file as a tree, with types
     Explain(script::Script),
+    /// Run the embedded broker alone: one node, in memory, for any Kafka client
+    #[cfg(feature = "embedded")]
+    #[command(after_help = EXIT_CODES)]
+    Broker(broker::Options),
 }
 
 /// How a command ended.
@@ -62,6 +76,10 @@ impl From<Ended> for ExitCode {
 /// Runs the command that was asked for.
 pub(crate) fn run(arguments: Arguments) -> ExitCode {
     let ended = match arguments.command {
+        #[cfg(feature = "embedded")]
+        Command::Demo(options) => demo::run(&options),
+        #[cfg(feature = "embedded")]
+        Command::Broker(options) => broker::run(&options),
         Command::Run(run) => run::run(run),
         Command::Explain(script) => explain::run(&script),
     };
