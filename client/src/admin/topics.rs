@@ -133,7 +133,8 @@ impl Admin {
         let described = topics.iter().map(|topic| {
             let name = topic.as_ref();
             let attempt = || format!("describing topic '{name}'");
-            let found = reply.body.topics.iter().find(|found| found.name.as_ref().is_some_and(|found| &***found == name));
+            let found =
+                reply.body.topics.iter().find(|found| found.name.as_ref().is_some_and(|found| &***found == name));
             let found = found.ok_or_else(|| Error::protocol(attempt()).with_detail("the answer leaves it out"))?;
             ErrorCode(found.error_code).into_result().map_err(|code| Error::broker(attempt(), code))?;
             listing(found).ok_or_else(|| Error::protocol(attempt()).with_detail("the answer does not name it"))
