@@ -126,12 +126,11 @@ impl Topics {
     pub(crate) fn create(
         &mut self,
         name: &str,
+        id: Uuid,
         partitions: i32,
         config: TopicConfig,
-        random: &mut fastrand::Rng,
     ) -> Result<&Topic, TopicError> {
         self.check_new(name, partitions)?;
-        let id = uuid::Builder::from_random_bytes(random.u128(..).to_be_bytes()).into_uuid();
         let topic = Topic {
             name: TopicName(StrBytes::from_string(name.to_owned())),
             id,
