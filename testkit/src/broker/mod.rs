@@ -177,7 +177,7 @@ impl Broker {
             config,
             cluster_id: (0..22).map(|_| random.alphanumeric()).collect(),
             topics: Topics::default(),
-            groups: Groups::default(),
+            groups: Groups::new(random.fork()),
             fetches: Purgatory::default(),
             next_producer_id: 0,
             connections: Connections::default(),
@@ -258,6 +258,7 @@ impl Broker {
     /// Removes a topic, and tells who waits for its records.
     pub(crate) fn delete_topic(&mut self, name: &str) {
         let Some(topic) = self.topics.remove(name) else { return };
+        self.groups.handle_topic_deleted(name);
         for (number, _) in topic.numbered() {
             self.fetches.touch((topic.id, number));
         }

@@ -5,17 +5,27 @@
 
 mod api_versions;
 mod create_topics;
+mod delete_groups;
 mod delete_topics;
 mod describe_cluster;
 mod describe_configs;
+mod describe_groups;
 mod describe_topic_partitions;
 pub(super) mod fetch;
 mod find_coordinator;
+mod heartbeat;
 mod init_producer_id;
+mod join_group;
+mod leave_group;
+mod list_groups;
 mod list_offsets;
 mod metadata;
+mod offset_commit;
+mod offset_delete;
+mod offset_fetch;
 mod offset_for_leader_epoch;
 mod produce;
+mod sync_group;
 
 use tidemill_protocol::api::VersionRange;
 use tidemill_protocol::{ApiKey, StrBytes};
@@ -42,13 +52,23 @@ apis! {
     FETCH: fetch,
     LIST_OFFSETS: list_offsets,
     METADATA: metadata,
+    OFFSET_COMMIT: offset_commit,
+    OFFSET_FETCH: offset_fetch,
     FIND_COORDINATOR: find_coordinator,
+    JOIN_GROUP: join_group,
+    HEARTBEAT: heartbeat,
+    LEAVE_GROUP: leave_group,
+    SYNC_GROUP: sync_group,
+    DESCRIBE_GROUPS: describe_groups,
+    LIST_GROUPS: list_groups,
     API_VERSIONS: api_versions,
     CREATE_TOPICS: create_topics,
     DELETE_TOPICS: delete_topics,
     INIT_PRODUCER_ID: init_producer_id,
     OFFSET_FOR_LEADER_EPOCH: offset_for_leader_epoch,
     DESCRIBE_CONFIGS: describe_configs,
+    DELETE_GROUPS: delete_groups,
+    OFFSET_DELETE: offset_delete,
     DESCRIBE_CLUSTER: describe_cluster,
     DESCRIBE_TOPIC_PARTITIONS: describe_topic_partitions,
 }
