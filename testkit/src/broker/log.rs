@@ -104,6 +104,7 @@ impl Log {
     }
 
     /// The bytes of all segments.
+    #[cfg(test)]
     pub(crate) fn bytes(&self) -> u64 {
         self.end_position - self.segments.front().map_or(self.end_position, |segment| segment.position)
     }
