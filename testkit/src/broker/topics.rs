@@ -65,7 +65,7 @@ impl Topics {
     }
 
     /// The topics whose names come behind `name`, and it itself.
-    pub(crate) fn from_name(&self, name: &str) -> impl Iterator<Item = &Topic> {
+    pub(crate) fn starting_at(&self, name: &str) -> impl Iterator<Item = &Topic> {
         self.topics
             .range::<str, _>((std::ops::Bound::Included(name), std::ops::Bound::Unbounded))
             .map(|(_, topic)| topic)

@@ -26,7 +26,7 @@ pub(super) fn handle(broker: &mut Broker, request: &Request<'_>) -> Result<Outco
     };
     let all = body.topics.is_empty();
     let mut names: Vec<TopicName> = if all {
-        broker.topics.from_name(from).map(|topic| topic.name.clone()).collect()
+        broker.topics.starting_at(from).map(|topic| topic.name.clone()).collect()
     } else {
         body.topics.into_iter().map(|topic| topic.name).filter(|name| &*name.0 >= from).collect()
     };
