@@ -79,6 +79,11 @@ impl Topics {
         self.names.get(&id).and_then(|name| self.topics.get(name))
     }
 
+    /// Whether there is this partition.
+    pub(crate) fn has(&self, name: &str, partition: i32) -> bool {
+        self.by_name(name).is_some_and(|topic| topic.partition(partition).is_ok())
+    }
+
     /// By id in the versions that have one, by name before.
     pub(crate) fn find(&self, name: &str, id: Option<Uuid>) -> Result<&Topic, ErrorCode> {
         match id {
