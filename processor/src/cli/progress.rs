@@ -133,6 +133,11 @@ impl Progress {
                 counted(*windows_closed, "window"),
                 counted(*rows_out, "row")
             ));
+            if pipeline.is_cut_short {
+                self.say(&format!(
+                    "{name}note: not all of it could be written and committed in time: the next start reads it again"
+                ));
+            }
             if pipeline.bounded.is_some() && *rows_open > 0 {
                 self.say(&format!(
                     "{name}note: {} stayed in windows that are open. Windows on processing time close when the clock \

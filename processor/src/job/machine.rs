@@ -129,6 +129,8 @@ pub(super) struct Machine {
     committing: Option<Vec<(i32, i64)>>,
     records_in: u64,
     commits: u64,
+    /// It ended before all was committed.
+    is_cut_short: bool,
 }
 
 impl Machine {
@@ -156,6 +158,7 @@ impl Machine {
             committing: None,
             records_in: 0,
             commits: 0,
+            is_cut_short: false,
         }
     }
 
@@ -325,6 +328,7 @@ impl Machine {
         status.window_ends_ms = running.window_ends_ms;
         status.rows_open = running.rows_open;
         status.commits = self.commits;
+        status.is_cut_short = self.is_cut_short;
         status.processing_time_ms = self.clock.unix_ms(now);
         let behind = |partition: &Partition| Some(length(partition.position?, partition.high_watermark?));
         status.lag = self.partitions.values().map(behind).sum();
@@ -462,6 +466,7 @@ impl Machine {
                 actions.push(Action::Release);
             }
             Phase::Ending { until, looked } if (through && *looked) || until.is_some_and(|until| until <= now) => {
+                self.is_cut_short = !through;
                 self.phase = Phase::Ended;
                 actions.push(Action::End);
             }

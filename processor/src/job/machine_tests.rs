@@ -404,6 +404,9 @@ fn a_stop_does_not_wait_for_a_broker_that_is_away() {
     assert!(!world.ended);
     world.pass(STOP_MAX / 2);
     assert!(world.ended && world.committed.is_empty());
+    let mut status = PipelineStatus::default();
+    world.machine.show(0, world.now, &mut status);
+    assert!(status.is_cut_short);
 }
 
 #[test]

@@ -58,6 +58,8 @@ pub struct PipelineStatus {
     pub rows_open: u64,
     /// Commits of offsets.
     pub commits: u64,
+    /// It was stopped, and ended before all was written and committed: a broker was away. The next start reads it again.
+    pub is_cut_short: bool,
 }
 
 /// How far a bounded read is.
