@@ -6,6 +6,7 @@
 #![expect(clippy::disallowed_methods, reason = "tests read the clock and spawn tasks")]
 #![expect(clippy::unwrap_used, reason = "a case that cannot go on has failed")]
 
+mod admin;
 mod bed;
 mod consumer;
 mod producer;
