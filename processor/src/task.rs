@@ -4,21 +4,61 @@
 //! the bookkeeping of offsets. After: the driver sends the results, and commits [`Task::safe_offsets`] once they are
 //! acknowledged.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
+use arrow_array::ArrayRef;
 use jiff::tz::TimeZone;
 
 use crate::format::EncodedValues;
-use crate::plan::Pipeline;
+use crate::format::json::{self, Decoder, Encoder};
+use crate::operator::groups::Grouping;
+use crate::operator::partial_aggregate::PartialAggregate;
+use crate::operator::window_aggregate::{Closed, WindowAggregate};
+use crate::partials::PartitionOffsets;
+use crate::plan::{self, Node, Pipeline};
+use crate::schema::Format;
+use crate::window::{Slice, Slicer};
 
 /// One pipeline at work. It reads no clock: processing time comes in as unix milliseconds and never goes back.
 #[derive(Debug)]
-pub struct Task {}
+pub struct Task {
+    decoder: Decoder,
+    slicer: Slicer,
+    grouping: Grouping,
+    /// By partition.
+    stage_1: BTreeMap<i32, Input>,
+    stage_2: WindowAggregate,
+    /// Which outputs of the aggregate are written, in order.
+    projection: Vec<usize>,
+    encoder: Encoder,
+}
+
+/// One input partition.
+#[derive(Debug, Default)]
+struct Input {
+    aggregate: PartialAggregate,
+    /// The offset after the last that was read.
+    next: i64,
+}
 
 impl Task {
     /// Builds the operators of a plan; `zone` is where window bounds on processing time are cut.
-    pub fn new(_pipeline: &Pipeline, _zone: &TimeZone) -> Self {
-        Self {}
+    pub fn new(pipeline: &Pipeline, zone: &TimeZone) -> Self {
+        let (aggregate, projection) = shape(&pipeline.root);
+        let grouping = Grouping::new(aggregate);
+        let scan = aggregate.input.scan();
+        let Format::Json(read) = scan.table.options.format;
+        let Format::Json(written) = pipeline.sink.options.format;
+        Self {
+            decoder: Decoder::new(scan, read),
+            slicer: Slicer::new(aggregate.window, zone),
+            stage_1: BTreeMap::new(),
+            stage_2: WindowAggregate::new(grouping.clone()),
+            grouping,
+            projection,
+            encoder: Encoder::new(&pipeline.sink, written),
+        }
     }
 
     /// Takes the records of one batch of a partition, in the order of their offsets, at the processing time `now_ms`
@@ -28,17 +68,42 @@ impl Task {
     /// The first value that is no row; then nothing of the batch is counted.
     pub fn handle_records<'a>(
         &mut self,
-        _partition: i32,
-        _records: impl IntoIterator<Item = InputRecord<'a>>,
-        _now_ms: i64,
+        partition: i32,
+        records: impl IntoIterator<Item = InputRecord<'a>>,
+        now_ms: i64,
     ) -> Result<(), RecordError> {
+        let mut offsets: Option<PartitionOffsets> = None;
+        let noted = records.into_iter().inspect(|record| {
+            let first = PartitionOffsets { partition, first: record.offset, next: record.offset };
+            offsets.get_or_insert(first).next = record.offset.saturating_add(1);
+        });
+        let rows = self.decoder.decode(noted)?;
+        let Some(mut offsets) = offsets else { return Ok(()) };
+        let known = self.stage_1.get(&partition).map(|input| input.next);
+        let input = self.stage_1.entry(partition).or_default();
+        // Compaction and control records leave gaps: they belong to what is read behind them.
+        offsets.first = known.filter(|next| *next < offsets.first).unwrap_or(offsets.first);
+        input.next = offsets.next;
+        input.aggregate.add(&self.grouping, self.slicer.slice_of(now_ms), offsets, &rows);
         Ok(())
     }
 
     /// Hands what was counted to the open windows and appends every window that ends at or before `now_ms`, in the order
     /// of their ends. Returns when the next open window ends (unix milliseconds); `None` while none is open. To be
     /// called at every commit and whenever that time comes.
-    pub fn poll(&mut self, _now_ms: i64, _closed: &mut Vec<ClosedWindow>) -> Option<i64> {
+    pub fn poll(&mut self, now_ms: i64, closed: &mut Vec<ClosedWindow>) -> Option<i64> {
+        for input in self.stage_1.values_mut() {
+            self.stage_2.merge(input.aggregate.take_chunk());
+        }
+        while let Some(slice) = self.stage_2.first() {
+            let ends_at = self.slicer.ends_at(slice);
+            if ends_at > now_ms {
+                return Some(ends_at);
+            }
+            if let Some(window) = self.stage_2.close_first() {
+                closed.push(self.encode(slice, ends_at, &window));
+            }
+        }
         None
     }
 
@@ -46,12 +111,53 @@ impl Task {
     /// next offset. By partition. Once all results so far are acknowledged, this may be committed: what is open is
     /// rebuilt from here, so every row counts at least once.
     pub fn safe_offsets(&self) -> Vec<(i32, i64)> {
-        Vec::new()
+        let mut safe: BTreeMap<i32, i64> = BTreeMap::new();
+        for (partition, input) in &self.stage_1 {
+            safe.insert(*partition, input.aggregate.first_offset().unwrap_or(input.next));
+        }
+        for offsets in self.stage_2.inputs() {
+            safe.entry(offsets.partition).and_modify(|offset| *offset = offsets.first.min(*offset));
+        }
+        safe.into_iter().collect()
     }
 
     /// Forgets everything that is open and every offset: partitions were taken away, or the job replays from what is
     /// committed.
-    pub fn reset(&mut self) {}
+    pub fn reset(&mut self) {
+        self.stage_1.clear();
+        self.stage_2.reset();
+    }
+
+    fn encode(&self, slice: Slice, end_ms: i64, window: &Closed) -> ClosedWindow {
+        let columns: Vec<ArrayRef> =
+            self.projection.iter().filter_map(|column| window.columns.get(*column)).cloned().collect();
+        let inputs = window.inputs.iter().map(|offsets| {
+            let PartitionOffsets { partition, first, next } = *offsets;
+            InputRange { partition, first, next }
+        });
+        ClosedWindow {
+            start_ms: self.slicer.begins_at(slice),
+            end_ms,
+            start: json::timestamp_text(slice.start),
+            end: json::timestamp_text(slice.end),
+            rows: window.row_count,
+            values: self.encoder.encode(&columns, window.row_count),
+            inputs: inputs.collect(),
+        }
+    }
+}
+
+/// The aggregate of a pipeline, and which of its outputs come out at the top.
+fn shape(node: &Node) -> (&plan::WindowAggregate, Vec<usize>) {
+    match node {
+        Node::WindowAggregate(aggregate) => (aggregate, (0..node.outputs().len()).collect()),
+        Node::Project(project) => {
+            let (aggregate, below) = shape(&project.input);
+            let picked = project.columns.iter().filter_map(|column| below.get(column.input)).copied();
+            (aggregate, picked.collect())
+        }
+        Node::Scan(_) => unreachable!("the binder puts an aggregate over every scan"),
+    }
 }
 
 /// A record to be counted.
@@ -123,3 +229,7 @@ impl fmt::Display for RecordError {
 }
 
 impl std::error::Error for RecordError {}
+
+#[cfg(test)]
+#[path = "task_tests.rs"]
+mod tests;

@@ -1,4 +1,8 @@
 //! Bytes to columns and back, a folder per format.
+//!
+//! - `json`: one JSON object per record, as Flink reads and writes it
+
+pub(crate) mod json;
 
 /// Encoded rows in one buffer. Default: no row.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -9,6 +13,16 @@ pub struct EncodedValues {
 }
 
 impl EncodedValues {
+    /// What is appended here becomes a value with [`end_value`](Self::end_value).
+    pub(crate) const fn buffer(&mut self) -> &mut Vec<u8> {
+        &mut self.bytes
+    }
+
+    /// Ends the value that was appended to the buffer.
+    pub(crate) fn end_value(&mut self) {
+        self.ends.push(self.bytes.len());
+    }
+
     /// How many values there are.
     pub fn len(&self) -> usize {
         self.ends.len()
