@@ -1,6 +1,6 @@
 //! [`TestCluster`]: a Kafka-compatible broker inside the process, started and stopped like a value.
 //!
-//! Starts the [`server`](crate::server) around the [`Broker`](crate::broker::Broker) and holds its end.
+//! Starts the [`server`] around the [`Broker`] and holds its end.
 #![expect(clippy::disallowed_methods, reason = "a front door starts a task, by the clock")]
 
 use std::convert::Infallible;

@@ -1,6 +1,6 @@
 //! The task around the broker's machine: moves bytes between it and its connections, and wakes it in time.
 //!
-//! A connection's task reads a frame, hands it to the [`Broker`](crate::broker::Broker), writes the answer, and only then
+//! A connection's task reads a frame, hands it to the [`Broker`], writes the answer, and only then
 //! reads on, as Kafka's network threads do. So a client that never reads its answers is not read from either, and holds
 //! one answer at the most. [`cluster`](crate::cluster) starts and stops it.
 #![expect(clippy::disallowed_methods, reason = "a driver reads the clock")]

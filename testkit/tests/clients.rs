@@ -1,7 +1,6 @@
 //! Clients of others against the embedded broker: kcat (librdkafka) and Kafka's own console tools (Java).
 //!
 //! Where a program is missing, its test says that it did not run; with `TIDEMILL_REQUIRE_KAFKA=1` that is a failure.
-#![expect(clippy::disallowed_methods, reason = "tests spawn tasks and processes")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::io::Write;

@@ -104,6 +104,7 @@ impl Log {
     }
 
     /// The bytes of all segments.
+    #[cfg(test)]
     pub(crate) fn bytes(&self) -> u64 {
         self.end_position - self.segments.front().map_or(self.end_position, |segment| segment.position)
     }
@@ -117,20 +118,19 @@ impl Log {
         unix_ms: i64,
     ) -> Appended {
         let base_offset = self.end_offset;
-        let next_offset = base_offset + i64::from(batch.header().last_offset_delta) + 1;
+        let next_offset = behind(base_offset, batch);
         let log_append_time = (config.timestamp_type == TimestampType::LogAppendTime).then_some(unix_ms);
         if self.epochs.last().is_none_or(|last| last.leader_epoch < leader_epoch) {
             self.epochs.push(EpochStart { leader_epoch, start_offset: base_offset });
         }
-        let bytes = batch.as_bytes();
-        if self.active_bytes() > 0 && self.active_bytes() + bytes.len() > config.segment_bytes.min(SEGMENT_BYTES_MAX) {
+        let bytes = batch.as_bytes().len();
+        if self.active_bytes() > 0 && self.active_bytes() + bytes > config.segment_bytes.min(SEGMENT_BYTES_MAX) {
             self.roll();
         }
         if let Some(segment) = self.segments.back_mut() {
-            let max_timestamp = log_append_time.unwrap_or(batch.header().max_timestamp);
-            segment.append(bytes, base_offset, next_offset, leader_epoch, max_timestamp, log_append_time);
+            segment.append(batch, base_offset, leader_epoch, log_append_time);
         }
-        self.end_position += bytes.len() as u64;
+        self.end_position += bytes as u64;
         self.end_offset = next_offset;
         self.retain_bytes(config);
         Appended { base_offset, last_offset: next_offset - 1, log_append_time }
@@ -242,6 +242,11 @@ impl Log {
     }
 }
 
+/// The offset behind a batch that begins at this one.
+fn behind(base_offset: i64, batch: &RecordBatch) -> i64 {
+    base_offset.saturating_add(i64::from(batch.header().last_offset_delta)).saturating_add(1)
+}
+
 impl Segment {
     const fn new(base_offset: i64, position: u64) -> Self {
         Self { base_offset, position, content: Content::Active(Vec::new()), batches: Vec::new() }
@@ -255,26 +260,22 @@ impl Segment {
         self.batches.last().map(|last| last.max_timestamp_so_far)
     }
 
-    fn append(
-        &mut self,
-        bytes: &[u8],
-        base_offset: i64,
-        next_offset: i64,
-        leader_epoch: i32,
-        max_timestamp: i64,
-        log_append_time: Option<i64>,
-    ) {
+    fn append(&mut self, batch: &RecordBatch, base_offset: i64, leader_epoch: i32, log_append_time: Option<i64>) {
         let Content::Active(content) = &mut self.content else { return };
         let start = content.len();
-        content.extend_from_slice(bytes);
-        if let Some(batch) = content.get_mut(start..) {
-            assign_in(batch, base_offset, leader_epoch, log_append_time);
+        content.extend_from_slice(batch.as_bytes());
+        if let Some(stored) = content.get_mut(start..) {
+            assign_in(stored, base_offset, leader_epoch, log_append_time);
         }
+        let max_timestamp = match log_append_time {
+            Some(time) => time,
+            None => batch.header().max_timestamp,
+        };
         let max_timestamp_so_far =
             self.batches.last().map_or(max_timestamp, |last| last.max_timestamp_so_far.max(max_timestamp));
         self.batches.push(Place {
             base_offset,
-            next_offset,
+            next_offset: behind(base_offset, batch),
             start,
             end: content.len(),
             leader_epoch,

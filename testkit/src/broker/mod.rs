@@ -30,6 +30,7 @@ use bytes::Bytes;
 use tidemill_protocol::messages::{JoinGroupRequest, SyncGroupRequest};
 use tidemill_protocol::{DecodeError, EncodeError, ErrorCode, Request as Message, header};
 use tokio::time::Instant;
+use uuid::Uuid;
 
 pub use self::config::BrokerConfig;
 use self::connections::{Connections, Next};
@@ -245,7 +246,13 @@ impl Broker {
         settings: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> Result<&Topic, TopicError> {
         let config = TopicConfig::new(settings).map_err(|reason| TopicError::new(ErrorCode::INVALID_CONFIG, reason))?;
-        self.topics.create(name, partitions, config, &mut self.random)
+        let id = self.random_id();
+        self.topics.create(name, id, partitions, config)
+    }
+
+    /// An id that nothing else has.
+    pub(crate) fn random_id(&mut self) -> Uuid {
+        uuid::Builder::from_random_bytes(self.random.u128(..).to_be_bytes()).into_uuid()
     }
 
     /// Removes a topic, and tells who waits for its records.

@@ -65,7 +65,7 @@ impl Topics {
     }
 
     /// The topics whose names come behind `name`, and it itself.
-    pub(crate) fn from_name(&self, name: &str) -> impl Iterator<Item = &Topic> {
+    pub(crate) fn starting_at(&self, name: &str) -> impl Iterator<Item = &Topic> {
         self.topics
             .range::<str, _>((std::ops::Bound::Included(name), std::ops::Bound::Unbounded))
             .map(|(_, topic)| topic)
@@ -77,6 +77,11 @@ impl Topics {
 
     pub(crate) fn by_id(&self, id: Uuid) -> Option<&Topic> {
         self.names.get(&id).and_then(|name| self.topics.get(name))
+    }
+
+    /// Whether there is this partition.
+    pub(crate) fn has(&self, name: &str, partition: i32) -> bool {
+        self.by_name(name).is_some_and(|topic| topic.partition(partition).is_ok())
     }
 
     /// By id in the versions that have one, by name before.
@@ -126,12 +131,11 @@ impl Topics {
     pub(crate) fn create(
         &mut self,
         name: &str,
+        id: Uuid,
         partitions: i32,
         config: TopicConfig,
-        random: &mut fastrand::Rng,
     ) -> Result<&Topic, TopicError> {
         self.check_new(name, partitions)?;
-        let id = uuid::Builder::from_random_bytes(random.u128(..).to_be_bytes()).into_uuid();
         let topic = Topic {
             name: TopicName(StrBytes::from_string(name.to_owned())),
             id,

@@ -21,8 +21,8 @@ const SAYS_NO_SUCH_GROUP_SINCE: i16 = 6;
 /// Everything that can be done with a group: read, delete, describe, describe and alter its configuration.
 const ALL_OPERATIONS: i32 = 1 << 3 | 1 << 6 | 1 << 8 | 1 << 10 | 1 << 11;
 
-/// Nobody asked what may be done.
-const OPERATIONS_NOT_ASKED: i32 = i32::MIN;
+/// It does not say what may be done.
+const OPERATIONS_NOT_SAID: i32 = i32::MIN;
 
 impl Groups {
     /// Filters are compared without case; an empty one lets everything through.
@@ -44,11 +44,16 @@ impl Groups {
     }
 
     pub(crate) fn handle_describe(&self, request: DescribeGroupsRequest, version: i16) -> DescribeGroupsResponse {
-        let operations = if request.include_authorized_operations { ALL_OPERATIONS } else { OPERATIONS_NOT_ASKED };
         let groups = request.groups.into_iter().map(|id| {
             let described = match self.groups.get(id.as_str()) {
                 Some(group) => describe(group),
                 None => dead(&id, version),
+            };
+            // Of what is not there, nothing may be done.
+            let operations = if request.include_authorized_operations && described.error_code == 0 {
+                ALL_OPERATIONS
+            } else {
+                OPERATIONS_NOT_SAID
             };
             described.with_group_id(id).with_authorized_operations(operations)
         });

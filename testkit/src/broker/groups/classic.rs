@@ -278,7 +278,7 @@ impl ClassicGroup {
         }
     }
 
-    /// Protocol and members. Both say little until the group is stable.
+    /// Protocol and members. Only a stable group says what it works by; assignments are the last ones given.
     pub(super) fn describe(&self) -> (StrBytes, Vec<MemberDescription>) {
         let protocol = match self.state {
             State::Stable { .. } => self.protocol.clone(),
@@ -290,7 +290,7 @@ impl ClassicGroup {
             client_id: member.client_id.clone(),
             client_host: member.client_host.clone(),
             metadata: protocol.as_ref().map(|protocol| member.metadata(protocol)).unwrap_or_default(),
-            assignment: if protocol.is_some() { member.assignment.clone() } else { Bytes::new() },
+            assignment: member.assignment.clone(),
         };
         let members = self.members.iter().map(describe).collect();
         (protocol.unwrap_or_default(), members)

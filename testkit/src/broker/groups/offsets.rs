@@ -118,11 +118,11 @@ impl Groups {
         response.with_topics(topics.collect())
     }
 
-    /// Offsets of topics that the group reads stay. `exists` knows the topics that there are.
+    /// Offsets of topics that the group reads stay. `exists` knows the partitions that there are.
     pub(crate) fn handle_offset_delete(
         &mut self,
         request: OffsetDeleteRequest,
-        exists: impl Fn(&str) -> bool,
+        exists: impl Fn(&str, i32) -> bool,
     ) -> OffsetDeleteResponse {
         let response = OffsetDeleteResponse::default();
         if request.group_id.is_empty() {
@@ -135,20 +135,18 @@ impl Groups {
             return response.with_error_code(code.0);
         }
         let topics = request.topics.into_iter().map(|topic| {
-            let result = if !exists(&topic.name) {
-                Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)
-            } else if group.classic.reads(&topic.name) {
-                Err(ErrorCode::GROUP_SUBSCRIBED_TO_TOPIC)
-            } else {
-                Ok(())
-            };
+            let reads = group.classic.reads(&topic.name);
             let partitions = topic.partitions.iter().map(|partition| {
-                if result.is_ok() {
-                    group.offsets.remove(&topic.name, partition.partition_index);
-                }
-                OffsetDeleteResponsePartition::default()
-                    .with_partition_index(partition.partition_index)
-                    .with_error_code(code(result))
+                let number = partition.partition_index;
+                let result = if !exists(&topic.name, number) {
+                    Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)
+                } else if reads {
+                    Err(ErrorCode::GROUP_SUBSCRIBED_TO_TOPIC)
+                } else {
+                    group.offsets.remove(&topic.name, number);
+                    Ok(())
+                };
+                OffsetDeleteResponsePartition::default().with_partition_index(number).with_error_code(code(result))
             });
             let partitions = partitions.collect();
             OffsetDeleteResponseTopic::default().with_name(topic.name).with_partitions(partitions)

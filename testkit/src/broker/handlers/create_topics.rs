@@ -5,17 +5,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::text;
+use crate::broker::topic_config::TopicConfig;
+use crate::broker::topics::TopicError;
+use crate::broker::{Broker, Outcome, Refused, Request};
 use tidemill_protocol::api::VersionRange;
 use tidemill_protocol::messages::create_topics_request::CreatableTopic;
 use tidemill_protocol::messages::create_topics_response::{CreatableTopicConfigs, CreatableTopicResult};
 use tidemill_protocol::messages::{BrokerId, CreateTopicsRequest, CreateTopicsResponse};
 use tidemill_protocol::{ErrorCode, StrBytes};
-use uuid::Uuid;
-
-use super::text;
-use crate::broker::topic_config::TopicConfig;
-use crate::broker::topics::TopicError;
-use crate::broker::{Broker, Outcome, Refused, Request};
 
 pub(super) const VERSIONS: VersionRange = VersionRange::new(2, 7);
 
@@ -58,7 +56,7 @@ fn create(
     broker.topics.check_new(name, partitions)?;
     let (id, config) = if validate_only {
         let config = TopicConfig::new(settings);
-        (Uuid::nil(), config.map_err(|reason| TopicError::new(ErrorCode::INVALID_CONFIG, reason))?)
+        (broker.random_id(), config.map_err(|reason| TopicError::new(ErrorCode::INVALID_CONFIG, reason))?)
     } else {
         let created = broker.create_topic(name, partitions, settings)?;
         (created.id, created.config.clone())
@@ -106,13 +104,14 @@ fn check_layout(broker: &Broker, topic: &CreatableTopic) -> Result<i32, TopicErr
     match topic.replication_factor {
         -1 | 1 => {}
         factor if factor <= 0 => {
-            let message = "Replication factor was set to an invalid non-positive value.";
+            let message = "Replication factor must be larger than 0, or -1 to use the default value.";
             return refuse(ErrorCode::INVALID_REPLICATION_FACTOR, message);
         }
         factor => {
             let message = format!(
                 "Unable to replicate the partition {factor} time(s): The target replication factor of {factor} cannot \
-                 be reached because only 1 broker(s) are registered."
+                 be reached because only 1 broker(s) are registered or some brokers have all their log directories \
+                 cordoned."
             );
             return refuse(ErrorCode::INVALID_REPLICATION_FACTOR, &message);
         }

@@ -19,7 +19,9 @@ pub(super) fn handle(broker: &mut Broker, request: &Request<'_>) -> Result<Outco
     let body: DescribeClusterRequest = request.decode()?;
     let response = DescribeClusterResponse::default().with_error_message(None);
     if request.version >= 1 && body.endpoint_type != BROKERS {
-        let message = StrBytes::from_static_str("The request was sent to an endpoint of the wrong type.");
+        let message = StrBytes::from_static_str(
+            "The request was sent to an endpoint of type BROKER, but we wanted an endpoint of type CONTROLLER",
+        );
         let code = ErrorCode::MISMATCHED_ENDPOINT_TYPE;
         return request
             .reply::<DescribeClusterRequest>(&response.with_error_code(code.0).with_error_message(Some(message)));

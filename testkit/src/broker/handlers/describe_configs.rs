@@ -36,7 +36,7 @@ pub(super) fn handle(broker: &mut Broker, request: &Request<'_>) -> Result<Outco
                 };
                 let settings = settings.iter().filter(|setting| wanted(setting.name));
                 let configs = settings.map(|setting| setting.describe(body.include_synonyms)).collect();
-                result.with_error_message(None).with_configs(configs)
+                result.with_configs(configs)
             }
             Err((code, message)) => {
                 result.with_error_code(code.0).with_error_message(Some(StrBytes::from_string(message)))
@@ -95,9 +95,12 @@ fn settings<'a>(
             if name.is_empty() {
                 return Ok(Vec::new());
             }
-            if name.parse() != Ok(own) {
-                let message = format!("Unexpected broker id, expected {own} or empty string, but received {name}");
-                return Err((ErrorCode::INVALID_REQUEST, message));
+            let refuse = |message| Err((ErrorCode::INVALID_REQUEST, message));
+            let Ok(asked) = name.parse::<i32>() else {
+                return refuse(format!("Broker id must be an integer, but it is: {name}"));
+            };
+            if asked != own {
+                return refuse(format!("Unexpected broker id, expected {own} or empty string, but received {name}"));
             }
             let setting = |(name, value, kind)| Setting {
                 name,

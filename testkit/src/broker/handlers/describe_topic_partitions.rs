@@ -26,7 +26,7 @@ pub(super) fn handle(broker: &mut Broker, request: &Request<'_>) -> Result<Outco
     };
     let all = body.topics.is_empty();
     let mut names: Vec<TopicName> = if all {
-        broker.topics.from_name(from).map(|topic| topic.name.clone()).collect()
+        broker.topics.starting_at(from).map(|topic| topic.name.clone()).collect()
     } else {
         body.topics.into_iter().map(|topic| topic.name).filter(|name| &*name.0 >= from).collect()
     };
@@ -79,5 +79,8 @@ fn describe(broker: &Broker, number: i32, partition: &Partition) -> DescribeTopi
 
 fn missing(name: TopicName) -> DescribeTopicPartitionsResponseTopic {
     let code = check_name(&name.0).map_or_else(|error| error.code, |()| ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
-    DescribeTopicPartitionsResponseTopic::default().with_name(Some(name)).with_error_code(code.0)
+    DescribeTopicPartitionsResponseTopic::default()
+        .with_name(Some(name))
+        .with_error_code(code.0)
+        .with_topic_authorized_operations(TOPIC_OPERATIONS)
 }

@@ -111,6 +111,9 @@ enum Failure {
 fn check(partition: &Partition, wanted: &FetchPartition) -> Result<(), Failure> {
     partition.check_leader_epoch(wanted.current_leader_epoch).map_err(Failure::Code)?;
     let readable = partition.log.start_offset()..=partition.high_watermark();
+    if wanted.last_fetched_epoch > partition.leader_epoch {
+        return Err(Failure::Code(ErrorCode::OFFSET_OUT_OF_RANGE));
+    }
     if wanted.last_fetched_epoch >= 0 {
         let (epoch, end) = partition
             .log
@@ -138,7 +141,7 @@ fn read(broker: &Broker, waiting: &WaitingFetch) -> FetchResponse {
                     let limit = room.min(bytes(wanted.partition_max_bytes));
                     read_partition(broker, waiting, partition, wanted, limit, first_always)
                 }
-                Err(code) => failed(code),
+                Err(code) => failed(code).with_aborted_transactions(Some(Vec::new())),
             };
             if let Some(records) = data.records.as_ref().filter(|records| !records.is_empty()) {
                 first_always = false;

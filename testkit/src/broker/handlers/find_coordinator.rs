@@ -20,9 +20,13 @@ pub(super) fn handle(broker: &mut Broker, request: &Request<'_>) -> Result<Outco
     let keys = if request.version >= 4 { body.coordinator_keys } else { vec![body.key] };
     let spoken = matches!(body.key_type, GROUP | TRANSACTION);
     let found = |key: StrBytes| {
-        let coordinator = Coordinator::default().with_key(key).with_error_message(None);
+        let coordinator = Coordinator::default().with_key(key);
         if !spoken {
-            return coordinator.with_error_code(ErrorCode::INVALID_REQUEST.0).with_node_id(BrokerId(-1)).with_port(-1);
+            return coordinator
+                .with_error_code(ErrorCode::INVALID_REQUEST.0)
+                .with_error_message(Some(StrBytes::from_string(format!("no coordinator of type {}", body.key_type))))
+                .with_node_id(BrokerId(-1))
+                .with_port(-1);
         }
         coordinator
             .with_node_id(BrokerId(broker.config.node_id))
@@ -35,9 +39,10 @@ pub(super) fn handle(broker: &mut Broker, request: &Request<'_>) -> Result<Outco
         response.with_coordinators(coordinators)
     } else {
         let only = coordinators.into_iter().next().unwrap_or_default();
+        let message = only.error_message.filter(|_| only.error_code != 0);
         response
             .with_error_code(only.error_code)
-            .with_error_message(None)
+            .with_error_message(message.or(Some(StrBytes::from_static_str("NONE"))))
             .with_node_id(only.node_id)
             .with_host(only.host)
             .with_port(only.port)

@@ -62,7 +62,10 @@ fn look_up(
         timestamp if timestamp >= 0 => log.offset_by_timestamp(timestamp),
         _ => None,
     };
-    Ok(found.map_or(response.clone(), |found| {
-        response.with_timestamp(found.timestamp).with_offset(found.offset).with_leader_epoch(found.leader_epoch)
-    }))
+    Ok(match found {
+        Some(found) => {
+            response.with_timestamp(found.timestamp).with_offset(found.offset).with_leader_epoch(found.leader_epoch)
+        }
+        None => response,
+    })
 }

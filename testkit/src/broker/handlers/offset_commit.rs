@@ -12,8 +12,7 @@ pub(super) const VERSIONS: VersionRange = VersionRange::new(2, 9);
 pub(super) fn handle(broker: &mut Broker, request: &Request<'_>) -> Result<Outcome, Refused> {
     let body: OffsetCommitRequest = request.decode()?;
     let topics = &broker.topics;
-    let exists =
-        |name: &str, partition: i32| topics.by_name(name).is_some_and(|topic| topic.partition(partition).is_ok());
+    let exists = |name: &str, partition| topics.has(name, partition);
     let response = broker.groups.handle_commit(&body, request.version, exists, request.now);
     request.reply::<OffsetCommitRequest>(&response)
 }

@@ -10,6 +10,6 @@ pub(super) const VERSIONS: VersionRange = VersionRange::new(0, 0);
 pub(super) fn handle(broker: &mut Broker, request: &Request<'_>) -> Result<Outcome, Refused> {
     let body: OffsetDeleteRequest = request.decode()?;
     let topics = &broker.topics;
-    let response = broker.groups.handle_offset_delete(body, |name| topics.by_name(name).is_some());
+    let response = broker.groups.handle_offset_delete(body, |name, partition| topics.has(name, partition));
     request.reply::<OffsetDeleteRequest>(&response)
 }

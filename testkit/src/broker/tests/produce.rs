@@ -122,10 +122,10 @@ fn what_is_not_a_sound_batch_is_refused_by_its_fault() {
         ("last offset", sealed_with(23, &5_i32.to_be_bytes()), ErrorCode::INVALID_RECORD),
         ("base offset", with(0, &4_i64.to_be_bytes()), ErrorCode::INVALID_RECORD),
         ("a record's length", sealed_with(61, &[60]), ErrorCode::INVALID_RECORD),
-        ("transactional", sealed_with(21, &16_i16.to_be_bytes()), ErrorCode::INVALID_TXN_STATE),
+        ("transactional", sealed_with(21, &16_i16.to_be_bytes()), ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED),
         ("control", sealed_with(21, &32_i16.to_be_bytes()), ErrorCode::INVALID_RECORD),
-        ("no such codec", sealed_with(21, &5_i16.to_be_bytes()), ErrorCode::CORRUPT_MESSAGE),
-        ("not lz4", sealed_with(21, &3_i16.to_be_bytes()), ErrorCode::CORRUPT_MESSAGE),
+        ("no such codec", sealed_with(21, &5_i16.to_be_bytes()), ErrorCode::UNKNOWN_SERVER_ERROR),
+        ("not lz4", sealed_with(21, &3_i16.to_be_bytes()), ErrorCode::UNKNOWN_SERVER_ERROR),
         ("size", batch(&[&"x".repeat(200)]), ErrorCode::MESSAGE_TOO_LARGE),
         ("future", stamped(&[(UNIX_MS + 3_600_001, "a")], None), ErrorCode::INVALID_TIMESTAMP),
     ];

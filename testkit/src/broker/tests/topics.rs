@@ -281,3 +281,15 @@ impl<R: Message> Ask for R {
         let _ = world.ask(version, self);
     }
 }
+
+#[test]
+fn the_same_seed_and_requests_give_the_same_answers() {
+    let run = || {
+        let mut world = World::new();
+        world.create(topic("clicks", 2, &[]));
+        world.produce(batch(&["a"]));
+        world.send(BOB, 12, &metadata(&[]).with_topics(None));
+        world.told(BOB)
+    };
+    assert_eq!(run(), run());
+}

@@ -42,7 +42,7 @@ impl ClassicGroup {
         if self.members.is_pending(&id) {
             if join.instance_id.is_some() {
                 // An id that only a dynamic member can have been given.
-                return refuse_join(&join.asked, &id, ErrorCode::UNKNOWN_SERVER_ERROR, out);
+                return refuse_join(&join.asked, "", ErrorCode::UNKNOWN_SERVER_ERROR, out);
             }
             return self.add(id, join, out);
         }
