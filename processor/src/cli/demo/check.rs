@@ -17,7 +17,7 @@ pub(super) struct Row {
     /// NULL is a group as well.
     pub(super) user_id: Option<i64>,
     pub(super) cnt: i64,
-    /// As written: local wall clock.
+    /// As written: wall clock.
     pub(super) window_start: String,
 }
 
