@@ -141,7 +141,8 @@ impl View {
         let mut watermark = vec![label("Watermark")];
         if self.processing_time_ms > 0 {
             watermark.push(Span::styled(wall_clock(self.processing_time_ms), Palette::STRONG));
-            watermark.push(Span::styled(" UTC, processing time", Palette::FAINT));
+            let unit = if width < WIDE { " UTC" } else { " UTC, processing time" };
+            watermark.push(Span::styled(unit, Palette::FAINT));
         } else {
             watermark.push(Span::styled("none yet", Palette::FAINT));
         }

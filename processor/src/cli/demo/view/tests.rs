@@ -85,7 +85,7 @@ fn on_a_small_terminal_the_most_important_is_there() {
         Tidemill: top users by clicks            q ends it
         ── Now ───────────────────────────────────────────
         Clicks in  9,999/s         lag 103 records
-        Watermark  2026-11-23 11:50:00 UTC, processing tim
+        Watermark  2026-11-23 11:50:00 UTC
         Windows    2 closed        every sum right ✓
         Open       11:30 – 12:00 ━━━━━─── closes in 1.0 s
         ── Top users 11:00 – 11:30 ───────────────────────
