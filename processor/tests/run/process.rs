@@ -61,10 +61,19 @@ impl Tidemill {
     }
 
     /// Waits until it has said this line.
-    pub(crate) fn says(&self, words: &str, patience: Duration) {
+    pub(crate) fn says(&self, line: &str, patience: Duration) {
+        self.says_one(line, |said| said == line, patience);
+    }
+
+    /// Waits until it has said a line that begins like this.
+    pub(crate) fn says_a_line_with(&self, start: &str, patience: Duration) {
+        self.says_one(start, |said| said.starts_with(start), patience);
+    }
+
+    fn says_one(&self, words: &str, is_it: impl Fn(&str) -> bool, patience: Duration) {
         let deadline = Instant::now() + patience;
         let mut lines = self.said.lines.lock().unwrap();
-        while !lines.iter().any(|line| line == words) {
+        while !lines.iter().any(|line| is_it(line)) {
             let left = deadline.saturating_duration_since(Instant::now());
             assert!(!left.is_zero(), "it did not say '{words}' within {patience:?}, but:\n{}", lines.join("\n"));
             lines = self.said.more.wait_timeout(lines, left).unwrap().0;

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use super::bed::{PATIENCE, beds, click, row};
+use tidemill_testkit::kafka::Kafka;
+
+use super::bed::{Bed, PATIENCE, beds, click, row};
 use super::process::Tidemill;
 
 /// Windows of 30 minutes close every second and a half.
@@ -81,4 +83,31 @@ fn a_second_process_takes_a_share_and_gives_it_back_and_no_click_is_lost() {
         // A window that is built anew after a rebalance counts each click once.
         assert!(values.iter().all(|value| row(value).cnt == 1), "{values:#?}");
     }
+}
+
+#[test]
+fn a_broker_that_crashes_and_comes_back_is_waited_for() {
+    if Kafka::shared().is_none() {
+        return;
+    }
+    // A broker of its own: the others are not to notice.
+    let kafka = Kafka::start().unwrap();
+    let bed = Bed { name: "kafka", bootstrap: kafka.bootstrap().to_owned().leak() };
+    let script = bed.script("crashed", 2, &[]);
+    let job = Tidemill::run(&script.file, &["--bootstrap", bed.bootstrap, "--speed", SPEED]);
+    job.says(&format!("reading topic {}", script.source), PATIENCE);
+    bed.write(&script.source, 2, (0..100).map(click));
+    bed.read_until(&script.sink, |values| has_all(values, 0..100));
+    // The window of these is open when the broker goes, and closes while it is away.
+    bed.write(&script.source, 2, (100..200).map(click));
+    kafka.kill_broker(0).unwrap();
+    job.says_a_line_with("no connection, trying on: ", PATIENCE);
+    std::thread::sleep(Duration::from_secs(2));
+    kafka.start_broker(0).unwrap();
+    job.says("connected again", PATIENCE);
+    bed.write(&script.source, 2, (200..300).map(click));
+    bed.read_until(&script.sink, |values| has_all(values, 0..300));
+    job.terminate();
+    let ended = job.ends(Duration::from_secs(3));
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
 }
