@@ -5,7 +5,7 @@
 //! back from the result topic. Before: [`watch`](super::watch) brings all three. After: what [`Check::poll`] gives goes
 //! to [`lines`](super::lines) or to the [`view`](super::view).
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::ops::Range;
 
@@ -17,7 +17,7 @@ pub(super) struct Row {
     /// NULL is a group as well.
     pub(super) user_id: Option<i64>,
     pub(super) cnt: i64,
-    /// As written: local wall clock.
+    /// As written: wall clock.
     pub(super) window_start: String,
 }
 
@@ -79,8 +79,9 @@ pub(super) struct Check {
     acknowledged: Acknowledged,
     /// Rows read so far of windows that are not checked yet, by the start of the window.
     tallies: HashMap<String, HashMap<Option<i64>, i64>>,
-    /// Closed by the job and not checked yet, in the order of their ends.
-    closed: VecDeque<Closed>,
+    /// Closed by the job and not checked yet, by their starts, which are written with a fixed width: their order is that
+    /// of time.
+    closed: BTreeMap<String, Closed>,
     /// How far the result topic was read.
     read: BTreeMap<i32, i64>,
     /// How far the windows so far cover each partition of the input.
@@ -101,7 +102,6 @@ impl Check {
     /// When its window was complete before, or has this user already.
     pub(super) fn handle_row(&mut self, row: Row) -> Result<(), Mismatch> {
         let Row { user_id, cnt, window_start } = row;
-        // Starts are written with a fixed width: their order is that of time.
         if self.newest.as_ref().is_some_and(|newest| *newest >= window_start) {
             let user = user_name(user_id);
             return Err(Mismatch(format!("a row of {user} came after its window from {window_start} was complete")));
@@ -121,44 +121,55 @@ impl Check {
         self.read.insert(partition, next_offset);
     }
 
-    /// The job closed a window.
+    /// The job closed a window. Windows whose results are acknowledged at the same time may come in any order.
     ///
     /// # Errors
-    /// When its offsets do not go on where those of the windows before ended.
+    /// When it was closed before.
     pub(super) fn handle_closed(&mut self, closed: Closed) -> Result<(), Mismatch> {
-        for (partition, range) in &closed.inputs {
-            let covered = self.covered.entry(*partition).or_insert(0);
-            if range.start != *covered {
-                return Err(Mismatch(format!(
-                    "the window from {} begins with offset {} of partition {partition}, but the windows before it end at {covered}",
-                    closed.start, range.start,
-                )));
-            }
-            *covered = range.end;
+        let is_known = |newest: &String| *newest >= closed.start;
+        if self.newest.as_ref().is_some_and(is_known) || self.closed.contains_key(&closed.start) {
+            return Err(Mismatch(format!("the window from {} was closed twice", closed.start)));
         }
-        self.closed.push_back(closed);
+        self.closed.insert(closed.start.clone(), closed);
         Ok(())
     }
 
     /// Gives every window of which all is known now, in order.
     ///
     /// # Errors
-    /// When the rows of a window do not add up to the clicks that were sent into it.
+    /// When the offsets of a window do not go on where those of the windows before end, or its rows do not add up to the
+    /// clicks that were sent into it.
     pub(super) fn poll(&mut self, checked: &mut Vec<CheckedWindow>) -> Result<(), Mismatch> {
-        while let Some(closed) = self.closed.front() {
+        while let Some(entry) = self.closed.first_entry() {
+            let closed = entry.get();
             let is_read = |(partition, end): (&i32, &i64)| self.read.get(partition).copied().unwrap_or(0) >= *end;
             if !closed.results_end.iter().all(is_read) {
+                return Ok(());
+            }
+            // Rows lie in the order of their windows: those of the windows before were read as well, and where there
+            // are some without a window, it is yet to come.
+            if self.tallies.keys().any(|start| *start < closed.start) {
                 return Ok(());
             }
             let mut clicks = 0;
             let mut records = 0;
             for (partition, range) in &closed.inputs {
+                let covered = self.covered.get(partition).copied().unwrap_or(0);
+                if range.start != covered {
+                    let Closed { start, .. } = closed;
+                    return Err(Mismatch(format!(
+                        "the window from {start} begins with offset {} of partition {partition}, but the windows before \
+                         it end at {covered}",
+                        range.start
+                    )));
+                }
                 let Some(ours) = self.acknowledged.ours(*partition, range) else { return Ok(()) };
                 clicks += ours;
                 records += u64::try_from(range.end - range.start).unwrap_or(0);
             }
-            let Some(closed) = self.closed.pop_front() else { return Ok(()) };
+            let closed = entry.remove();
             for (partition, range) in &closed.inputs {
+                self.covered.insert(*partition, range.end);
                 self.acknowledged.forget_before(*partition, range.end);
             }
             let tally = self.tallies.remove(&closed.start).unwrap_or_default();
@@ -266,13 +277,34 @@ mod tests {
 
     #[test]
     fn offsets_left_out_or_claimed_twice_are_a_mismatch() {
-        for start in [3, 5] {
+        for (first, second, message) in [
+            (0..4, 3..7, "offset 3 of partition 0, but the windows before it end at 4"),
+            (0..4, 5..7, "offset 5 of partition 0, but the windows before it end at 4"),
+            (1..4, 4..7, "offset 1 of partition 0, but the windows before it end at 0"),
+        ] {
             let mut check = acknowledged();
-            check.handle_closed(closed(FIRST, SECOND, &[(0, 0..4)], 0)).unwrap();
-            let message = check.handle_closed(closed(SECOND, THIRD, &[(0, start..7)], 0)).unwrap_err().to_string();
-            assert!(message.contains("the windows before it end at 4"), "{message}");
+            let counts = [&first, &second].map(|range| range.end - range.start);
+            check.handle_row(row(7, counts[0], FIRST)).unwrap();
+            check.handle_row(row(7, counts[1], SECOND)).unwrap();
+            check.handle_read(0, 2);
+            check.handle_closed(closed(FIRST, SECOND, &[(0, first)], 1)).unwrap();
+            check.handle_closed(closed(SECOND, THIRD, &[(0, second)], 2)).unwrap();
+            assert!(poll(&mut check).unwrap_err().to_string().ends_with(message), "{message}");
         }
-        assert!(acknowledged().handle_closed(closed(FIRST, SECOND, &[(0, 1..4)], 0)).is_err(), "0 is left out");
+    }
+
+    #[test]
+    fn windows_may_be_told_in_any_order() {
+        let mut check = acknowledged();
+        check.handle_row(row(7, 4, FIRST)).unwrap();
+        check.handle_row(row(7, 3, SECOND)).unwrap();
+        check.handle_closed(closed(SECOND, THIRD, &[(0, 4..7)], 2)).unwrap();
+        check.handle_read(0, 2);
+        assert_eq!(poll(&mut check), Ok(vec![]), "there are rows of a window before");
+        check.handle_closed(closed(FIRST, SECOND, &[(0, 0..4)], 2)).unwrap();
+        let starts: Vec<String> = poll(&mut check).unwrap().into_iter().map(|window| window.start).collect();
+        assert_eq!(starts, [FIRST, SECOND]);
+        assert!(check.handle_closed(closed(SECOND, THIRD, &[(0, 7..7)], 2)).is_err(), "it was closed before");
     }
 
     #[test]

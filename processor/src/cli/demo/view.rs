@@ -23,8 +23,6 @@ pub(super) struct View {
     pub(super) bootstrap: String,
     /// How many times faster than time itself processing time runs.
     pub(super) speed: f64,
-    /// The zone of window bounds.
-    pub(super) zone: TimeZone,
     /// The length of a window, in milliseconds.
     pub(super) window_ms: i64,
     pub(super) phase: Phase,
@@ -142,8 +140,9 @@ impl View {
         };
         let mut watermark = vec![label("Watermark")];
         if self.processing_time_ms > 0 {
-            watermark.push(Span::styled(self.local(self.processing_time_ms), Palette::STRONG));
-            watermark.push(Span::styled(" processing time", Palette::FAINT));
+            watermark.push(Span::styled(wall_clock(self.processing_time_ms), Palette::STRONG));
+            let unit = if width < WIDE { " UTC" } else { " UTC, processing time" };
+            watermark.push(Span::styled(unit, Palette::FAINT));
         } else {
             watermark.push(Span::styled("none yet", Palette::FAINT));
         }
@@ -168,7 +167,7 @@ impl View {
             return Line::from(vec![label("Open"), Span::styled("none", Palette::FAINT)]);
         };
         let left_ms = (ends_ms - self.processing_time_ms).clamp(0, self.window_ms);
-        let bounds = span_of_time(&self.local(ends_ms - self.window_ms), &self.local(ends_ms), width);
+        let bounds = span_of_time(&wall_clock(ends_ms - self.window_ms), &wall_clock(ends_ms), width);
         let closes = format!("closes in {}", self.real_time(left_ms));
         let taken = LABEL_WIDTH + bounds.chars().count() + 2 + CLOSES_WIDTH;
         let bar_width = width.saturating_sub(taken).min(40);
@@ -261,12 +260,6 @@ impl View {
         Line::from(spans)
     }
 
-    /// A moment as it is written in rows: local wall clock.
-    fn local(&self, unix_ms: i64) -> String {
-        let moment = Timestamp::from_millisecond(unix_ms).unwrap_or(Timestamp::UNIX_EPOCH);
-        self.zone.to_datetime(moment).strftime("%Y-%m-%d %H:%M:%S").to_string()
-    }
-
     /// How long a piece of processing time takes.
     #[expect(clippy::cast_precision_loss, reason = "for display")]
     fn real_time(&self, processing_ms: i64) -> String {
@@ -287,6 +280,12 @@ impl Widget for &View {
             line.render(row, buffer);
         }
     }
+}
+
+/// A moment as the rows have it: the wall clock of UTC.
+fn wall_clock(unix_ms: i64) -> String {
+    let moment = Timestamp::from_millisecond(unix_ms).unwrap_or(Timestamp::UNIX_EPOCH);
+    TimeZone::UTC.to_datetime(moment).strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 
 /// How to see the results from outside.

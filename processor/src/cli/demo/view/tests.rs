@@ -31,7 +31,6 @@ fn running() -> View {
     let mut view = View {
         bootstrap: "127.0.0.1:40123".to_owned(),
         speed: 600.0,
-        zone: TimeZone::UTC,
         window_ms: 30 * 60 * 1000,
         phase: Phase::Running,
         rate: 9_998.7,
@@ -56,7 +55,7 @@ fn at_80_by_24_all_of_it_is_there() {
         examples/top_users.sql on 30-minute windows, time runs 600 times as fast
         ── Now ─────────────────────────────────────────────────────────────────────────
         Clicks in  9,999/s         lag 103 records
-        Watermark  2026-11-23 11:50:00 processing time
+        Watermark  2026-11-23 11:50:00 UTC, processing time
         Windows    2 closed        42,357 clicks, every sum right ✓
         Open       2026-11-23 11:30 – 12:00 ━━━━━━━━━━━━━━━━━━───────── closes in 1.0 s
 
@@ -86,7 +85,7 @@ fn on_a_small_terminal_the_most_important_is_there() {
         Tidemill: top users by clicks            q ends it
         ── Now ───────────────────────────────────────────
         Clicks in  9,999/s         lag 103 records
-        Watermark  2026-11-23 11:50:00 processing time
+        Watermark  2026-11-23 11:50:00 UTC
         Windows    2 closed        every sum right ✓
         Open       11:30 – 12:00 ━━━━━─── closes in 1.0 s
         ── Top users 11:00 – 11:30 ───────────────────────
