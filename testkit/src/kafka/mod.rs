@@ -20,6 +20,8 @@ use std::{fmt, fs};
 
 use tempfile::TempDir;
 
+pub use jars::libs;
+
 /// The release that tests run on.
 pub const VERSION: &str = "4.3.1";
 
