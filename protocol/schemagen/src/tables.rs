@@ -39,7 +39,10 @@ pub(crate) fn render(kafka: &str, schemas: &[Schema]) -> Result<String, Box<dyn 
         let Versions { first, last } = versions;
         list.insert(
             key,
-            format!("Message {{ api: {key}, versions: v({first}, {last}), flexible: {flexible}, body: {body} }}, // {}\n", schema.name),
+            format!(
+                "Message {{ api: {key}, versions: v({first}, {last}), flexible: {flexible}, body: {body} }}, // {}\n",
+                schema.name
+            ),
         );
     }
     let header = |key: i16| headers.get(&key).map(|row| row.replace("}, //", "}; //")).ok_or("a header has no schema");
@@ -180,7 +183,8 @@ impl Message<'_> {
         let number = tables.count;
         tables.count += 1;
         let module = snake_case(&self.schema.name);
-        let least_rows = steps(&least).iter().map(|(v, bytes)| format!("({v}, {bytes})")).collect::<Vec<_>>().join(", ");
+        let least_rows =
+            steps(&least).iter().map(|(v, bytes)| format!("({v}, {bytes})")).collect::<Vec<_>>().join(", ");
         let fields = if rows.is_empty() { "&[]".to_owned() } else { format!("&[\n{rows}    ]") };
         writeln!(
             tables.rows,
@@ -211,9 +215,27 @@ fn least_bytes(
     version: i16,
 ) -> usize {
     match element {
-        _ if is_array => if compact { 1 } else { 4 },
-        "string" => if compact { 1 } else { 2 },
-        "bytes" | "records" => if compact { 1 } else { 4 },
+        _ if is_array => {
+            if compact {
+                1
+            } else {
+                4
+            }
+        }
+        "string" => {
+            if compact {
+                1
+            } else {
+                2
+            }
+        }
+        "bytes" | "records" => {
+            if compact {
+                1
+            } else {
+                4
+            }
+        }
         "bool" | "int8" => 1,
         "int16" | "uint16" => 2,
         "int32" => 4,

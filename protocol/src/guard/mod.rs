@@ -107,9 +107,7 @@ pub fn check_response(api: ApiKey, version: i16, frame: &[u8], budget: Budget) -
     let message = find(tables::RESPONSES, api, version)?;
     let header_version = api.response_header_version(version).unwrap_or(0);
     let walked = check::walk(&tables::RESPONSE_HEADER, header_version, frame, 0, budget).and_then(|start| {
-        check::walk(message, version, frame, start, budget)
-            .and_then(|end| consumed(end, frame.len()))
-            .map(|()| start)
+        check::walk(message, version, frame, start, budget).and_then(|end| consumed(end, frame.len())).map(|()| start)
     });
     walked.map_err(|error| error.in_message(api, version))
 }
