@@ -38,6 +38,8 @@ mod schema;
 #[rustfmt::skip]
 mod tables;
 #[cfg(test)]
+mod generate;
+#[cfg(test)]
 mod tests;
 
 use crate::api::{ApiKey, VersionRange};
