@@ -215,8 +215,8 @@ mod tests {
         }
     }
 
-    /// `kafka-protocol` counts a newest version as valid that Kafka marks `latestVersionUnstable`, and generates no struct
-    /// for it: asked for it, its decoder says that the version is not supported. The tables leave such a version out.
+    /// `kafka-protocol` counts a newest version as valid that Kafka marks `latestVersionUnstable`, while the struct of its
+    /// request refuses it (that of the response does not). The tables leave such a version out.
     #[test]
     fn the_versions_are_those_of_kafka_protocol_but_for_unstable_ones() {
         let unstable = [ApiKey::OFFSET_COMMIT, ApiKey::OFFSET_FETCH, ApiKey::INIT_PRODUCER_ID];

@@ -1,13 +1,14 @@
 //! The guard against the structs' own decoders, for every API in every version; hostile inputs are in [`hostile`].
 
 mod hostile;
+mod seeds;
 
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::messages::{ApiKey as TheirKey, RequestKind, ResponseKind};
 use proptest::prelude::*;
 
 use super::generate::{self, Random, Shape};
-use super::schema::{Kind, Message, Struct};
+use super::schema::{Field, Kind, Message, Struct};
 use super::tables::{REQUEST_HEADER, REQUESTS, RESPONSE_HEADER, RESPONSES, STRUCTS};
 use super::{Budget, check, consumed};
 use crate::api::ApiKey;
@@ -69,11 +70,10 @@ fn the_tables_are_whole() {
 #[test]
 fn a_walk_ends_since_structs_hold_only_structs_of_lower_numbers() {
     fn depth(structure: &Struct) -> usize {
-        let inner = structure.fields.iter().filter_map(|field| match field.kind {
-            Kind::Struct(number) => Some(depth(&STRUCTS[usize::from(number)])),
-            _ => None,
-        });
-        1 + inner.max().unwrap_or(0)
+        let inner = |field: &Field| {
+            if let Kind::Struct(number) = field.kind { depth(&STRUCTS[usize::from(number)]) } else { 0 }
+        };
+        1 + structure.fields.iter().map(inner).max().unwrap_or(0)
     }
     for (number, structure) in STRUCTS.iter().enumerate() {
         for field in structure.fields {
