@@ -52,7 +52,7 @@ pub(super) fn walk(
 }
 
 /// The row of a struct. That every number in the tables has one is tested.
-fn find(number: u16) -> &'static Struct {
+pub(super) fn find(number: u16) -> &'static Struct {
     static NOTHING: Struct = Struct { size: 0, least: &[], fields: &[] };
     STRUCTS.get(usize::from(number)).unwrap_or(&NOTHING)
 }
@@ -210,8 +210,7 @@ impl Walk<'_> {
             let Some(value) = value else {
                 return refuse("a tagged field that is longer than what is left");
             };
-            let known = structure.fields.iter().find(|field| field.tag.is_some_and(|known| u32::from(known) == tag));
-            match known {
+            match structure.tagged(tag) {
                 Some(field) if field.versions.contains(self.version) => {
                     let behind = std::mem::replace(&mut self.cursor, value);
                     self.field(field)?;

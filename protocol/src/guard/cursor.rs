@@ -46,7 +46,7 @@ impl<'a> Cursor<'a> {
         Ok(taken)
     }
 
-    fn chunk<const N: usize>(&mut self) -> Result<[u8; N], Reason> {
+    pub(super) fn chunk<const N: usize>(&mut self) -> Result<[u8; N], Reason> {
         let bytes = self.bytes.get(self.at..).and_then(|rest| rest.first_chunk::<N>()).ok_or(ENDS)?;
         self.at += N;
         Ok(*bytes)

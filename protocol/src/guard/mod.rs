@@ -18,6 +18,7 @@
 //! - `tables`: the rows, generated from the schemas of Kafka by `protocol/schemagen`
 //! - `cursor`: reads lengths and varints
 //! - `check`: the walk
+//! - `describe`: the same walk, printed for humans
 //!
 //! # Where the structs' decoders say otherwise
 //!
@@ -34,6 +35,7 @@
 
 mod check;
 mod cursor;
+mod describe;
 mod schema;
 #[rustfmt::skip]
 mod tables;
@@ -44,6 +46,7 @@ mod tests;
 
 use crate::api::{ApiKey, VersionRange};
 use crate::error::DecodeError;
+pub use describe::{describe_request, describe_response};
 use schema::Message;
 
 /// How much memory the structs of one message may take, beside the frame that they share.

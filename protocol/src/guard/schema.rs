@@ -37,6 +37,11 @@ impl Struct {
     pub(super) fn least_bytes(&self, version: i16) -> usize {
         self.least.iter().rev().find(|(since, _)| *since <= version).map_or(0, |(_, bytes)| *bytes)
     }
+
+    /// The field of a tag, in whichever version.
+    pub(super) fn tagged(&self, tag: u32) -> Option<&'static Field> {
+        self.fields.iter().find(|field| field.tag.is_some_and(|known| u32::from(known) == tag))
+    }
 }
 
 /// A field of a struct.
