@@ -1,7 +1,7 @@
 //! Bytes as a request frame, and as the response to a request of the API and version in their first four bytes.
 //!
 //! What must hold: nothing panics and nothing is allocated out of proportion; guard and decoder agree; what was read can
-//! be written, and reads as the same.
+//! be written, and reads as the same; what is accepted can be described.
 //!
 //! The fuzz target of this name runs it, and so does `cargo test -p tidemill-protocol` on `seeds/frames`. To fuzz:
 //! `RUSTC_BOOTSTRAP=1 cargo fuzz run frames corpus/frames seeds/frames -- -malloc_limit_mb=64 -rss_limit_mb=1024 -timeout=5`
@@ -81,11 +81,14 @@ fn stream(bytes: &[u8]) {
     }
 }
 
-fn as_request(mut frame: Bytes) -> bool {
-    match read_request_header(&mut frame) {
-        Ok(header) => with_request!(header.api_key, request(header.api_version, frame)),
+fn as_request(frame: Bytes) -> bool {
+    let mut body = frame.clone();
+    let accepted = match read_request_header(&mut body) {
+        Ok(header) => with_request!(header.api_key, request(header.api_version, body)),
         Err(_) => false,
-    }
+    };
+    assert_eq!(guard::describe_request(&frame).is_ok(), accepted);
+    accepted
 }
 
 fn request<R: Request>(version: i16, body: Bytes) -> bool {
@@ -113,7 +116,10 @@ fn as_response(bytes: &Bytes) -> bool {
     };
     let api = ApiKey(i16::from_be_bytes([*api_high, *api_low]));
     let version = i16::from_be_bytes([*version_high, *version_low]);
-    with_request!(api, response(version, bytes.slice(4..)))
+    let frame = bytes.slice(4..);
+    let accepted = with_request!(api, response(version, frame.clone()));
+    assert_eq!(guard::describe_response(api, version, &frame).is_ok(), accepted);
+    accepted
 }
 
 fn response<R: Request>(version: i16, frame: Bytes) -> bool {
