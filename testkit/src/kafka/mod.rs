@@ -21,6 +21,7 @@ use std::{fmt, fs};
 
 use tempfile::TempDir;
 
+pub use self::jars::libs;
 pub use self::tools::Tools;
 
 /// The release that tests run on.
