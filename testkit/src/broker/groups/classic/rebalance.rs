@@ -113,13 +113,12 @@ impl ClassicGroup {
         self.prepare_rebalance(out);
     }
 
-    /// Removes a member; what it still asked for is refused.
+    /// Removes a member. Its JoinGroup is refused; its SyncGroup is never answered, as in Kafka.
     pub(super) fn remove(&mut self, id: &str, out: &mut Outbox<'_>) {
-        let code = ErrorCode::UNKNOWN_MEMBER_ID;
-        // Both are answered before it goes: afterwards nobody knows of them.
-        self.refuse_sync(id, code, out);
-        if let Some(asked) = self.members.remove(id).and_then(|removed| removed.joining) {
-            refuse_join(&asked, "", code, out);
+        if let Some(removed) = self.members.remove(id)
+            && let Some(asked) = removed.joining
+        {
+            refuse_join(&asked, "", ErrorCode::UNKNOWN_MEMBER_ID, out);
         }
     }
 
