@@ -115,10 +115,11 @@ impl ClassicGroup {
 
     /// Removes a member; what it still asked for is refused.
     pub(super) fn remove(&mut self, id: &str, out: &mut Outbox<'_>) {
-        if let Some(removed) = self.members.remove(id)
-            && let Some(asked) = removed.joining
-        {
-            refuse_join(&asked, "", ErrorCode::UNKNOWN_MEMBER_ID, out);
+        let code = ErrorCode::UNKNOWN_MEMBER_ID;
+        // Both are answered before it goes: afterwards nobody knows of them.
+        self.refuse_sync(id, code, out);
+        if let Some(asked) = self.members.remove(id).and_then(|removed| removed.joining) {
+            refuse_join(&asked, "", code, out);
         }
     }
 
