@@ -33,6 +33,20 @@ pub(crate) async fn describing(broker: &mut Broker) {
         }
         broker.note(&format!("DescribeConfigs {kind} {resource}"), &response);
     }
+    let wanted = DescribeConfigsResource::default()
+        .with_resource_type(2)
+        .with_resource_name(text("described"))
+        .with_configuration_keys(None);
+    let mut all = broker.ask(4, &DescribeConfigsRequest::default().with_resources(vec![wanted])).await;
+    for config in &mut all.results[0].configs {
+        // What the words in the documentation and the features of clusters of several brokers say.
+        config.documentation = None;
+        if &*config.name == "min.insync.replicas" {
+            config.config_source = 5;
+        }
+    }
+    all.results[0].configs.sort_by(|one, two| one.name.cmp(&two.name));
+    broker.note("DescribeConfigs of everything", &all);
     for endpoint_type in [1, 2] {
         let body = DescribeClusterRequest::default()
             .with_endpoint_type(endpoint_type)

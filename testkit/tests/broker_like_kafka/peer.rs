@@ -8,12 +8,14 @@ use tidemill_protocol::compression::Codec;
 use tidemill_protocol::header::{decode_response, encode_request};
 use tidemill_protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
 use tidemill_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
+use tidemill_protocol::messages::metadata_request::MetadataRequestTopic;
 use tidemill_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use tidemill_protocol::messages::*;
 use tidemill_protocol::records::{BatchBuilder, BatchFlags, NewRecord, ProducerStamp};
 use tidemill_protocol::{ApiKey, Request, StrBytes};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use uuid::Uuid;
 
 /// A broker under test, and what it has answered so far.
 pub(crate) struct Broker {
@@ -68,6 +70,11 @@ impl Broker {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         panic!("{topic} has no leader");
+    }
+
+    pub(crate) async fn id_of(&mut self, topic: &str) -> Uuid {
+        let topic = MetadataRequestTopic::default().with_name(Some(name(topic)));
+        self.ask(12, &MetadataRequest::default().with_topics(Some(vec![topic]))).await.topics[0].topic_id
     }
 
     pub(crate) async fn produce(&mut self, what: &str, topic: &str, batch: Bytes) {

@@ -85,6 +85,17 @@ pub(crate) async fn reading(broker: &mut Broker) {
     let mut response = broker.ask(16, &by_id).await;
     records_of(&mut response);
     broker.note("Fetch by a missing id", &response);
+    let id = broker.id_of("read").await;
+    let mut by_id = fetch("", 0);
+    by_id.topics[0].topic_id = id;
+    for version in [13, 15, 17, 18] {
+        let mut response = broker.ask(version, &by_id).await;
+        records_of(&mut response);
+        for topic in &mut response.responses {
+            topic.topic_id = Uuid::nil();
+        }
+        broker.note(&format!("Fetch v{version} by id"), &response);
+    }
 
     for timestamp in [-1, -2, -3, -4, -5, 0, time, time + 1, time + 15, time + 25, time + 30, time + 31] {
         // The special timestamps came one after the other.

@@ -56,6 +56,11 @@ pub(crate) async fn writing(broker: &mut Broker) {
     by_id.topic_data[0].topic_id = Uuid::from_u128(5);
     let response = broker.ask(13, &by_id).await;
     broker.note("Produce to a missing id", &response);
+    let mut by_id = produce("", batch(&[(now, "a")], None));
+    by_id.topic_data[0].topic_id = broker.id_of("write").await;
+    let mut response = broker.ask(13, &by_id).await;
+    response.responses[0].topic_id = Uuid::nil();
+    broker.note("Produce by id", &response);
 
     broker.make("sequences", &[]).await;
     // (epoch, first sequence, records): what a partition remembers of one producer.
