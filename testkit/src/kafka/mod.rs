@@ -26,6 +26,7 @@ use tempfile::TempDir;
 use tidemill_protocol::header;
 use tidemill_protocol::messages::MetadataRequest;
 
+pub use self::jars::libs;
 use self::node::{Node, Ports};
 pub use self::tools::Tools;
 

@@ -80,7 +80,8 @@ impl Node {
         let mut process = Command::new("sh")
             .args(["-c", WATCHER, "sh"])
             .arg(&folder)
-            .args(["java", "-Xmx512m", "-cp"])
+            // Quick to start and few threads: several may share a small machine, and none runs for long.
+            .args(["java", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp"])
             .arg(tools.classpath())
             .arg("kafka.Kafka")
             .arg(&config)

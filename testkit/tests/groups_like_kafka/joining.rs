@@ -253,3 +253,51 @@ fn who_is_sent_away_while_it_waits_is_told_so() {
         peer.ask("first", 9, &join("away", &first, &["range"], b"first"));
     });
 }
+
+#[test]
+fn who_asks_twice_is_answered_once() {
+    compare(|peer| {
+        peer.prepare("twice");
+        let (first, second) = two_members(peer, "twice");
+        peer.send_and_wait("second", 9, &join("twice", &second, &["range"], b"second, changed"));
+        peer.send_and_wait("second again", 9, &join("twice", &second, &["range"], b"second, changed"));
+        peer.ask("first", 9, &join("twice", &first, &["range"], b"first"));
+        peer.receive::<JoinGroupRequest>("second again");
+        peer.receive_or_wait::<JoinGroupRequest>("second");
+        peer.send_and_wait("third", 5, &sync("twice", 3, &second));
+        peer.send_and_wait("third again", 5, &sync("twice", 3, &second));
+        peer.ask("first", 5, &plan("twice", 3, &first, &[(&second, b"all")]));
+        peer.receive::<SyncGroupRequest>("third again");
+        peer.receive_or_wait::<SyncGroupRequest>("third");
+    });
+}
+
+#[test]
+fn who_is_sent_away_while_it_waits_for_the_plan() {
+    compare(|peer| {
+        peer.prepare("away-sync");
+        let (first, second) = two_members(peer, "away-sync");
+        peer.send_and_wait("first", 9, &join("away-sync", &first, &["range"], b"first"));
+        peer.ask("second", 9, &join("away-sync", &second, &["range"], b"second"));
+        peer.receive::<JoinGroupRequest>("first");
+        peer.send_and_wait("second", 5, &sync("away-sync", 3, &second));
+        peer.ask("other", 5, &leave("away-sync", &[(&second, None)]));
+        peer.receive_or_wait::<SyncGroupRequest>("second");
+        peer.ask("first", 4, &heartbeat("away-sync", 3, &first));
+    });
+}
+
+#[test]
+fn a_join_without_a_time_to_rebalance_has_that_of_its_session() {
+    compare(|peer| {
+        peer.prepare("oldest");
+        let oldest = |id: &str, says| join("oldest", id, &["range"], says).with_rebalance_timeout_ms(-1);
+        let first = peer.ask("first", 0, &oldest("", b"first")).member_id;
+        peer.ask("first", 0, &plan("oldest", 1, &first, &[(&first, b"all")]));
+        peer.send_and_wait("second", 0, &oldest("", b"second"));
+        peer.ask("other", 6, &describe("oldest"));
+        peer.ask("first", 0, &heartbeat("oldest", 1, &first));
+        peer.ask("first", 0, &oldest(&first, b"first"));
+        peer.receive::<JoinGroupRequest>("second");
+    });
+}

@@ -11,6 +11,12 @@ use tidemill_protocol::messages::{
 
 use crate::peer::{compare, group_id, heartbeat, join, join_new, leave, plan, sync, text, two_members};
 
+/// Partitions with the metadata of their offsets, by topic.
+type Commits<'a> = (&'a str, &'a [(i32, Option<&'a str>)]);
+
+/// Partitions, by topic.
+type Partitions<'a> = (&'a str, &'a [i32]);
+
 fn commit(group: &str, generation: i32, member_id: &str, offset: i64) -> OffsetCommitRequest {
     let partition = OffsetCommitRequestPartition::default()
         .with_committed_offset(offset)
@@ -23,8 +29,8 @@ fn commit(group: &str, generation: i32, member_id: &str, offset: i64) -> OffsetC
         .with_topics(vec![topic])
 }
 
-fn topics(topics: &[(&str, &[(i32, Option<&str>)])]) -> Vec<OffsetCommitRequestTopic> {
-    let topic = |(name, partitions): &(&str, &[(i32, Option<&str>)])| {
+fn topics(topics: &[Commits<'_>]) -> Vec<OffsetCommitRequestTopic> {
+    let topic = |(name, partitions): &Commits<'_>| {
         let partition = |(number, metadata): &(i32, Option<&str>)| {
             OffsetCommitRequestPartition::default()
                 .with_partition_index(*number)
@@ -38,19 +44,19 @@ fn topics(topics: &[(&str, &[(i32, Option<&str>)])]) -> Vec<OffsetCommitRequestT
 }
 
 /// In the form of the versions before several groups could be asked for. `None` asks for all topics.
-fn fetch_one(group: &str, topics: Option<&[(&str, &[i32])]>) -> OffsetFetchRequest {
-    let topic = |(name, partitions): &(&str, &[i32])| {
+fn fetch_one(group: &str, topics: Option<&[Partitions<'_>]>) -> OffsetFetchRequest {
+    let topic = |(name, partitions): &Partitions<'_>| {
         OffsetFetchRequestTopic::default().with_name(TopicName(text(name))).with_partition_indexes(partitions.to_vec())
     };
     let topics = topics.map(|topics| topics.iter().map(topic).collect());
     OffsetFetchRequest::default().with_group_id(group_id(group)).with_topics(topics)
 }
 
-fn fetch_many(groups: &[(&str, Option<&[(&str, &[i32])]>)]) -> OffsetFetchRequest {
-    let topic = |(name, partitions): &(&str, &[i32])| {
+fn fetch_many(groups: &[(&str, Option<&[Partitions<'_>]>)]) -> OffsetFetchRequest {
+    let topic = |(name, partitions): &Partitions<'_>| {
         OffsetFetchRequestTopics::default().with_name(TopicName(text(name))).with_partition_indexes(partitions.to_vec())
     };
-    let group = |(id, topics): &(&str, Option<&[(&str, &[i32])]>)| {
+    let group = |(id, topics): &(&str, Option<&[Partitions<'_>]>)| {
         let topics = topics.map(|topics| topics.iter().map(topic).collect());
         OffsetFetchRequestGroup::default().with_group_id(group_id(id)).with_topics(topics)
     };
@@ -86,7 +92,7 @@ fn who_assigns_partitions_itself_commits_without_a_group() {
                 peer.ask("me", version, &commit(group, -1, "", 9).with_group_instance_id(Some(text("one"))));
                 peer.ask("me", version, &commit(group, 1, "x", 9).with_group_instance_id(Some(text("one"))));
             }
-            let asked: &[(&str, &[i32])] = &[("read", &[1, 0, 7]), ("nowhere", &[0])];
+            let asked: &[Partitions<'_>] = &[("read", &[1, 0, 7]), ("nowhere", &[0])];
             peer.ask("me", version.min(7), &fetch_one(group, Some(asked)));
             peer.ask("me", version.min(7), &fetch_one(group, None));
             peer.ask("me", 9, &fetch_many(&[(group, None)]));
@@ -175,7 +181,7 @@ fn several_groups_are_asked_for_at_once() {
         peer.ask("me", 8, &commit("many-a", -1, "", 1));
         peer.ask("me", 8, &commit("many-b", -1, "", 2).with_topics(topics(&[("read", &[(0, None), (1, None)])])));
         for (version, stable) in [(8, false), (9, true)] {
-            let read: &[(&str, &[i32])] = &[("read", &[0, 1])];
+            let read: &[Partitions<'_>] = &[("read", &[0, 1])];
             let groups = [("many-a", Some(read)), ("many-b", None), ("many-c", None), ("many-c", Some(read))];
             peer.ask("me", version, &fetch_many(&groups[..3]).with_require_stable(stable));
             peer.ask("me", version, &fetch_many(&groups[3..]).with_require_stable(stable));

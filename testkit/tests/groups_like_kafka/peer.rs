@@ -41,7 +41,7 @@ pub(crate) fn compare(case: fn(&mut Peer)) {
     let (theirs, ours) = thread::scope(|scope| {
         let theirs = scope.spawn(|| run(kafka.bootstrap()));
         let ours = run(ours.bootstrap());
-        (theirs.join().unwrap(), ours)
+        (theirs.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), ours)
     });
     for (theirs, ours) in theirs.iter().zip(&ours) {
         assert_eq!(theirs, ours, "Kafka says the first, the testkit the second");
@@ -111,6 +111,22 @@ impl Peer {
         let (version, response) = self.read::<R>(who);
         self.note(who, version, &response);
         response
+    }
+
+    /// Notes whether what was sent last is answered soon, and reads the answer if it is.
+    pub(crate) fn receive_or_wait<R: Request>(&mut self, who: &'static str)
+    where
+        R::Response: Told,
+    {
+        let connection = self.connections.get(who).unwrap();
+        connection.set_read_timeout(Some(SETTLE)).unwrap();
+        let answered = connection.peek(&mut [0; 1]).is_ok_and(|length| length == 1);
+        connection.set_read_timeout(Some(ANSWER_MAX)).unwrap();
+        if answered {
+            self.receive::<R>(who);
+        } else {
+            self.transcript.push(format!("{who} waits"));
+        }
     }
 
     fn note(&mut self, who: &str, version: i16, response: &impl Told) {
@@ -211,6 +227,11 @@ impl Told for JoinGroupResponse {
 }
 
 impl Told for DescribeGroupsResponse {
+    fn ids(&self) -> Vec<StrBytes> {
+        let members = self.groups.iter().flat_map(|group| &group.members);
+        members.map(|member| member.member_id.clone()).collect()
+    }
+
     fn sort(&mut self) {
         for group in &mut self.groups {
             group.members.sort_by_key(|member| (member.group_instance_id.clone(), member.client_id.clone()));

@@ -106,7 +106,11 @@ impl Groups {
         if let Some(code) = refused {
             return refuse_join(&asked, &request.member_id, code, &mut self.outbox(now));
         }
-        let new_id = self.member_id(request.group_instance_id.as_deref().unwrap_or(caller.client_id));
+        let new_id = if request.member_id.is_empty() {
+            self.member_id(request.group_instance_id.as_deref().unwrap_or(caller.client_id))
+        } else {
+            StrBytes::new()
+        };
         let join = join(&request, asked, caller);
         self.group_or_new(&group_id);
         self.change(&group_id, now, |group, out| group.classic.on_join(join, new_id, out));

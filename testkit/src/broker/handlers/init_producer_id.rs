@@ -1,8 +1,8 @@
 //! `InitProducerId` 0-5 (KIP-98, KIP-360): a producer id for idempotent writing.
 //!
 //! As in Kafka, each call without a transactional id gives a new producer id at epoch 0, whatever the caller had before.
-//! There are no transactions yet: a transactional id is answered `UNSUPPORTED_VERSION`, on which clients give up at once
-//! instead of trying again.
+//! There are no transactions yet: a transactional id is answered `TRANSACTIONAL_ID_AUTHORIZATION_FAILED`, the one code on
+//! which both the Java client and librdkafka give up at once instead of trying again.
 
 use tidemill_protocol::ErrorCode;
 use tidemill_protocol::api::VersionRange;
@@ -17,7 +17,7 @@ pub(super) fn handle(broker: &mut Broker, request: &Request<'_>) -> Result<Outco
     let response = InitProducerIdResponse::default();
     let response = if body.transactional_id.is_some() {
         response
-            .with_error_code(ErrorCode::UNSUPPORTED_VERSION.0)
+            .with_error_code(ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED.0)
             .with_producer_id(ProducerId(-1))
             .with_producer_epoch(-1)
     } else {

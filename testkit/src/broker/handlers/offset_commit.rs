@@ -1,6 +1,6 @@
 //! `OffsetCommit` 2-9 (KIP-98, KIP-345, KIP-848): a group's next offsets to read.
 //!
-//! Kafka has a version 10, with ids of topics; the message structs end at 9. Retention times are not looked at.
+//! Version 10, with ids of topics, is not spoken: its request has no message struct. Retention times are not looked at.
 
 use tidemill_protocol::api::VersionRange;
 use tidemill_protocol::messages::OffsetCommitRequest;

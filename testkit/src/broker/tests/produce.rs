@@ -77,7 +77,7 @@ fn producer_ids_are_new_each_time_and_transactions_are_refused() {
     assert_eq!(one.producer_epoch, 0);
     let id = TransactionalId(StrBytes::from_static_str("mine"));
     let refused = world.ask(4, &InitProducerIdRequest::default().with_transactional_id(Some(id)));
-    assert_eq!(refused.error_code, ErrorCode::UNSUPPORTED_VERSION.0);
+    assert_eq!(refused.error_code, ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED.0);
 }
 
 #[test]

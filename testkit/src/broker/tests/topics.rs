@@ -171,6 +171,47 @@ fn a_version_that_is_not_spoken_is_answered_or_closes() {
     assert_eq!(world.told(BOB), Told::Closed);
 }
 
+/// Whatever bytes come, they are answered, or wait, or close their connection.
+#[test]
+fn no_bytes_make_the_broker_panic() {
+    let mut random = fastrand::Rng::with_seed(3);
+    let mut frames = Vec::new();
+    for version in 4..=12 {
+        frames.push(header::encode_request(&fetch(0, 10, 1), version, 1, None).unwrap());
+    }
+    for version in 3..=12 {
+        frames.push(header::encode_request(&produce(sequenced(0, 0, &["a", "b"])), version, 1, None).unwrap());
+    }
+    for version in 2..=7 {
+        let body = CreateTopicsRequest::default().with_topics(vec![topic("x", 2, &[("retention.ms", "5")])]);
+        frames.push(header::encode_request(&body, version, 1, None).unwrap());
+    }
+    for version in 1..=13 {
+        frames.push(header::encode_request(&metadata(&["clicks"]), version, 1, None).unwrap());
+    }
+    let (mut closed, mut others) = (0, 0);
+    for _ in 0..300 {
+        let mut world = World::with_topic(&[]);
+        for connection in (10..).map(ConnectionId).take(20) {
+            let mut frame = BytesMut::from(&frames[random.usize(..frames.len())][4..]);
+            for _ in 0..random.usize(1..4) {
+                let at = random.usize(..frame.len());
+                let any = random.u8(..);
+                frame[at] = *random.choice(&[0, 1, 0x7f, 0x80, 0xff, any]).unwrap();
+            }
+            frame.truncate(frame.len() - random.usize(..3).saturating_sub(1));
+            world.broker.handle_connected(connection, "/127.0.0.1");
+            world.raw(connection, frame.freeze());
+            world.advance(Duration::from_millis(5));
+            match world.told(connection) {
+                Told::Closed => closed += 1,
+                Told::Frame(_) | Told::Silent | Told::Nothing => others += 1,
+            }
+        }
+    }
+    assert!(closed > 500 && others > 500, "{closed} closed, {others} not: the test is to reach both");
+}
+
 #[test]
 fn what_is_no_request_closes_the_connection() {
     for frame in [&[][..], &[0, 3], &[0, 3, 0, 9, 0, 0, 0, 1, 0, 0, 0xff], &[0xff; 40]] {

@@ -113,7 +113,7 @@ impl ClassicGroup {
         self.prepare_rebalance(out);
     }
 
-    /// Removes a member; what it still asked for is refused.
+    /// Removes a member. Its JoinGroup is refused; its SyncGroup is never answered, as in Kafka.
     pub(super) fn remove(&mut self, id: &str, out: &mut Outbox<'_>) {
         if let Some(removed) = self.members.remove(id)
             && let Some(asked) = removed.joining
