@@ -87,10 +87,15 @@ pub(crate) struct TimestampOffset {
 }
 
 impl Log {
-    pub(crate) fn new() -> Self {
-        let mut segments = VecDeque::new();
-        segments.push_back(Segment::new(0, 0));
-        Self { segments, start_offset: 0, end_offset: 0, end_position: 0, epochs: Vec::new() }
+    /// An empty log, whose leader is in this epoch.
+    pub(crate) fn new(leader_epoch: i32) -> Self {
+        Self {
+            segments: VecDeque::from([Segment::new(0, 0)]),
+            start_offset: 0,
+            end_offset: 0,
+            end_position: 0,
+            epochs: vec![EpochStart { leader_epoch, start_offset: 0 }],
+        }
     }
 
     /// The first offset that can be read.
@@ -315,5 +320,52 @@ impl Segment {
         };
         let record = open.iter().map_while(Result::ok).find(|record| record.timestamp >= timestamp)?;
         Some(found(record.timestamp, record.offset))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tidemill_protocol::compression::Codec;
+    use tidemill_protocol::records::{BatchBuilder, BatchFlags, NewRecord};
+
+    use super::*;
+
+    fn batch(bytes: usize) -> RecordBatch {
+        let mut builder = BatchBuilder::new(bytes + 100);
+        for _ in 0..2 {
+            builder.append(&NewRecord { timestamp: 1, key: None, value: Some(&vec![0; bytes]), headers: &[] });
+        }
+        let sealed = builder.seal(Codec::None).stamp(None, BatchFlags::default());
+        RecordBatches::new(sealed).next().unwrap().unwrap()
+    }
+
+    #[test]
+    fn epochs_end_where_the_next_begins() {
+        let config = TopicConfig::new([]).unwrap();
+        let mut log = Log::new(0);
+        assert_eq!((log.epoch_at(0), log.end_of_epoch(0)), (Some(0), Some((0, 0))), "nothing was written yet");
+        for epoch in [0, 0, 2, 3] {
+            log.append(&batch(10), epoch, &config, 0);
+        }
+        assert_eq!([0, 3, 4, 6].map(|offset| log.epoch_at(offset)), [Some(0), Some(0), Some(2), Some(3)]);
+        assert_eq!(log.end_of_epoch(0), Some((0, 4)));
+        assert_eq!(log.end_of_epoch(1), Some((0, 4)), "nobody led in epoch 1");
+        assert_eq!(log.end_of_epoch(2), Some((2, 6)));
+        assert_eq!(log.end_of_epoch(3), Some((3, 8)));
+        let stored = RecordBatches::new(log.read(4, 1, true)).next().unwrap().unwrap();
+        assert_eq!((stored.header().base_offset, stored.header().partition_leader_epoch), (4, 2));
+    }
+
+    #[test]
+    fn epochs_go_with_their_records() {
+        let config = TopicConfig::new([("retention.bytes", "0"), ("segment.bytes", "1048576")]).unwrap();
+        let mut log = Log::new(0);
+        for epoch in [0, 1, 2] {
+            // Two of these do not fit in a segment.
+            log.append(&batch(400_000), epoch, &config, 0);
+        }
+        assert_eq!((log.start_offset(), log.end_offset()), (4, 6));
+        assert_eq!((log.end_of_epoch(1), log.end_of_epoch(2)), (None, Some((2, 6))));
+        assert_eq!(log.epoch_at(log.start_offset()), Some(2));
     }
 }

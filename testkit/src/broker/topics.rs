@@ -172,7 +172,8 @@ impl Topic {
 
 impl Partition {
     fn new() -> Self {
-        Self { leader_epoch: 0, log: Log::new(), producers: ProducerState::default() }
+        let leader_epoch = 0;
+        Self { leader_epoch, log: Log::new(leader_epoch), producers: ProducerState::default() }
     }
 
     /// The end of what may be read.

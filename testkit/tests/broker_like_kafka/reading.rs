@@ -120,6 +120,19 @@ pub(crate) async fn reading(broker: &mut Broker) {
             broker.note(&format!("ListOffsets v{version} {asked} {isolation_level}"), &response);
         }
     }
+    broker.make("empty", &[]).await;
+    for timestamp in [-1, -2, -3, 5] {
+        let partition = ListOffsetsPartition::default().with_timestamp(timestamp).with_current_leader_epoch(-1);
+        let topic = ListOffsetsTopic::default().with_name(name("empty")).with_partitions(vec![partition]);
+        let body = ListOffsetsRequest::default().with_replica_id(BrokerId(-1)).with_topics(vec![topic]);
+        let response = broker.ask(8, &body).await;
+        broker.note(&format!("ListOffsets {timestamp} of nothing"), &response);
+    }
+    let mut body = fetch("empty", 0);
+    body.topics[0].partitions[0].last_fetched_epoch = 0;
+    let mut response = broker.ask(12, &body).await;
+    records_of(&mut response);
+    broker.note("Fetch of nothing, by who knows the epoch", &response);
     for (current, epoch) in [(-1, 0), (0, 0), (1, 0), (-1, 1), (-1, -1)] {
         let partition = OffsetForLeaderPartition::default().with_current_leader_epoch(current).with_leader_epoch(epoch);
         let topic = OffsetForLeaderTopic::default().with_topic(name("read")).with_partitions(vec![partition]);
