@@ -58,10 +58,9 @@ pub(super) struct Ports {
 impl Ports {
     /// Ports that were free a moment ago, all different.
     pub(super) fn free(nodes: usize) -> io::Result<Vec<Self>> {
-        let bind = |_| TcpListener::bind(("127.0.0.1", 0));
         // All are held until all are known.
         let held: Vec<(TcpListener, TcpListener)> =
-            (0..nodes).map(|node| Ok((bind(node)?, bind(node)?))).collect::<io::Result<_>>()?;
+            (0..nodes).map(|_| Ok((bind()?, bind()?))).collect::<io::Result<_>>()?;
         let port = |listener: &TcpListener| listener.local_addr().map(|address| address.port());
         held.iter()
             .map(|(broker, controller)| Ok(Self { broker: port(broker)?, controller: port(controller)? }))
@@ -145,6 +144,13 @@ impl Drop for Node {
         watcher.lines = None;
         let _ = watcher.process.wait();
     }
+}
+
+/// Takes a port below those that the system gives to outgoing connections: while a broker is stopped, none of them can take
+/// its port, nor can a client that keeps trying to reach it come to be connected to itself.
+fn bind() -> io::Result<TcpListener> {
+    let drawn = (0..100).find_map(|_| TcpListener::bind(("127.0.0.1", fastrand::u16(20_000..32_000))).ok());
+    drawn.map_or_else(|| TcpListener::bind(("127.0.0.1", 0)), Ok)
 }
 
 fn format(tools: &Tools, config: &Path) -> Result<(), KafkaError> {
