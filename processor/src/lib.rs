@@ -10,9 +10,13 @@
 //!
 //! What is wrong with a text is a [`sql::SqlError`]; [`sql::SqlError::render`] draws it for humans.
 
+mod aggregate;
 pub mod format;
+mod operator;
+mod partials;
 pub mod plan;
 pub mod schema;
 pub mod sql;
 pub mod task;
 pub mod types;
+mod window;
