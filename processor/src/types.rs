@@ -120,10 +120,12 @@ impl DataType {
 
     /// How many units of a timestamp of this type make a second.
     pub(crate) fn units_per_second(self) -> i64 {
-        match self.to_arrow() {
-            ArrowType::Timestamp(TimeUnit::Microsecond, _) => 1_000_000,
-            ArrowType::Timestamp(TimeUnit::Nanosecond, _) => 1_000_000_000,
-            _ => 1_000,
+        let (Self::Timestamp(precision) | Self::TimestampLtz(precision)) = self else { return 1_000 };
+        match time_unit(precision) {
+            TimeUnit::Second => 1,
+            TimeUnit::Millisecond => 1_000,
+            TimeUnit::Microsecond => 1_000_000,
+            TimeUnit::Nanosecond => 1_000_000_000,
         }
     }
 }

@@ -6,6 +6,7 @@
 //! Keys lie in columns of their own, without an allocation per key. Numbers are keys by their bits, as in Flink's binary
 //! rows: `0.0` and `-0.0` are two keys, NaN is one. NULL is a key.
 
+use std::borrow::Cow;
 use std::hash::BuildHasher;
 use std::ops::Range;
 use std::sync::Arc;
@@ -126,14 +127,13 @@ enum Values {
 
 /// The rows of a key column at hand.
 enum View<'a> {
-    Narrow { values: std::borrow::Cow<'a, [i64]>, nulls: Option<&'a NullBuffer> },
+    Narrow { values: Cow<'a, [i64]>, nulls: Option<&'a NullBuffer> },
     Wide { values: &'a [i128], nulls: Option<&'a NullBuffer> },
     Variable { bytes: &'a [u8], offsets: &'a [i32], nulls: Option<&'a NullBuffer> },
 }
 
 impl<'a> View<'a> {
     fn new(data_type: DataType, array: &'a ArrayRef) -> Self {
-        use std::borrow::Cow;
         let nulls = array.nulls().filter(|nulls| nulls.null_count() > 0);
         let values = match data_type {
             DataType::BigInt => Cow::Borrowed(&**array.as_primitive::<Int64Type>().values()),
@@ -192,8 +192,8 @@ impl<'a> View<'a> {
     }
 }
 
-fn widened<T: ArrowPrimitiveType>(array: &ArrayRef, widen: impl Fn(T::Native) -> i64) -> std::borrow::Cow<'_, [i64]> {
-    std::borrow::Cow::Owned(array.as_primitive::<T>().values().iter().map(|&value| widen(value)).collect())
+fn widened<T: ArrowPrimitiveType>(array: &ArrayRef, widen: impl Fn(T::Native) -> i64) -> Cow<'_, [i64]> {
+    Cow::Owned(array.as_primitive::<T>().values().iter().map(|&value| widen(value)).collect())
 }
 
 impl KeyColumn {
@@ -280,9 +280,10 @@ impl KeyColumn {
             Values::Variable { bytes, .. } => {
                 let offsets = OffsetBuffer::from_lengths(ids.clone().map(|id| self.bytes_in(id..id + 1)));
                 let bytes = bytes.get(self.byte_range(ids)).unwrap_or_default().to_vec();
-                match self.data_type {
-                    DataType::Bytes => Arc::new(BinaryArray::new(offsets, bytes.into(), nulls)),
-                    _ => Arc::new(StringArray::new(offsets, bytes.into(), nulls)),
+                if self.data_type == DataType::Bytes {
+                    Arc::new(BinaryArray::new(offsets, bytes.into(), nulls))
+                } else {
+                    Arc::new(StringArray::new(offsets, bytes.into(), nulls))
                 }
             }
         }

@@ -34,6 +34,10 @@ pub(crate) fn parse(text: &str, precision: u8, scale: u8) -> Parsed {
     if digits().next().is_none() || !digits().all(|digit| digit.is_ascii_digit()) {
         return Parsed::Malformed;
     }
+    // Java counts the digits after the point in 32 bits.
+    if i32::try_from(i64::try_from(fraction.len()).unwrap_or(i64::MAX).saturating_sub(exponent)).is_err() {
+        return Parsed::Malformed;
+    }
     // The digits with the point moved behind the last one that is kept: so many of them come before it.
     let kept = i64::try_from(whole.len()).unwrap_or(i64::MAX).saturating_add(exponent).saturating_add(i64::from(scale));
     let limit = 10i128.pow(u32::from(precision.min(38)));
@@ -44,18 +48,18 @@ pub(crate) fn parse(text: &str, precision: u8, scale: u8) -> Parsed {
             round_up = position == kept && digit >= b'5';
             break;
         }
-        unscaled = unscaled * 10 + i128::from(digit - b'0');
-        if unscaled >= limit {
-            return Parsed::Overflow;
-        }
+        unscaled = match unscaled.checked_mul(10) {
+            Some(tens) if tens < limit => tens + i128::from(digit - b'0'),
+            Some(_) | None => return Parsed::Overflow,
+        };
         position += 1;
     }
     // Zeros that the exponent puts behind the digits; a number that is not zero overflows soon.
     while unscaled != 0 && position < kept {
-        unscaled *= 10;
-        if unscaled >= limit {
-            return Parsed::Overflow;
-        }
+        unscaled = match unscaled.checked_mul(10) {
+            Some(tens) if tens < limit => tens,
+            Some(_) | None => return Parsed::Overflow,
+        };
         position += 1;
     }
     unscaled += i128::from(round_up);
@@ -145,9 +149,9 @@ mod tests {
         assert_eq!(money("5e-3"), Parsed::Unscaled(1));
         assert_eq!(money("5e-4"), Parsed::Unscaled(0));
         assert_eq!(money("1e2147483647"), Parsed::Overflow);
-        assert_eq!(money("9e-2147483648"), Parsed::Unscaled(0));
+        assert_eq!(money("9e-2147483647"), Parsed::Unscaled(0));
         assert_eq!(money("0e2147483647"), Parsed::Unscaled(0));
-        for text in ["", ".", "-", "e1", "1e", "1e99999999999", "1_0", "0x1", " 1", "--1", "1.2.3"] {
+        for text in ["", ".", "-", "e1", "1e", "1e99999999999", "9e-2147483648", "1_0", "0x1", " 1", "--1", "1.2.3"] {
             assert_eq!(money(text), Parsed::Malformed, "{text}");
         }
         let nines = "9".repeat(38);

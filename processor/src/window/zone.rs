@@ -8,7 +8,7 @@
 
 use jiff::civil::DateTime;
 use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
-use jiff::{Timestamp, ToSpan};
+use jiff::{SignedDuration, Timestamp};
 
 /// The wall clock at an instant (unix milliseconds). Beyond the years that zones know, it goes on with the last offset.
 pub(crate) fn to_wall_clock(unix_ms: i64, zone: &TimeZone) -> i64 {
@@ -50,15 +50,24 @@ fn last_instant(wall_ms: i64, zone: &TimeZone) -> i64 {
 
 /// `None` beyond the years that zones know.
 fn date_time(wall_ms: i64) -> Option<DateTime> {
-    DateTime::constant(1970, 1, 1, 0, 0, 0, 0).checked_add(wall_ms.milliseconds()).ok()
+    DateTime::constant(1970, 1, 1, 0, 0, 0, 0).checked_add(SignedDuration::from_millis(wall_ms)).ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// Zones by their rules, so that no machine's database decides.
     fn zone(name: &str) -> TimeZone {
-        TimeZone::get(name).unwrap()
+        let rules = match name {
+            "America/Los_Angeles" => "PST8PDT,M3.2.0,M11.1.0",
+            "Asia/Kathmandu" => "<+0545>-5:45",
+            "Asia/Shanghai" => "CST-8",
+            "Australia/Lord_Howe" => "<+1030>-10:30<+11>-11,M10.1.0,M4.1.0",
+            "Europe/Berlin" => "CET-1CEST,M3.5.0,M10.5.0/3",
+            other => panic!("no rules for {other}"),
+        };
+        TimeZone::posix(rules).unwrap()
     }
 
     fn wall(text: &str) -> i64 {

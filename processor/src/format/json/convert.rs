@@ -98,14 +98,12 @@ impl ColumnBuilder {
             Values::Boolean(builder) => builder.append_value(boolean(span, value, scratch)?),
             Values::TinyInt(builder) => builder.append_value(integer(span, value, scratch)?),
             Values::SmallInt(builder) => builder.append_value(integer(span, value, scratch)?),
-            Values::Int(builder) => match span.kind {
-                Kind::Fraction => builder.append_value(i32::try_from(truncated(span, value)?).ok()?),
-                _ => builder.append_value(integer(span, value, scratch)?),
-            },
-            Values::BigInt(builder) => match span.kind {
-                Kind::Fraction => builder.append_value(truncated(span, value)?),
-                _ => builder.append_value(integer(span, value, scratch)?),
-            },
+            Values::Int(builder) if span.kind == Kind::Fraction => {
+                builder.append_value(i32::try_from(truncated(span, value)?).ok()?);
+            }
+            Values::Int(builder) => builder.append_value(integer(span, value, scratch)?),
+            Values::BigInt(builder) if span.kind == Kind::Fraction => builder.append_value(truncated(span, value)?),
+            Values::BigInt(builder) => builder.append_value(integer(span, value, scratch)?),
             Values::Float(builder) => builder.append_value(floating::parse(number_text(span, value, scratch)?)?),
             Values::Double(builder) => builder.append_value(floating::parse(number_text(span, value, scratch)?)?),
             Values::Decimal { builder, precision, scale } => {
@@ -115,14 +113,12 @@ impl ColumnBuilder {
                     decimal::Parsed::Malformed => return None,
                 }
             }
-            Values::String(builder) => match span.kind {
-                Kind::Container => {
-                    scratch.bytes.clear();
-                    compact(span, value, &mut scratch.bytes)?;
-                    builder.append_value(std::str::from_utf8(&scratch.bytes).ok()?);
-                }
-                _ => builder.append_value(unescape(span, value, &mut scratch.text)?),
-            },
+            Values::String(builder) if span.kind == Kind::Container => {
+                scratch.bytes.clear();
+                compact(span, value, &mut scratch.bytes)?;
+                builder.append_value(std::str::from_utf8(&scratch.bytes).ok()?);
+            }
+            Values::String(builder) => builder.append_value(unescape(span, value, &mut scratch.text)?),
             Values::Bytes(builder) => {
                 scratch.bytes.clear();
                 let text = string(span, value, &mut scratch.text)?;
