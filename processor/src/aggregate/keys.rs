@@ -369,6 +369,31 @@ mod tests {
         }
     }
 
+    /// The steady state of a window: its users are known, and a batch of their rows takes no memory.
+    #[test]
+    fn rows_of_known_keys_take_no_memory() {
+        let mut keys = Keys::new(&[DataType::BigInt, DataType::String]);
+        let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(0..1000));
+        let texts: ArrayRef = Arc::new(StringArray::from_iter_values((0..1000).map(|n| format!("user {n}"))));
+        let arrays = [&numbers, &texts];
+        let mut ids = Vec::new();
+        keys.intern(&arrays, 1000, &mut ids);
+        let capacity = |keys: &Keys, ids: &Vec<usize>| {
+            let columns = keys.columns.iter().map(|column| match &column.values {
+                Values::Narrow(values) => values.capacity() * 8,
+                Values::Wide(values) => values.capacity() * 16,
+                Values::Variable { bytes, ends } => bytes.capacity() + ends.capacity() * 8,
+            });
+            (columns.sum::<usize>(), keys.ids.capacity(), keys.hashes.capacity(), ids.capacity(), ids.as_ptr())
+        };
+        let before = capacity(&keys, &ids);
+        for _ in 0..10 {
+            keys.intern(&arrays, 1000, &mut ids);
+        }
+        assert_eq!(capacity(&keys, &ids), before);
+        assert_eq!(keys.len(), 1000);
+    }
+
     #[test]
     fn floats_are_keys_by_their_bits() {
         let mut keys = Keys::new(&[DataType::Double]);
