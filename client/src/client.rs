@@ -19,6 +19,13 @@ impl Client {
         Ok(Self { cluster: Cluster::start(config)? })
     }
 
+    /// Why the cluster is out of reach, when it is: no connection is open, and this is what became of one of them. They
+    /// are opened again by themselves; while the first one is being opened there is nothing to tell.
+    #[must_use]
+    pub fn unreachable(&self) -> Option<Error> {
+        self.cluster.unreachable()
+    }
+
     pub(crate) const fn cluster(&self) -> &Cluster {
         &self.cluster
     }

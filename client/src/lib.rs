@@ -44,6 +44,8 @@ pub use consumer::{
 pub use error::{Error, ErrorKind, Outcome};
 pub use producer::{Delivery, Guarantee, Producer, ProducerConfig, RecordMetadata};
 pub use record::{Record, TopicPartition};
+/// What a broker answers with when it refuses.
+pub use tidemill_protocol::ErrorCode;
 /// How a producer compresses its batches.
 pub use tidemill_protocol::compression::Codec;
 /// A header of a record; keys are bytes and may repeat.

@@ -29,15 +29,19 @@ const UNSUPPORTED: &[(&str, &str)] = &[
     ("transactional.id", "transactions are not supported yet: remove it"),
 ];
 
-/// Names that belong to producers or consumers and mean nothing to the other, or that change nothing here.
+/// Names that belong to producers or consumers and mean nothing to the other, that are Flink's own among those it hands
+/// to Kafka, or that change nothing here.
 const PASSED_OVER: &[&str] = &[
     "acks",
+    "allow.auto.create.topics",
     "auto.commit.interval.ms",
     "auto.offset.reset",
     "batch.num.messages",
     "batch.size",
     "buffer.memory",
     "check.crcs",
+    "client.id.prefix",
+    "commit.offsets.on.checkpoint",
     "compression.codec",
     "compression.type",
     "delivery.timeout.ms",
@@ -48,8 +52,11 @@ const PASSED_OVER: &[&str] = &[
     "fetch.message.max.bytes",
     "fetch.min.bytes",
     "fetch.wait.max.ms",
+    "flink.disable-metrics",
+    "flink.partition-discovery.interval-millis",
     "group.id",
     "group.instance.id",
+    "group.protocol",
     "heartbeat.interval.ms",
     "isolation.level",
     "key.deserializer",
@@ -66,14 +73,19 @@ const PASSED_OVER: &[&str] = &[
     "message.send.max.retries",
     "message.timeout.ms",
     "partition.assignment.strategy",
+    "partition.discovery.interval.ms",
     "partitioner.class",
     "queue.buffering.max.kbytes",
     "queue.buffering.max.messages",
     "queue.buffering.max.ms",
+    "queued.max.messages.kbytes",
+    "register.consumer.metrics",
+    "register.producer.metrics",
     "request.required.acks",
     "retries",
     "session.timeout.ms",
     "statistics.interval.ms",
+    "transaction.timeout.ms",
     "value.deserializer",
     "value.serializer",
 ];

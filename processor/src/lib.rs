@@ -11,7 +11,10 @@
 //! What is wrong with a text is a [`sql::SqlError`]; [`sql::SqlError::render`] draws it for humans.
 
 mod aggregate;
+pub mod clock;
+pub mod error;
 pub mod format;
+pub mod job;
 mod operator;
 mod partials;
 pub mod plan;

@@ -1,7 +1,7 @@
 //! Whole requests and responses: length, header and body in one frame.
 //!
-//! On the way out a struct becomes a frame here; on the way in [`frame`](crate::frame) has split the bytes, the header
-//! is checked, and the struct is built last.
+//! On the way out a struct becomes a frame here; on the way in [`frame`](crate::frame) has split the bytes, the
+//! [`guard`] walks them, and the struct is built last.
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use kafka_protocol::messages::{RequestHeader as RequestHeaderStruct, ResponseHeader};
@@ -9,7 +9,7 @@ use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request, Str
 
 use crate::api::ApiKey;
 use crate::error::{DecodeError, EncodeError};
-use crate::guard;
+use crate::guard::{self, Budget};
 
 /// What stands in front of a request's body.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,23 +65,23 @@ pub fn encode_response<R: Request>(
 /// # Errors
 /// When the frame is shorter than its header says.
 pub fn read_request_header(frame: &mut Bytes) -> Result<RequestHeader, DecodeError> {
-    let length = frame.len();
-    let at = |frame: &Bytes| length.saturating_sub(frame.len());
-    if frame.len() < 8 {
-        return Err(DecodeError::new(0, "a request of fewer than 8 bytes").in_field("request header"));
-    }
-    let api_key = ApiKey(frame.get_i16());
-    let api_version = frame.get_i16();
-    let correlation_id = frame.get_i32();
+    let [Some(api_key), Some(api_version)] = [0, 2].map(|at| frame.get(at..).and_then(|rest| rest.first_chunk::<2>()))
+    else {
+        return Err(DecodeError::new(0, "a request of fewer than 4 bytes").in_field("request header"));
+    };
+    let api_key = ApiKey(i16::from_be_bytes(*api_key));
+    let api_version = i16::from_be_bytes(*api_version);
     let header_version = api_key.request_header_version(api_version).unwrap_or(1);
-    if header_version == 0 {
-        return Ok(RequestHeader { api_key, api_version, correlation_id, client_id: None });
-    }
-    let client_id = read_nullable_string(frame, "client_id", length)?;
-    if header_version >= 2 {
-        guard::skip_tagged_fields(frame).map_err(|error| DecodeError { offset: error.offset + at(frame), ..error })?;
-    }
-    Ok(RequestHeader { api_key, api_version, correlation_id, client_id })
+    let body = guard::check_request_header(header_version, frame)?;
+    let mut header = frame.split_to(body);
+    let header = RequestHeaderStruct::decode(&mut header, header_version)
+        .map_err(|error| DecodeError::new(0, error.to_string()).in_field("request header"))?;
+    Ok(RequestHeader {
+        api_key,
+        api_version,
+        correlation_id: header.correlation_id,
+        client_id: header.client_id.map(|client_id| client_id.to_string()),
+    })
 }
 
 /// The correlation id of a response frame (without its length).
@@ -98,32 +98,42 @@ pub fn read_correlation_id(frame: &[u8]) -> Result<i32, DecodeError> {
 /// The body of a request. `body` is what [`read_request_header`] left; all of it must be used.
 ///
 /// # Errors
-/// When the bytes are not a request of this version.
-pub fn decode_request<R: Request>(version: i16, mut body: Bytes) -> Result<R, DecodeError> {
+/// When the bytes are not a request of this version, or it would take more memory than [`Budget`] allows by default.
+pub fn decode_request<R: Request>(version: i16, body: Bytes) -> Result<R, DecodeError> {
+    decode_request_within(version, body, Budget::default())
+}
+
+/// [`decode_request`] with a budget of one's own.
+///
+/// # Errors
+/// As [`decode_request`].
+pub fn decode_request_within<R: Request>(version: i16, mut body: Bytes, budget: Budget) -> Result<R, DecodeError> {
     let api = ApiKey(R::KEY);
-    let length = body.len();
-    let request = R::decode(&mut body, version)
-        .map_err(|error| refused(api, version, &error, length.saturating_sub(body.len())))?;
-    consumed(&body, length).map_err(|error| error.in_message(api, version))?;
-    Ok(request)
+    guard::check_request(api, version, &body, budget)?;
+    R::decode(&mut body, version).map_err(|error| disagreed(api, version, &error))
 }
 
 /// The body of a whole response frame (without its length); all of it must be used.
 ///
 /// # Errors
-/// When the bytes are not a response of this version.
-pub fn decode_response<R: Request>(version: i16, mut frame: Bytes) -> Result<R::Response, DecodeError> {
+/// When the bytes are not a response of this version, or it would take more memory than [`Budget`] allows by default.
+pub fn decode_response<R: Request>(version: i16, frame: Bytes) -> Result<R::Response, DecodeError> {
+    decode_response_within::<R>(version, frame, Budget::default())
+}
+
+/// [`decode_response`] with a budget of one's own.
+///
+/// # Errors
+/// As [`decode_response`].
+pub fn decode_response_within<R: Request>(
+    version: i16,
+    mut frame: Bytes,
+    budget: Budget,
+) -> Result<R::Response, DecodeError> {
     let api = ApiKey(R::KEY);
-    let length = frame.len();
-    read_correlation_id(&frame).map_err(|error| error.in_message(api, version))?;
-    frame.advance(4);
-    if R::Response::header_version(version) >= 1 {
-        guard::skip_tagged_fields(&mut frame).map_err(|error| error.in_message(api, version))?;
-    }
-    let response = R::Response::decode(&mut frame, version);
-    let response = response.map_err(|error| refused(api, version, &error, length.saturating_sub(frame.len())))?;
-    consumed(&frame, length).map_err(|error| error.in_message(api, version))?;
-    Ok(response)
+    let body = guard::check_response(api, version, &frame, budget)?;
+    frame.advance(body);
+    R::Response::decode(&mut frame, version).map_err(|error| disagreed(api, version, &error))
 }
 
 fn encode<H: Encodable, B: Encodable>(
@@ -144,36 +154,9 @@ fn encode<H: Encodable, B: Encodable>(
     Ok(buffer.freeze())
 }
 
-fn read_nullable_string(frame: &mut Bytes, field: &str, length: usize) -> Result<Option<String>, DecodeError> {
-    let at = length.saturating_sub(frame.len());
-    let refuse = |reason: &str| DecodeError::new(at, reason).in_field(field);
-    if frame.len() < 2 {
-        return Err(refuse("the frame ends inside the request header"));
-    }
-    let size = frame.get_i16();
-    if size == -1 {
-        return Ok(None);
-    }
-    let size = usize::try_from(size).map_err(|_| refuse("a string of negative length"))?;
-    if frame.len() < size {
-        return Err(refuse("a string longer than the frame"));
-    }
-    match std::str::from_utf8(&frame.split_to(size)) {
-        Ok(text) => Ok(Some(text.to_owned())),
-        Err(_) => Err(refuse("a string that is not UTF-8")),
-    }
-}
-
-fn refused(api: ApiKey, version: i16, error: &dyn std::fmt::Display, at: usize) -> DecodeError {
-    DecodeError::new(at, error.to_string().trim_end()).in_message(api, version)
-}
-
-/// A body that is longer than its fields is of another version than it says.
-fn consumed(rest: &Bytes, length: usize) -> Result<(), DecodeError> {
-    if rest.is_empty() {
-        return Ok(());
-    }
-    Err(DecodeError::new(length.saturating_sub(rest.len()), format!("{} bytes behind the last field", rest.len())))
+/// What the guard has accepted, the struct's decoder accepts; should it ever not, it is an error like any other.
+fn disagreed(api: ApiKey, version: i16, error: &dyn std::fmt::Display) -> DecodeError {
+    DecodeError::new(0, error.to_string().trim_end()).in_message(api, version)
 }
 
 #[cfg(test)]

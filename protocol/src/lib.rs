@@ -10,8 +10,8 @@
 //! # Bodies
 //!
 //! The message structs ([`messages`]) come from the `kafka-protocol` crate; [`header::decode_request`] and
-//! [`header::decode_response`] build them. That crate's decoders trust the counts they read, so a peer that is not
-//! trusted must not reach them before the schema check of [`guard`] does; today [`guard`] checks headers.
+//! [`header::decode_response`] build them. That crate's decoders trust the counts they read, so [`guard`] walks every frame
+//! against Kafka's own schema first, with a limit on the memory its structs will take.
 //!
 //! # Records
 //!

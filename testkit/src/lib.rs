@@ -1,6 +1,25 @@
-//! What tests need of Kafka.
+//! What tests and demonstrations need of Kafka.
 //!
-//! [`kafka`] starts a real Apache Kafka, from jars that Maven resolves or from `KAFKA_HOME`, so that the same cases run on
-//! the real thing.
+//! - [`TestCluster`]: a Kafka-compatible broker inside the process, for any client in any language
+//! - [`broker`]: the machine under it, which needs neither a socket nor a clock
+//! - [`kafka`]: a real Apache Kafka, from jars that Maven resolves or from `KAFKA_HOME`, so that the same cases run on the
+//!   real thing
 
+#![warn(clippy::indexing_slicing, clippy::cast_possible_truncation, clippy::cast_possible_wrap, clippy::cast_sign_loss)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::indexing_slicing,
+        clippy::cast_possible_truncation,
+        clippy::cast_possible_wrap,
+        clippy::cast_sign_loss,
+        reason = "a test that panics has failed, which is what it is for"
+    )
+)]
+
+pub mod broker;
+pub mod cluster;
 pub mod kafka;
+mod server;
+
+pub use cluster::{ClusterConfig, TestCluster};

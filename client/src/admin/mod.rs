@@ -8,7 +8,7 @@ use crate::error::Error;
 
 pub use self::topics::{NewTopic, TopicListing};
 
-/// Creates and lists topics.
+/// Creates, describes and lists topics.
 #[derive(Debug, Clone)]
 pub struct Admin {
     client: Client,

@@ -1,4 +1,4 @@
-//! Topics: create, list.
+//! Topics: create, describe, list.
 //!
 //! Source: KIP-4 (CreateTopics), protocol documentation of Metadata.
 
@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use tidemill_protocol::api::VersionRange;
 use tidemill_protocol::messages::create_topics_request::CreatableTopic;
+use tidemill_protocol::messages::metadata_request::MetadataRequestTopic;
+use tidemill_protocol::messages::metadata_response::MetadataResponseTopic;
 use tidemill_protocol::messages::{CreateTopicsRequest, MetadataRequest, TopicName};
 use tidemill_protocol::{ErrorCode, StrBytes};
 
@@ -16,6 +18,7 @@ use crate::error::Error;
 /// From 4 on the broker's defaults can be asked for with -1 (KIP-464).
 const CREATE_TOPICS_VERSIONS: VersionRange = VersionRange::new(2, 7);
 const METADATA_VERSIONS: VersionRange = VersionRange::new(1, 12);
+const METADATA_VERSIONS_WITH_CHOICE: VersionRange = VersionRange::new(4, 12);
 
 /// A topic to create.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,6 +106,42 @@ impl Admin {
         Ok(results.collect())
     }
 
+    /// These topics, in this order; one that does not exist is the error `UNKNOWN_TOPIC_OR_PARTITION`. With
+    /// `auto_create` it is then being created, where brokers do that, and may be asked for again.
+    ///
+    /// # Errors
+    /// When no broker can be reached or none answers within `timeout`.
+    ///
+    /// # Cancel safety
+    /// When the future is dropped, topics may be created that `auto_create` asks for.
+    pub async fn describe_topics<T: AsRef<str>>(
+        &self,
+        topics: &[T],
+        auto_create: bool,
+        timeout: Duration,
+    ) -> Result<Vec<Result<TopicListing, Error>>, Error> {
+        let asked = topics.iter().map(|topic| {
+            let name = TopicName(StrBytes::from_string(topic.as_ref().to_owned()));
+            MetadataRequestTopic::default().with_name(Some(name))
+        });
+        let request =
+            MetadataRequest::default().with_topics(Some(asked.collect())).with_allow_auto_topic_creation(auto_create);
+        let cluster = self.client.cluster();
+        // Before version 4 there is no choice: an unknown topic is created if the broker does that.
+        let versions = if auto_create { METADATA_VERSIONS } else { METADATA_VERSIONS_WITH_CHOICE };
+        let reply = cluster.request(Target::Any, Purpose::General, versions, timeout, |_| request).await?;
+        let described = topics.iter().map(|topic| {
+            let name = topic.as_ref();
+            let attempt = || format!("describing topic '{name}'");
+            let found =
+                reply.body.topics.iter().find(|found| found.name.as_ref().is_some_and(|found| &***found == name));
+            let found = found.ok_or_else(|| Error::protocol(attempt()).with_detail("the answer leaves it out"))?;
+            ErrorCode(found.error_code).into_result().map_err(|code| Error::broker(attempt(), code))?;
+            listing(found).ok_or_else(|| Error::protocol(attempt()).with_detail("the answer does not name it"))
+        });
+        Ok(described.collect())
+    }
+
     /// The topics of the cluster, by name.
     ///
     /// # Errors
@@ -114,19 +153,16 @@ impl Admin {
         let request = MetadataRequest::default().with_topics(None).with_allow_auto_topic_creation(false);
         let cluster = self.client.cluster();
         let reply = cluster.request(Target::Any, Purpose::General, METADATA_VERSIONS, timeout, |_| request).await?;
-        let mut listings: Vec<TopicListing> = reply
-            .body
-            .topics
-            .iter()
-            .filter_map(|topic| {
-                Some(TopicListing {
-                    name: topic.name.as_ref()?.to_string(),
-                    partitions: i32::try_from(topic.partitions.len()).unwrap_or(i32::MAX),
-                    is_internal: topic.is_internal,
-                })
-            })
-            .collect();
+        let mut listings: Vec<TopicListing> = reply.body.topics.iter().filter_map(listing).collect();
         listings.sort_by(|one, other| one.name.cmp(&other.name));
         Ok(listings)
     }
+}
+
+fn listing(topic: &MetadataResponseTopic) -> Option<TopicListing> {
+    Some(TopicListing {
+        name: topic.name.as_ref()?.to_string(),
+        partitions: i32::try_from(topic.partitions.len()).unwrap_or(i32::MAX),
+        is_internal: topic.is_internal,
+    })
 }

@@ -170,6 +170,19 @@ impl Cluster {
         self.0.shared.coordinators().handle_moved(kind, key);
     }
 
+    /// Why no connection is open, when none is and one was lost.
+    pub(crate) fn unreachable(&self) -> Option<Error> {
+        let connections = self.0.shared.connections.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut lost = None;
+        for (((host, port), _), slot) in &connections.open {
+            if slot.connection.is_ready() {
+                return None;
+            }
+            lost = lost.or_else(|| slot.connection.failure().map(|error| error.unreachable(host, *port, 1)));
+        }
+        lost
+    }
+
     /// Makes one request, once, in the newest version of `versions` that its broker speaks.
     ///
     /// # Cancel safety

@@ -74,6 +74,17 @@ impl Connection {
         self.shared.pipeline().is_closed()
     }
 
+    /// Whether requests can be made without waiting.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.shared.pipeline().is_ready()
+    }
+
+    /// Why it was lost, if it was.
+    pub(crate) fn failure(&self) -> Option<Error> {
+        let failure = self.shared.pipeline().failure()?;
+        Some(failure.into_error(ApiKey::API_VERSIONS, &self.shared.address))
+    }
+
     /// Makes one request and waits for its answer, in the newest version of `versions` that the broker speaks.
     ///
     /// # Cancel safety

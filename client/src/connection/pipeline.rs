@@ -104,6 +104,18 @@ impl Pipeline {
         matches!(self.state, State::Closed(_))
     }
 
+    pub(super) const fn is_ready(&self) -> bool {
+        matches!(self.state, State::Ready { .. })
+    }
+
+    /// Why it was closed, if it was.
+    pub(super) fn failure(&self) -> Option<Failure> {
+        match &self.state {
+            State::Closed(failure) => Some(failure.clone()),
+            State::Connecting | State::Handshaking { .. } | State::Ready { .. } => None,
+        }
+    }
+
     pub(super) fn wait_ready(&mut self) -> Readiness {
         match &self.state {
             State::Ready { .. } => Readiness::Ready,

@@ -73,6 +73,13 @@ impl Delivery {
     pub(super) const fn new(batch: Arc<Completion>, index: u32) -> Self {
         Self { batch, index, slot: None }
     }
+
+    /// Whether both records went into one batch, and so will have one outcome: who sent many records needs to keep one
+    /// delivery for each batch only.
+    #[must_use]
+    pub fn is_in_batch_of(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.batch, &other.batch)
+    }
 }
 
 impl Future for Delivery {

@@ -1,5 +1,6 @@
 //! What the cases stand on: a cluster, topics of their own, and records in them, written past the client.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -12,6 +13,7 @@ use tidemill_protocol::messages::produce_request::{PartitionProduceData, TopicPr
 use tidemill_protocol::messages::{ProduceRequest, TopicName};
 use tidemill_protocol::records::{BatchBuilder, BatchFlags, NewRecord};
 use tidemill_testkit::kafka::Kafka;
+use tidemill_testkit::{ClusterConfig, TestCluster};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -21,24 +23,60 @@ pub(crate) struct Bed {
     bootstrap: String,
     pub(crate) topic: String,
     pub(crate) group: String,
+    /// The embedded cluster, which stops with the last bed on it; none on a real Kafka.
+    _cluster: Option<Arc<TestCluster>>,
 }
 
 /// How long a case may wait for anything.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
+/// Makes two tests of each case: `embedded::case` on a cluster inside the process, `kafka::case` on the real Kafka that
+/// the tests share. The number is how many partitions the case's topic has.
+macro_rules! on_every_cluster {
+    ($($case:ident($partitions:expr);)*) => {
+        mod embedded {
+            $(
+                #[tokio::test]
+                async fn $case() {
+                    super::$case($crate::bed::Bed::embedded(stringify!($case), $partitions).await).await;
+                }
+            )*
+        }
+
+        mod kafka {
+            $(
+                #[tokio::test]
+                async fn $case() {
+                    if let Some(bed) = $crate::bed::Bed::kafka(stringify!($case), $partitions).await {
+                        super::$case(bed).await;
+                    }
+                }
+            )*
+        }
+    };
+}
+pub(crate) use on_every_cluster;
+
 impl Bed {
-    /// A fresh topic on the real Kafka that the tests share; none, after a line that says so, when there is no Kafka.
-    pub(crate) async fn running(name: &str, partitions: i32) -> Option<Self> {
-        let kafka = tokio::task::spawn_blocking(Kafka::shared).await.unwrap()?;
-        Some(Self::on(kafka.bootstrap(), name, partitions).await)
+    /// A fresh topic on a fresh cluster inside the process.
+    pub(crate) async fn embedded(name: &str, partitions: i32) -> Self {
+        let cluster = TestCluster::start(ClusterConfig::default()).await.unwrap();
+        let bootstrap = cluster.bootstrap().to_owned();
+        Self::on(&bootstrap, Some(Arc::new(cluster)), name, partitions).await
     }
 
-    /// A fresh topic on this cluster.
-    pub(crate) async fn on(bootstrap: &str, name: &str, partitions: i32) -> Self {
+    /// A fresh topic on the real Kafka that the tests share; none, after a line that says so, when there is no Kafka.
+    pub(crate) async fn kafka(name: &str, partitions: i32) -> Option<Self> {
+        let kafka = tokio::task::spawn_blocking(Kafka::shared).await.unwrap()?;
+        Some(Self::on(kafka.bootstrap(), None, name, partitions).await)
+    }
+
+    async fn on(bootstrap: &str, cluster: Option<Arc<TestCluster>>, name: &str, partitions: i32) -> Self {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let start = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
         let unique = format!("{name}-{start}-{}", COUNT.fetch_add(1, Ordering::Relaxed));
-        let bed = Self { bootstrap: bootstrap.to_owned(), topic: unique.clone(), group: unique.clone() };
+        let bed =
+            Self { bootstrap: bootstrap.to_owned(), topic: unique.clone(), group: unique.clone(), _cluster: cluster };
         bed.another(&unique, partitions).await
     }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tidemill_client::{Consumer, ConsumerRecord, ListenerFuture, RebalanceListener, Rebalancing, TopicPartition};
 use tokio::time::timeout;
 
-use crate::bed::{Bed, PATIENCE};
+use crate::bed::{Bed, PATIENCE, on_every_cluster};
 
 fn numbered(range: std::ops::Range<usize>) -> impl Iterator<Item = String> {
     range.map(|number| number.to_string())
@@ -39,9 +39,22 @@ async fn until(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-#[tokio::test]
-async fn all_of_a_topic_is_read_in_order_from_the_earliest_record() {
-    let Some(bed) = Bed::running("read-all", 3).await else { return };
+on_every_cluster! {
+    all_of_a_topic_is_read_in_order_from_the_earliest_record(3);
+    the_ends_of_partitions_and_offsets_by_time_are_looked_up(2);
+    what_is_committed_is_where_the_next_reader_goes_on(1);
+    automatic_commits_leave_out_what_is_still_being_processed(1);
+    a_seek_moves_back_and_forth(1);
+    a_seek_past_the_end_resets_as_configured(1);
+    a_pause_keeps_what_is_buffered(2);
+    a_receive_that_is_dropped_loses_nothing_and_repeats_nothing(2);
+    a_group_shares_a_topic_and_takes_over_from_who_leaves(4);
+    what_a_listener_commits_while_it_gives_up_is_not_read_twice(2);
+    an_application_that_stays_away_too_long_is_told_and_comes_back(1);
+    a_topic_that_is_created_after_it_was_subscribed_to_is_read(1);
+}
+
+async fn all_of_a_topic_is_read_in_order_from_the_earliest_record(bed: Bed) {
     for partition in 0..3 {
         bed.fill(partition, numbered(0..500)).await;
         bed.fill(partition, numbered(500..1000)).await;
@@ -60,9 +73,7 @@ async fn all_of_a_topic_is_read_in_order_from_the_earliest_record() {
     assert_eq!(consumer.high_watermark(&bed.partition(0)), Some(1000));
 }
 
-#[tokio::test]
-async fn the_ends_of_partitions_and_offsets_by_time_are_looked_up() {
-    let Some(bed) = Bed::running("lookup", 2).await else { return };
+async fn the_ends_of_partitions_and_offsets_by_time_are_looked_up(bed: Bed) {
     bed.fill(0, numbered(0..10)).await;
     let consumer = Consumer::new(bed.reader()).unwrap();
     let (first, second) = (bed.partition(0), bed.partition(1));
@@ -76,9 +87,7 @@ async fn the_ends_of_partitions_and_offsets_by_time_are_looked_up() {
     assert_eq!((found[&first].offset, found[&first].timestamp), (4, 1_004));
 }
 
-#[tokio::test]
-async fn what_is_committed_is_where_the_next_reader_goes_on() {
-    let Some(bed) = Bed::running("commit", 1).await else { return };
+async fn what_is_committed_is_where_the_next_reader_goes_on(bed: Bed) {
     bed.fill(0, numbered(0..100)).await;
     let partition = bed.partition(0);
     let consumer = Consumer::new(bed.member()).unwrap();
@@ -99,9 +108,7 @@ async fn what_is_committed_is_where_the_next_reader_goes_on() {
     assert_eq!(consumer.committed([partition.clone()]).await.unwrap()[&partition].offset, 7);
 }
 
-#[tokio::test]
-async fn automatic_commits_leave_out_what_is_still_being_processed() {
-    let Some(bed) = Bed::running("auto-commit", 1).await else { return };
+async fn automatic_commits_leave_out_what_is_still_being_processed(bed: Bed) {
     bed.fill(0, numbered(0..10)).await;
     let partition = bed.partition(0);
     let often = Duration::from_millis(100);
@@ -120,9 +127,7 @@ async fn automatic_commits_leave_out_what_is_still_being_processed() {
     assert_eq!(committed[&partition].offset, 5, "who closes is through");
 }
 
-#[tokio::test]
-async fn a_seek_moves_back_and_forth() {
-    let Some(bed) = Bed::running("seek", 1).await else { return };
+async fn a_seek_moves_back_and_forth(bed: Bed) {
     bed.fill(0, numbered(0..100)).await;
     let partition = bed.partition(0);
     let consumer = Consumer::new(bed.reader()).unwrap();
@@ -141,9 +146,7 @@ async fn a_seek_moves_back_and_forth() {
     assert_eq!(value(&recv(&consumer).await), "new");
 }
 
-#[tokio::test]
-async fn a_seek_past_the_end_resets_as_configured() {
-    let Some(bed) = Bed::running("out-of-range", 1).await else { return };
+async fn a_seek_past_the_end_resets_as_configured(bed: Bed) {
     bed.fill(0, numbered(0..10)).await;
     let partition = bed.partition(0);
     let consumer = Consumer::new(bed.reader()).unwrap();
@@ -163,9 +166,7 @@ async fn a_seek_past_the_end_resets_as_configured() {
     assert_eq!(value(&recv(&consumer).await), "3");
 }
 
-#[tokio::test]
-async fn a_pause_keeps_what_is_buffered() {
-    let Some(bed) = Bed::running("pause", 2).await else { return };
+async fn a_pause_keeps_what_is_buffered(bed: Bed) {
     bed.fill(0, numbered(0..100)).await;
     bed.fill(1, numbered(0..100)).await;
     let consumer = Consumer::new(bed.reader()).unwrap();
@@ -183,9 +184,7 @@ async fn a_pause_keeps_what_is_buffered() {
     assert_eq!(rest[&first.partition()], numbered(2..100).collect::<Vec<_>>());
 }
 
-#[tokio::test]
-async fn a_receive_that_is_dropped_loses_nothing_and_repeats_nothing() {
-    let Some(bed) = Bed::running("cancel", 2).await else { return };
+async fn a_receive_that_is_dropped_loses_nothing_and_repeats_nothing(bed: Bed) {
     let consumer = Consumer::new(bed.reader()).unwrap();
     consumer.assign(bed.partitions(2)).unwrap();
     let writer = tokio::spawn({
@@ -226,9 +225,7 @@ async fn a_receive_that_is_dropped_loses_nothing_and_repeats_nothing() {
     assert!(found.values().all(|values| *values == expected), "{found:?}");
 }
 
-#[tokio::test]
-async fn a_group_shares_a_topic_and_takes_over_from_who_leaves() {
-    let Some(bed) = Bed::running("group", 4).await else { return };
+async fn a_group_shares_a_topic_and_takes_over_from_who_leaves(bed: Bed) {
     let first = Consumer::new(bed.member()).unwrap();
     first.subscribe([bed.topic.as_str()]).unwrap();
     let second = Consumer::new(bed.member()).unwrap();
@@ -285,9 +282,7 @@ impl RebalanceListener for Committer {
     }
 }
 
-#[tokio::test]
-async fn what_a_listener_commits_while_it_gives_up_is_not_read_twice() {
-    let Some(bed) = Bed::running("listener", 2).await else { return };
+async fn what_a_listener_commits_while_it_gives_up_is_not_read_twice(bed: Bed) {
     for partition in 0..2 {
         bed.fill(partition, numbered(0..100)).await;
     }
@@ -305,9 +300,7 @@ async fn what_a_listener_commits_while_it_gives_up_is_not_read_twice() {
     assert_eq!(*listener.told.lock().unwrap(), [("assigned", 2), ("revoked", 2), ("assigned", 1)]);
 }
 
-#[tokio::test]
-async fn an_application_that_stays_away_too_long_is_told_and_comes_back() {
-    let Some(bed) = Bed::running("stalled", 1).await else { return };
+async fn an_application_that_stays_away_too_long_is_told_and_comes_back(bed: Bed) {
     bed.fill(0, numbered(0..100)).await;
     let config = bed.member().max_poll_interval(Duration::from_secs(2)).session_timeout(Duration::from_secs(6));
     let consumer = Consumer::new(config).unwrap();
@@ -319,9 +312,7 @@ async fn an_application_that_stays_away_too_long_is_told_and_comes_back() {
     assert_eq!(value(&recv(&consumer).await), "0", "nothing was committed");
 }
 
-#[tokio::test]
-async fn a_topic_that_is_created_after_it_was_subscribed_to_is_read() {
-    let Some(bed) = Bed::running("late-topic", 1).await else { return };
+async fn a_topic_that_is_created_after_it_was_subscribed_to_is_read(bed: Bed) {
     let late = format!("{}-late", bed.topic);
     let config = bed.member().client(bed.client(&[("metadata.max.age.ms", "200")])).allow_auto_create_topics(false);
     let consumer = Consumer::new(config).unwrap();

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use tidemill_client::{Codec, Consumer, Producer, ProducerConfig, Record, TopicPartition};
-use tidemill_testkit::kafka::Kafka;
+use tidemill_testkit::kafka::Tools;
 
-use crate::bed::{Bed, PATIENCE};
+use crate::bed::{Bed, PATIENCE, on_every_cluster};
 
 const PARTITIONS: i32 = 4;
 const RECORDS: usize = 10_000;
@@ -30,10 +30,16 @@ async fn read_all(bed: &Bed, count: usize) -> BTreeMap<i32, Vec<String>> {
     values
 }
 
-#[tokio::test]
-async fn what_is_written_reads_back_in_order_whatever_the_codec() {
+on_every_cluster! {
+    what_is_written_reads_back_in_order_whatever_the_codec(super::PARTITIONS);
+    kafkas_console_consumer_reads_what_we_write(1);
+    we_read_what_kafkas_console_producer_writes(super::PARTITIONS);
+    a_topic_that_does_not_come_is_named(1);
+}
+
+async fn what_is_written_reads_back_in_order_whatever_the_codec(bed: Bed) {
     for codec in [Codec::None, Codec::Snappy, Codec::Lz4] {
-        let Some(bed) = Bed::running("produce", PARTITIONS).await else { return };
+        let bed = bed.another(&format!("{}-{}", bed.topic, codec.name()), PARTITIONS).await;
         let producer = producer(&bed, codec);
         let mut sent: BTreeMap<i32, Vec<String>> = BTreeMap::new();
         let mut deliveries = Vec::new();
@@ -58,10 +64,9 @@ async fn what_is_written_reads_back_in_order_whatever_the_codec() {
     }
 }
 
-#[tokio::test]
-async fn kafkas_console_consumer_reads_what_we_write() {
+async fn kafkas_console_consumer_reads_what_we_write(bed: Bed) {
     for codec in [Codec::None, Codec::Snappy, Codec::Lz4] {
-        let Some(bed) = Bed::running("to-java", 1).await else { return };
+        let bed = bed.another(&format!("{}-{}", bed.topic, codec.name()), 1).await;
         let producer = producer(&bed, codec);
         for number in 0..500 {
             let value = format!("click number {number}");
@@ -69,11 +74,12 @@ async fn kafkas_console_consumer_reads_what_we_write() {
         }
         producer.close(PATIENCE).await.unwrap();
         let topic = bed.topic.clone();
+        let bootstrap = bed.bootstrap().to_owned();
         let output = tokio::task::spawn_blocking(move || {
-            let kafka = Kafka::shared().unwrap();
+            let tools = Tools::find()?;
             let arguments = [
                 "--bootstrap-server",
-                kafka.bootstrap(),
+                &bootstrap,
                 "--topic",
                 &topic,
                 "--from-beginning",
@@ -82,25 +88,26 @@ async fn kafkas_console_consumer_reads_what_we_write() {
                 "--timeout-ms",
                 "20000",
             ];
-            kafka.run_tool("org.apache.kafka.tools.consumer.ConsoleConsumer", &arguments, "").unwrap()
+            Some(tools.run("org.apache.kafka.tools.consumer.ConsoleConsumer", &arguments, "").unwrap())
         });
-        let output = String::from_utf8(output.await.unwrap().stdout).unwrap();
+        let Some(output) = output.await.unwrap() else { return };
+        let output = String::from_utf8(output.stdout).unwrap();
         let expected: Vec<String> = (0..500).map(|number| format!("click number {number}")).collect();
         assert_eq!(output.lines().collect::<Vec<_>>(), expected, "{codec:?}");
     }
 }
 
-#[tokio::test]
-async fn we_read_what_kafkas_console_producer_writes() {
-    let Some(bed) = Bed::running("from-java", PARTITIONS).await else { return };
+async fn we_read_what_kafkas_console_producer_writes(bed: Bed) {
     let topic = bed.topic.clone();
     let lines: String = (0..300).map(|number| format!("click {number}\n")).collect();
+    let bootstrap = bed.bootstrap().to_owned();
     let output = tokio::task::spawn_blocking(move || {
-        let kafka = Kafka::shared().unwrap();
-        let arguments = ["--bootstrap-server", kafka.bootstrap(), "--topic", &topic, "--compression-codec", "lz4"];
-        kafka.run_tool("org.apache.kafka.tools.ConsoleProducer", &arguments, &lines).unwrap()
+        let tools = Tools::find()?;
+        let arguments = ["--bootstrap-server", &bootstrap, "--topic", &topic, "--compression-codec", "lz4"];
+        Some(tools.run("org.apache.kafka.tools.ConsoleProducer", &arguments, &lines).unwrap())
     });
-    assert!(output.await.unwrap().status.success());
+    let Some(output) = output.await.unwrap() else { return };
+    assert!(output.status.success());
     let mut numbers: Vec<u32> = read_all(&bed, 300)
         .await
         .into_values()
@@ -111,9 +118,7 @@ async fn we_read_what_kafkas_console_producer_writes() {
     assert!(numbers.into_iter().eq(0..300));
 }
 
-#[tokio::test]
-async fn a_topic_that_does_not_come_is_named() {
-    let Some(bed) = Bed::running("unknown", 1).await else { return };
+async fn a_topic_that_does_not_come_is_named(bed: Bed) {
     let producer = producer(&bed, Codec::None);
     let refused = producer.send(Record::new("not a topic name!").value(b"x")).await.unwrap_err();
     assert!(refused.to_string().contains("topic 'not a topic name!'"), "{refused}");

@@ -1,33 +1,55 @@
 //! The commands, a file each, and what they share: arguments and exit codes.
 //!
+//! - `demo`: everything in one process, checked while it runs
+//! - `run`: runs a SQL file; `progress` is what it shows
 //! - `explain`: the plan of a SQL file as a tree, with types
+//! - `broker`: the embedded broker alone
+//! - `script`: a SQL file and settings as a plan, or a complaint
+//! - `signals`: being asked to stop
 
+#[cfg(feature = "embedded")]
+mod broker;
+#[cfg(feature = "embedded")]
+mod demo;
 mod explain;
+mod progress;
+mod run;
+mod script;
+mod signals;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
 /// Windowed aggregation over Kafka topics, written as Flink SQL.
 #[derive(Debug, Parser)]
-#[command(version, after_help = "Exit codes: 0 ended, 1 failed, 2 usage or SQL error.")]
+#[command(version, after_help = EXIT_CODES)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     command: Command,
 }
 
+const EXIT_CODES: &str = "Exit codes: 0 ended or stopped, 1 failed or left at once, 2 usage or SQL error.";
+
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Show the whole system at work: a broker, clicks, a job that counts them, and a check of its results
+    #[cfg(feature = "embedded")]
+    #[command(after_help = EXIT_CODES)]
+    Demo(demo::Options),
+    /// Run all statements of a SQL file until they end, fail or are stopped
+    ///
+    /// Every INSERT runs at once, at least once: results are written and acknowledged before the offsets of what they
+    /// were made of are committed, and open windows are built anew after a restart. SIGINT and SIGTERM finish the open
+    /// commit and leave the group; a second one leaves at once.
+    #[command(after_help = EXIT_CODES)]
+    Run(run::Run),
     /// Print the plan of a SQL file as a tree, with types
-    Explain {
-        /// The SQL file
-        #[arg(value_name = "FILE.sql")]
-        file: PathBuf,
-        /// Set an option, as SET does in the file; may be given several times
-        #[arg(long = "set", value_name = "KEY=VALUE", value_parser = setting)]
-        settings: Vec<(String, String)>,
-    },
+    Explain(script::Script),
+    /// Run the embedded broker alone: one node, in memory, for any Kafka client
+    #[cfg(feature = "embedded")]
+    #[command(after_help = EXIT_CODES)]
+    Broker(broker::Options),
 }
 
 /// How a command ended.
@@ -54,16 +76,14 @@ impl From<Ended> for ExitCode {
 /// Runs the command that was asked for.
 pub(crate) fn run(arguments: Arguments) -> ExitCode {
     let ended = match arguments.command {
-        Command::Explain { file, settings } => explain::run(&file, settings),
+        #[cfg(feature = "embedded")]
+        Command::Demo(options) => demo::run(&options),
+        #[cfg(feature = "embedded")]
+        Command::Broker(options) => broker::run(&options),
+        Command::Run(run) => run::run(run),
+        Command::Explain(script) => explain::run(&script),
     };
     ended.into()
-}
-
-/// Reads `key=value`; quotes around either are taken off, as in `SET 'key'='value'`.
-fn setting(text: &str) -> Result<(String, String), String> {
-    let (key, value) = text.split_once('=').ok_or("write it as 'key'='value'")?;
-    let bare = |part: &str| part.trim().trim_matches('\'').to_owned();
-    Ok((bare(key), bare(value)))
 }
 
 #[cfg(test)]
@@ -75,13 +95,5 @@ mod tests {
     #[test]
     fn the_command_line_makes_sense() {
         Arguments::command().debug_assert();
-    }
-
-    #[test]
-    fn settings_are_read_with_and_without_quotes() {
-        let expected = Ok(("table.local-time-zone".to_owned(), "UTC".to_owned()));
-        assert_eq!(setting("table.local-time-zone=UTC"), expected);
-        assert_eq!(setting("'table.local-time-zone'='UTC'"), expected);
-        assert!(setting("table.local-time-zone").is_err());
     }
 }

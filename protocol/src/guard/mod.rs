@@ -1,89 +1,149 @@
-//! Checks what stands in front of a body, and later the body itself against Kafka's own schema.
+//! Checks a frame against Kafka's own schema before any struct is built.
 //!
-//! [`header`](crate::header) calls it between splitting a frame and building a struct.
+//! The message structs come from the `kafka-protocol` crate. Its decoders believe what they read: a count of 2^31 is
+//! allocated before the first element is looked at, and four bytes are enough to end the process. So nothing reaches them
+//! that this module has not walked first. [`header`](crate::header) calls it between splitting a frame and building a
+//! struct. What it refuses:
+//!
+//! - counts and lengths that the bytes left cannot hold, negative lengths, null where the field may not be null;
+//! - varints of more bits than 32, or in more bytes than they need;
+//! - tagged fields (KIP-482) out of order, repeated, of a number above 2^31 - 1 or not of the size they say;
+//! - strings that are not UTF-8 or longer than Kafka reads;
+//! - bytes behind the last field;
+//! - messages whose structs would take more memory than the [`Budget`].
+//!
+//! # Files
+//!
+//! - `schema`: what a row of the tables says
+//! - `tables`: the rows, generated from the schemas of Kafka by `protocol/schemagen`
+//! - `cursor`: reads lengths and varints
+//! - `check`: the walk
+//! - `describe`: the same walk, printed for humans
+//!
+//! # Where the structs' decoders say otherwise
+//!
+//! All that the walk accepts, they decode. They also decode some of what it refuses, and there they are wrong: the bytes
+//! are no message of Kafka's, and what is read is not what stands there, or is not the same when it is written again.
+//!
+//! - null in a version in which the field may not be null, when in another it may;
+//! - a tagged field whose size is not that of its value, which shifts all that follows;
+//! - tags out of order or repeated, of which the last counts, and tags above 2^31 - 1, which are counted when written
+//!   again but left out;
+//! - varints of more than 32 bits, whose upper bits are lost, and over-long ones;
+//! - a nullable struct whose first byte is neither 1 nor -1, taken for null without a look at what follows;
+//! - strings of more than 32,767 bytes in flexible versions, which Kafka's own decoders refuse.
+//!
+//! Which versions they know differs too; see the tests of [`api`](crate::api).
 
-use bytes::Bytes;
+mod check;
+mod cursor;
+mod describe;
+mod schema;
+#[rustfmt::skip]
+mod tables;
+#[cfg(test)]
+mod generate;
+#[cfg(test)]
+mod tests;
 
+use crate::api::{ApiKey, VersionRange};
 use crate::error::DecodeError;
+pub use describe::{describe_request, describe_response};
+use schema::Message;
 
-/// Skips a section of tagged fields (KIP-482), such as the one that ends a flexible header.
+/// How much memory the structs of one message may take, beside the frame that they share.
+///
+/// A short frame can name many small things: an empty string takes one byte on the wire and 32 in memory. The messages
+/// that Kafka's clients and brokers exchange take two to eight times their size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Budget {
+    bytes_min: usize,
+    times_frame: usize,
+}
+
+impl Budget {
+    /// What every message may take, however short: 1 MiB unless set.
+    #[must_use]
+    pub const fn bytes_min(self, bytes: usize) -> Self {
+        Self { bytes_min: bytes, ..self }
+    }
+
+    /// How many times its own size a message may take: 16 unless set.
+    #[must_use]
+    pub const fn times_frame(self, times: usize) -> Self {
+        Self { times_frame: times, ..self }
+    }
+
+    /// What a frame of `frame_bytes` may take.
+    const fn bytes_for(self, frame_bytes: usize) -> usize {
+        let proportional = frame_bytes.saturating_mul(self.times_frame);
+        if proportional > self.bytes_min { proportional } else { self.bytes_min }
+    }
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self { bytes_min: 1024 * 1024, times_frame: 16 }
+    }
+}
+
+/// Checks the body of a request; all of it must be used. Offsets count from the body's first byte.
 ///
 /// # Errors
-/// When a tag is out of order or repeated, a varint is over-long or loses bits, or a field is longer than what is left.
-pub fn skip_tagged_fields(bytes: &mut Bytes) -> Result<(), DecodeError> {
-    let length = bytes.len();
-    let mut rest = &bytes[..];
-    let skipped = skip(&mut rest);
-    let at = length.saturating_sub(rest.len());
-    match skipped {
-        Ok(()) => {
-            *bytes = bytes.slice(at..);
-            Ok(())
-        }
-        Err(reason) => Err(DecodeError::new(at, reason).in_field("tagged fields")),
-    }
+/// When the bytes are not a request of this API in this version, or it would take more memory than the budget.
+///
+/// ```
+/// use tidemill_protocol::{ApiKey, guard};
+/// // Metadata v0: an array of 2^31 - 1 topics, and no bytes of them.
+/// let error = guard::check_request(ApiKey::METADATA, 0, &[0x7f, 0xff, 0xff, 0xff], guard::Budget::default()).unwrap_err();
+/// assert_eq!((error.field.as_str(), error.offset), ("topics", 0));
+/// ```
+pub fn check_request(api: ApiKey, version: i16, body: &[u8], budget: Budget) -> Result<(), DecodeError> {
+    let message = find(tables::REQUESTS, api, version)?;
+    check::walk(message, version, body, 0, budget)
+        .and_then(|end| consumed(end, body.len()))
+        .map_err(|error| error.in_message(api, version))
 }
 
-fn skip(rest: &mut &[u8]) -> Result<(), &'static str> {
-    let count = unsigned_varint(rest)?;
-    let mut previous = None;
-    for _ in 0..count {
-        let tag = unsigned_varint(rest)?;
-        if previous.is_some_and(|previous| tag <= previous) {
-            return Err("a tag that is repeated or out of order");
-        }
-        previous = Some(tag);
-        let size = usize::try_from(unsigned_varint(rest)?).map_err(|_| "a tagged field too large for memory")?;
-        let (_, behind) = rest.split_at_checked(size).ok_or("a tagged field that is longer than what is left")?;
-        *rest = behind;
-    }
-    Ok(())
+/// Checks a whole response frame (without its length), header and body; all of it must be used. Returns where the body
+/// begins. Offsets count from the frame's first byte.
+///
+/// # Errors
+/// As [`check_request`].
+pub fn check_response(api: ApiKey, version: i16, frame: &[u8], budget: Budget) -> Result<usize, DecodeError> {
+    let message = find(tables::RESPONSES, api, version)?;
+    let header_version = api.response_header_version(version).unwrap_or(0);
+    let walked = check::walk(&tables::RESPONSE_HEADER, header_version, frame, 0, budget).and_then(|start| {
+        check::walk(message, version, frame, start, budget).and_then(|end| consumed(end, frame.len())).map(|()| start)
+    });
+    walked.map_err(|error| error.in_message(api, version))
 }
 
-/// An unsigned varint of at most 32 bits, in as few bytes as hold it.
-fn unsigned_varint(rest: &mut &[u8]) -> Result<u32, &'static str> {
-    let mut value: u32 = 0;
-    for shift in (0..32).step_by(7) {
-        let (byte, behind) = rest.split_first().ok_or("the bytes end inside a varint")?;
-        *rest = behind;
-        let bits = u32::from(byte & 0x7f);
-        if shift == 28 && bits > 0x0f {
-            return Err("a varint of more than 32 bits");
-        }
-        value |= bits << shift;
-        if byte & 0x80 == 0 {
-            if bits == 0 && shift > 0 {
-                return Err("an over-long varint");
-            }
-            return Ok(value);
-        }
-    }
-    Err("a varint of more than five bytes")
+/// Checks the header of a request frame and returns where the body begins.
+pub(crate) fn check_request_header(header_version: i16, frame: &[u8]) -> Result<usize, DecodeError> {
+    check::walk(&tables::REQUEST_HEADER, header_version, frame, 0, Budget::default())
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// The versions of an API that have tables, and so a struct.
+pub(crate) fn versions(api: ApiKey) -> Option<VersionRange> {
+    row(tables::REQUESTS, api).map(|message| message.versions)
+}
 
-    fn skipped(bytes: &'static [u8]) -> Result<usize, String> {
-        let mut bytes = Bytes::from_static(bytes);
-        skip_tagged_fields(&mut bytes).map(|()| bytes.len()).map_err(|error| error.reason)
-    }
+fn row(messages: &'static [Message], api: ApiKey) -> Option<&'static Message> {
+    let index = messages.binary_search_by_key(&api.0, |message| message.api).ok()?;
+    messages.get(index)
+}
 
-    #[test]
-    fn tags_are_skipped_exactly() {
-        assert_eq!(skipped(&[0, 9, 9]), Ok(2));
-        assert_eq!(skipped(&[2, 0, 1, 7, 5, 2, 8, 8, 9]), Ok(1));
-    }
+fn find(messages: &'static [Message], api: ApiKey, version: i16) -> Result<&'static Message, DecodeError> {
+    row(messages, api)
+        .filter(|message| message.versions.contains(version))
+        .ok_or_else(|| DecodeError::new(0, "a version that is not known").in_message(api, version))
+}
 
-    #[test]
-    fn tags_that_lie_are_refused() {
-        assert!(skipped(&[]).unwrap_err().contains("end inside"));
-        assert!(skipped(&[2, 1, 0, 1, 0]).unwrap_err().contains("out of order"));
-        assert!(skipped(&[1, 0, 5, 1]).unwrap_err().contains("longer than"));
-        assert!(skipped(&[0xff, 0xff, 0xff, 0xff, 0x0f]).unwrap_err().contains("end inside"));
-        assert!(skipped(&[0xff, 0xff, 0xff, 0xff, 0x7f]).unwrap_err().contains("32 bits"));
-        assert!(skipped(&[0x81, 0x80, 0x80, 0x80, 0x80]).unwrap_err().contains("five bytes"));
-        assert!(skipped(&[0x80, 0x00]).unwrap_err().contains("over-long"));
+/// A body that is longer than its fields is of another version than it says.
+fn consumed(end: usize, length: usize) -> Result<(), DecodeError> {
+    match length.saturating_sub(end) {
+        0 => Ok(()),
+        rest => Err(DecodeError::new(end, format!("{rest} bytes behind the last field"))),
     }
 }

@@ -292,15 +292,22 @@ impl<'a> IntoIterator for &'a OpenBatch {
 #[must_use]
 pub fn assign(batch: &RecordBatch, base_offset: i64, leader_epoch: i32, log_append_time: Option<i64>) -> Bytes {
     let mut bytes = BytesMut::from(&batch.bytes[..]);
-    put_at(&mut bytes, 0, &base_offset.to_be_bytes());
-    put_at(&mut bytes, PREFIX_BYTES, &leader_epoch.to_be_bytes());
-    if let Some(time) = log_append_time {
-        let attributes = batch.header.attributes | LOG_APPEND_TIME_BIT;
-        put_at(&mut bytes, CHECKED_FROM, &attributes.to_be_bytes());
-        put_at(&mut bytes, 35, &time.to_be_bytes());
-        checksum(&mut bytes);
-    }
+    assign_in(&mut bytes, base_offset, leader_epoch, log_append_time);
     bytes.freeze()
+}
+
+/// [`assign`], to a whole batch that lies where it is to stay, such as at the end of a log.
+pub fn assign_in(batch: &mut [u8], base_offset: i64, leader_epoch: i32, log_append_time: Option<i64>) {
+    put_at(batch, 0, &base_offset.to_be_bytes());
+    put_at(batch, PREFIX_BYTES, &leader_epoch.to_be_bytes());
+    if let Some(time) = log_append_time
+        && let Some(attributes) = batch.get(CHECKED_FROM..).and_then(|bytes| bytes.first_chunk::<2>())
+    {
+        let attributes = i16::from_be_bytes(*attributes) | LOG_APPEND_TIME_BIT;
+        put_at(batch, CHECKED_FROM, &attributes.to_be_bytes());
+        put_at(batch, 35, &time.to_be_bytes());
+        checksum(batch);
+    }
 }
 
 /// A batch with another producer id, epoch and sequence, as after an epoch bump (KIP-360). Copies it.

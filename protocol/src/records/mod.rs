@@ -33,7 +33,7 @@ pub mod control;
 mod cursor;
 mod record;
 
-pub use batch::{BatchHeader, OpenBatch, RecordBatch, RecordBatches, TimestampType, assign, restamp};
+pub use batch::{BatchHeader, OpenBatch, RecordBatch, RecordBatches, TimestampType, assign, assign_in, restamp};
 pub use builder::{BatchBuilder, BatchFlags, NewRecord, ProducerStamp, SealedBatch};
 pub use record::{Header, HeaderIter, Record, Records};
 

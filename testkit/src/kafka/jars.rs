@@ -21,6 +21,18 @@ pub(super) fn classpath(version: &str) -> Result<OsString, KafkaError> {
     Ok(libs.join("*").into_os_string())
 }
 
+/// The folder with the jars of a release of Kafka, whichever one `KAFKA_HOME` holds.
+///
+/// # Errors
+/// When Maven is missing or cannot resolve them.
+pub fn libs(version: &str) -> Result<PathBuf, KafkaError> {
+    let home = std::env::var_os("KAFKA_HOME").map(|home| PathBuf::from(home).join("libs"));
+    match home.filter(|libs| libs.join(format!("kafka-clients-{version}.jar")).is_file()) {
+        Some(libs) => Ok(libs),
+        None => resolve(version),
+    }
+}
+
 /// The folder with the jars, filled by Maven the first time.
 fn resolve(version: &str) -> Result<PathBuf, KafkaError> {
     let cache = cache_folder().join("tidemill").join(format!("kafka-{version}"));

@@ -1,44 +1,61 @@
-//! A real Apache Kafka for tests: one broker in KRaft mode, on free loopback ports, its data in a temporary folder.
+//! A real Apache Kafka for tests: one broker or several in KRaft mode, on free loopback ports, data in a temporary folder.
 //!
-//! Everything here blocks; a test calls it before its runtime starts, or from `spawn_blocking`. The broker is stopped and
-//! its data removed on drop, also when the test panics. When the test process dies without dropping anything, a shell
-//! that holds the other end of a pipe stops the broker.
+//! Everything here blocks; a test calls it before its runtime starts, or from `spawn_blocking`. The brokers are stopped and
+//! their data removed on drop, also when the test panics, and when the test process dies without dropping anything.
 //!
 //! - `jars`: where the jars come from
+//! - `node`: one broker's process
+//! - [`Tools`]: Kafka's own command line tools, against any broker
 #![expect(clippy::disallowed_methods, reason = "a front door waits for a process, by the clock")]
 
 mod jars;
+mod node;
+mod tools;
 
-use std::ffi::OsString;
-use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::fmt::{self, Write as _};
+use std::io::{self, Read, Write as _};
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::Output;
 use std::sync::OnceLock;
+use std::thread;
 use std::time::{Duration, Instant};
-use std::{fmt, fs};
 
+use bytes::Bytes;
 use tempfile::TempDir;
+use tidemill_protocol::header;
+use tidemill_protocol::messages::MetadataRequest;
+
+pub use self::jars::libs;
+use self::node::{Node, Ports};
+pub use self::tools::Tools;
 
 /// The release that tests run on.
 pub const VERSION: &str = "4.3.1";
 
-/// How long a broker may take to start. It usually takes 3 s.
+/// How long brokers may take to start. One usually takes 3 s.
 const START_MAX: Duration = Duration::from_secs(90);
 
-/// Starts a program, and when the shell's own input ends, because whoever started it is gone, kills the program and removes
-/// its folder.
-const WATCHER: &str =
-    r#"folder=$1; shift; "$@" & child=$!; cat >/dev/null; kill -9 $child; wait $child; rm -rf "$folder""#;
+/// An answer to our question after the cluster's brokers is far smaller.
+const ANSWER_BYTES_MAX: usize = 1024 * 1024;
 
-/// A running broker.
+/// A running cluster.
+///
+/// Brokers are counted from 0; the `node.id` of each is one more.
 #[derive(Debug)]
 pub struct Kafka {
     bootstrap: String,
-    classpath: OsString,
-    watcher: Child,
-    /// Removed when the broker is stopped.
-    data: TempDir,
+    tools: Tools,
+    nodes: Vec<Node>,
+    /// Removed when the nodes are.
+    _folder: TempDir,
+}
+
+/// What a cluster is to be like.
+#[derive(Debug, Clone)]
+pub struct KafkaBuilder {
+    brokers: usize,
+    properties: String,
 }
 
 /// Why there is no broker.
@@ -62,44 +79,75 @@ impl fmt::Display for KafkaError {
 
 impl std::error::Error for KafkaError {}
 
+impl KafkaBuilder {
+    /// How many nodes, each a broker and a controller. Default 1.
+    #[must_use]
+    pub const fn brokers(mut self, count: usize) -> Self {
+        self.brokers = count;
+        self
+    }
+
+    /// One of Kafka's broker properties, for every node.
+    #[must_use]
+    pub fn property(mut self, name: &str, value: &str) -> Self {
+        // Writing to a string does not fail.
+        let _ = writeln!(self.properties, "{name}={value}");
+        self
+    }
+
+    /// Starts the cluster and waits until every broker answers and knows all others.
+    ///
+    /// # Errors
+    /// When Java, Maven or the jars are missing, or a broker does not start.
+    pub fn start(self) -> Result<Kafka, KafkaError> {
+        let failed = |error: io::Error| KafkaError::Failed(error.to_string());
+        let tools = Tools::resolve()?;
+        let folder = TempDir::with_prefix("tidemill-kafka-").map_err(failed)?;
+        let ports = Ports::free(self.brokers).map_err(failed)?;
+        // Preparing a folder takes a second of Java: all at once.
+        let nodes = thread::scope(|scope| {
+            let prepare = |(id, ports_of_node): (usize, &Ports)| {
+                let folder = folder.path().join(format!("node-{id}"));
+                let properties = properties(id, &ports, &folder) + &self.properties;
+                let (port, tools) = (ports_of_node.broker, &tools);
+                scope.spawn(move || Node::new(folder, port, &properties, tools))
+            };
+            let preparing: Vec<_> = (1..).zip(&ports).map(prepare).collect();
+            let panicked = |_| Err(KafkaError::Failed("a thread that prepares a broker panicked".to_owned()));
+            preparing.into_iter().map(|node| node.join().unwrap_or_else(panicked)).collect::<Result<Vec<_>, _>>()
+        })?;
+        let bootstrap = nodes.iter().map(|node| node.address.to_string()).collect::<Vec<_>>().join(",");
+        let kafka = Kafka { bootstrap, tools, nodes, _folder: folder };
+        for node in &kafka.nodes {
+            node.start().map_err(failed)?;
+        }
+        kafka.wait_ready()?;
+        Ok(kafka)
+    }
+}
+
 impl Kafka {
-    /// Starts a broker and waits until it answers.
+    /// Starts one broker and waits until it answers.
     ///
     /// # Errors
     /// When Java, Maven or the jars are missing, or the broker does not start.
     pub fn start() -> Result<Self, KafkaError> {
-        let classpath = jars::classpath(VERSION)?;
-        let failed = |error: io::Error| KafkaError::Failed(error.to_string());
-        let data = TempDir::with_prefix("tidemill-kafka-").map_err(failed)?;
-        let (port, controller_port) = (free_port().map_err(failed)?, free_port().map_err(failed)?);
-        let config = data.path().join("server.properties");
-        fs::write(&config, properties(port, controller_port, data.path())).map_err(failed)?;
+        Self::builder().start()
+    }
 
-        let mut format = java(&classpath);
-        format.args(["kafka.tools.StorageTool", "format", "-t", "MkU3OEVBNTcwNTJENDM2Qg", "-c"]).arg(&config);
-        let formatted = format.output().map_err(failed)?;
-        if !formatted.status.success() {
-            return Err(KafkaError::Failed(String::from_utf8_lossy(&formatted.stderr).into_owned()));
-        }
+    /// Starts so many brokers, and waits until all answer. Internal topics lie on three of them, or on all if there are
+    /// fewer.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_cluster(brokers: usize) -> Result<Self, KafkaError> {
+        Self::builder().brokers(brokers).start()
+    }
 
-        let log = data.path().join("broker.log");
-        let output = fs::File::create(&log).map_err(failed)?;
-        let errors = output.try_clone().map_err(failed)?;
-        let watcher = Command::new("sh")
-            .args(["-c", WATCHER, "sh"])
-            .arg(data.path())
-            .args(["java", "-Xmx512m", "-cp"])
-            .arg(&classpath)
-            .arg("kafka.Kafka")
-            .arg(&config)
-            .stdin(Stdio::piped())
-            .stdout(output)
-            .stderr(errors)
-            .spawn()
-            .map_err(failed)?;
-        let kafka = Self { bootstrap: format!("127.0.0.1:{port}"), classpath, watcher, data };
-        kafka.wait_ready(port, &log)?;
-        Ok(kafka)
+    /// A cluster to be set up and started.
+    #[must_use]
+    pub const fn builder() -> KafkaBuilder {
+        KafkaBuilder { brokers: 1, properties: String::new() }
     }
 
     /// The broker that the tests of this process share, started on first use. `None`, after a line that says so, when it
@@ -120,7 +168,7 @@ impl Kafka {
         shared.as_ref()
     }
 
-    /// Its address, as `host:port`.
+    /// The addresses of all brokers, as `host:port`, with commas between.
     #[must_use]
     pub fn bootstrap(&self) -> &str {
         &self.bootstrap
@@ -131,47 +179,80 @@ impl Kafka {
     /// # Errors
     /// When the tool cannot be started or its pipes break.
     pub fn run_tool(&self, class: &str, arguments: &[&str], input: &str) -> io::Result<Output> {
-        let mut tool = java(&self.classpath)
-            .arg(class)
-            .args(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()?;
-        if let Some(mut stdin) = tool.stdin.take() {
-            stdin.write_all(input.as_bytes())?;
-        }
-        tool.wait_with_output()
+        self.tools.run(class, arguments, input)
     }
 
-    /// The folder with the broker's files; its log segments lie in `data` below it.
+    /// The folder with a broker's files; its log segments lie in `data` below it.
+    ///
+    /// # Panics
+    /// When there is no such broker.
     #[must_use]
-    pub fn folder(&self) -> &Path {
-        self.data.path()
+    pub fn folder(&self, broker: usize) -> &Path {
+        &self.node(broker).folder
     }
 
-    fn wait_ready(&self, port: u16, log: &Path) -> Result<(), KafkaError> {
-        let address = SocketAddr::from(([127, 0, 0, 1], port));
-        let deadline = Instant::now() + START_MAX;
-        while Instant::now() < deadline {
-            // A broker that has its metadata answers ApiVersions; before that it refuses or stays silent.
-            if answers(address).unwrap_or(false) {
-                return Ok(());
-            }
-            std::thread::sleep(Duration::from_millis(100));
+    /// Asks a broker to end, and waits until it has: the partitions it leads get other leaders first, if there are any.
+    ///
+    /// # Errors
+    /// When its process cannot be reached.
+    ///
+    /// # Panics
+    /// When there is no such broker.
+    pub fn stop_broker(&self, broker: usize) -> io::Result<()> {
+        self.node(broker).stop()
+    }
+
+    /// Ends a broker without warning, as a crash does. What it had not written to disk, the operating system still does.
+    ///
+    /// # Errors
+    /// When its process cannot be reached.
+    ///
+    /// # Panics
+    /// When there is no such broker.
+    pub fn kill_broker(&self, broker: usize) -> io::Result<()> {
+        self.node(broker).kill()
+    }
+
+    /// Starts a broker again that was stopped or killed, on the same port and data, and waits until it and all others that
+    /// run know each other. Its replicas may take longer to be in sync.
+    ///
+    /// # Errors
+    /// When it does not start.
+    ///
+    /// # Panics
+    /// When there is no such broker.
+    pub fn start_broker(&self, broker: usize) -> Result<(), KafkaError> {
+        self.node(broker).start().map_err(|error| KafkaError::Failed(error.to_string()))?;
+        self.wait_ready()
+    }
+
+    fn node(&self, broker: usize) -> &Node {
+        match self.nodes.get(broker) {
+            Some(node) => node,
+            None => panic!("broker {broker} of {}, which are counted from 0", self.nodes.len()),
         }
-        let log = fs::read_to_string(log).unwrap_or_default();
-        let lines: Vec<&str> = log.lines().rev().take(20).collect();
-        let last: Vec<&str> = lines.into_iter().rev().collect();
-        Err(KafkaError::Failed(format!("no answer within {START_MAX:?}; its last words:\n{}", last.join("\n"))))
     }
-}
 
-impl Drop for Kafka {
-    fn drop(&mut self) {
-        // The end of its input tells the watcher to kill the broker.
-        drop(self.watcher.stdin.take());
-        let _ = self.watcher.wait();
+    /// Waits until every broker that runs lists every broker that runs. Without a majority there is nothing to wait for.
+    fn wait_ready(&self) -> Result<(), KafkaError> {
+        let running: Vec<&Node> = self.nodes.iter().filter(|node| node.is_running()).collect();
+        if running.len() * 2 <= self.nodes.len() {
+            return Ok(());
+        }
+        let deadline = Instant::now() + START_MAX;
+        for node in &running {
+            // One that was killed a moment ago may still be listed.
+            while !known_brokers(node.address)
+                .is_ok_and(|known| running.iter().all(|other| known.contains(&other.address.port())))
+            {
+                if Instant::now() > deadline {
+                    let reason = format!("no answer within {START_MAX:?}; its last words:\n{}", node.last_words());
+                    return Err(KafkaError::Failed(reason));
+                }
+                thread::sleep(Duration::from_millis(50));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -181,47 +262,53 @@ pub fn is_required() -> bool {
     std::env::var("TIDEMILL_REQUIRE_KAFKA").is_ok_and(|value| value == "1")
 }
 
-fn java(classpath: &OsString) -> Command {
-    let mut command = Command::new("java");
-    command.arg("-Xmx256m").arg("-cp").arg(classpath).stdin(Stdio::null());
-    command
-}
-
-/// Asks for ApiVersions in version 0: an empty body, and any answer will do.
-fn answers(address: SocketAddr) -> io::Result<bool> {
+/// The ports of the brokers that this one lists.
+fn known_brokers(address: SocketAddr) -> io::Result<Vec<u16>> {
+    const METADATA_VERSION: i16 = 12;
     let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(1))?;
     stream.set_read_timeout(Some(Duration::from_secs(1)))?;
-    stream.write_all(&[0, 0, 0, 10, 0, 18, 0, 0, 0, 0, 0, 1, 255, 255])?;
-    let mut answer = [0; 10];
+    let question = MetadataRequest::default().with_topics(Some(Vec::new()));
+    let question = header::encode_request(&question, METADATA_VERSION, 1, None).map_err(io::Error::other)?;
+    stream.write_all(&question)?;
+    let mut length = [0; 4];
+    stream.read_exact(&mut length)?;
+    let length = usize::try_from(i32::from_be_bytes(length)).unwrap_or(usize::MAX);
+    if length > ANSWER_BYTES_MAX {
+        return Err(io::Error::other("an answer that no broker gives"));
+    }
+    let mut answer = vec![0; length];
     stream.read_exact(&mut answer)?;
-    let [.., high, low] = answer;
-    Ok((high, low) == (0, 0))
+    let answer = header::decode_response::<MetadataRequest>(METADATA_VERSION, Bytes::from(answer));
+    let brokers = answer.map_err(io::Error::other)?.brokers;
+    Ok(brokers.iter().filter_map(|broker| u16::try_from(broker.port).ok()).collect())
 }
 
-/// A port that was free a moment ago.
-fn free_port() -> io::Result<u16> {
-    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
-}
-
-fn properties(port: u16, controller_port: u16, folder: &Path) -> String {
+/// The properties of the node with this id, of all that have these ports.
+fn properties(id: usize, ports: &[Ports], folder: &Path) -> String {
     let data = folder.join("data");
+    let voter = |(id, ports): (usize, &Ports)| format!("{id}@127.0.0.1:{}", ports.controller);
+    let voters: Vec<String> = (1..).zip(ports).map(voter).collect();
+    let (broker, controller) = ports.get(id.saturating_sub(1)).map_or((0, 0), |own| (own.broker, own.controller));
+    let replicas = ports.len().min(3);
+    let in_sync = replicas.min(2);
     format!(
         "process.roles=broker,controller\n\
-         node.id=1\n\
-         controller.quorum.voters=1@127.0.0.1:{controller_port}\n\
-         listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}\n\
-         advertised.listeners=PLAINTEXT://127.0.0.1:{port}\n\
+         node.id={id}\n\
+         controller.quorum.voters={voters}\n\
+         listeners=PLAINTEXT://127.0.0.1:{broker},CONTROLLER://127.0.0.1:{controller}\n\
+         advertised.listeners=PLAINTEXT://127.0.0.1:{broker}\n\
          controller.listener.names=CONTROLLER\n\
          listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT\n\
          log.dirs={data}\n\
-         offsets.topic.replication.factor=1\n\
+         offsets.topic.replication.factor={replicas}\n\
          offsets.topic.num.partitions=4\n\
-         transaction.state.log.replication.factor=1\n\
-         transaction.state.log.min.isr=1\n\
+         transaction.state.log.replication.factor={replicas}\n\
+         transaction.state.log.min.isr={in_sync}\n\
          transaction.state.log.num.partitions=4\n\
-         share.coordinator.state.topic.replication.factor=1\n\
-         share.coordinator.state.topic.min.isr=1\n\
+         share.coordinator.state.topic.replication.factor={replicas}\n\
+         share.coordinator.state.topic.min.isr={in_sync}\n\
          group.initial.rebalance.delay.ms=0\n",
+        voters = voters.join(","),
         data = data.display()
     )
 }

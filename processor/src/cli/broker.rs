@@ -1,0 +1,100 @@
+//! `tidemill broker`: the embedded broker alone, for any Kafka client in any language.
+
+use std::error::Error;
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tidemill_testkit::{ClusterConfig, TestCluster};
+
+use super::signals::Signals;
+use super::{Ended, script};
+
+/// How the broker runs.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct Options {
+    /// Where to listen; port 0 takes any free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9092", value_parser = address)]
+    listen: SocketAddr,
+    /// How many partitions a topic gets that is made without a number
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(i32).range(1..=10_000))]
+    partitions: i32,
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.replace("localhost", "127.0.0.1").parse().map_err(|_| "write it as 127.0.0.1:9092 or [::1]:9092".to_owned())
+}
+
+/// Runs the broker until a signal ends it.
+pub(super) fn run(options: &Options) -> Ended {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return complain(&error),
+    };
+    let ended = runtime.block_on(serve(options));
+    runtime.shutdown_background();
+    match ended {
+        Ok(()) => Ended::Well,
+        Err(error) => complain(&*error),
+    }
+}
+
+fn complain(error: &dyn Error) -> Ended {
+    script::complain(&format!("error: {error}"));
+    Ended::Failed
+}
+
+async fn serve(options: &Options) -> Result<(), Box<dyn Error>> {
+    let mut signals = Signals::new()?;
+    let Options { listen, partitions } = *options;
+    let cluster = TestCluster::start(ClusterConfig::default().listen(listen).partitions(partitions))
+        .await
+        .map_err(|error| refused(listen, &error))?;
+    let bootstrap = cluster.bootstrap();
+    writeln!(io::stdout(), "{bootstrap}")?;
+    let mut stderr = io::stderr();
+    if listen.ip().is_unspecified() {
+        let _ =
+            writeln!(stderr, "warning: clients are told to connect to {listen}: listen on the address that they know");
+    }
+    if !listen.ip().is_loopback() {
+        let _ = writeln!(stderr, "warning: {listen} can be reached from outside, and there is no authentication");
+    }
+    let _ = writeln!(stderr, "write: echo hello | kcat -P -b {bootstrap} -t a_topic");
+    let _ = writeln!(stderr, "read:  kcat -C -b {bootstrap} -t a_topic");
+    signals.received().await;
+    let _ = tokio::time::timeout(ENDING_MAX, cluster.stop()).await;
+    Ok(())
+}
+
+/// How long open connections may take to close.
+const ENDING_MAX: Duration = Duration::from_millis(400);
+
+/// Why the address cannot be had, and what to change.
+fn refused(listen: SocketAddr, error: &io::Error) -> String {
+    let change = CHANGES.iter().find(|(kind, _)| *kind == error.kind());
+    let change = change.map_or_else(String::new, |(_, change)| format!("\n  {change}"));
+    format!("cannot listen on {listen}: {error}{change}")
+}
+
+const CHANGES: [(io::ErrorKind, &str); 3] = [
+    (
+        io::ErrorKind::AddrInUse,
+        "something listens there already: choose another port with --listen, or any free one with --listen 127.0.0.1:0",
+    ),
+    (io::ErrorKind::AddrNotAvailable, "this machine has no such address: choose one of its own with --listen"),
+    (io::ErrorKind::PermissionDenied, "ports below 1024 are for the administrator: choose another with --listen"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_to_change_stands_in_the_error() {
+        let listen = address("localhost:9092").unwrap();
+        let text = refused(listen, &io::ErrorKind::AddrInUse.into());
+        assert!(text.starts_with("cannot listen on 127.0.0.1:9092: ") && text.contains("--listen 127.0.0.1:0"));
+        assert!(address("9092").unwrap_err().contains("127.0.0.1:9092"));
+    }
+}

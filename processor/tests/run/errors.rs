@@ -1,0 +1,137 @@
+//! The screens of what goes wrong.
+
+use std::time::Duration;
+
+use expect_test::{Expect, expect};
+
+use super::bed::{beds, click, reference_file};
+use super::process::Tidemill;
+
+/// What a run says, with the addresses and names of this test taken out.
+fn screen(job: Tidemill, replace: &[(&str, &str)], code: i32, expected: Expect) {
+    let ended = job.ends(Duration::from_secs(20));
+    assert_eq!(ended.code, Some(code), "{}", ended.stderr);
+    // Whether it is seen to read before it fails is a matter of moments.
+    let lines =
+        ended.stderr.lines().filter(|line| !line.starts_with("reading topic") || line.contains("writing topic"));
+    let mut text: String = lines.flat_map(|line| [line, "\n"]).collect();
+    for (from, to) in replace {
+        text = text.replace(from, to);
+    }
+    expected.assert_eq(&text);
+}
+
+#[test]
+fn a_broker_that_is_not_there() {
+    // A port that was free a moment ago.
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    drop(listener);
+    let job = Tidemill::run(&reference_file(), &["--bootstrap", &address, "--start-timeout", "1"]);
+    screen(
+        job,
+        &[(&address, "HOST:PORT")],
+        1,
+        expect![[r#"
+        reading topic user_clicks at HOST:PORT (table user_clicks), writing topic top_users at HOST:PORT (table top_users)
+        error: no broker answered within 1 s
+          address: HOST:PORT
+          what: connecting to HOST:PORT: Connection refused (os error 111); is the broker running there? The address comes from bootstrap.servers
+          change: start the broker, or give its address: --bootstrap HOST:PORT
+    "#]],
+    );
+}
+
+#[test]
+fn a_topic_that_does_not_exist() {
+    for bed in beds() {
+        let script = bed.script("missing", 1, &[("'topic'='missing_clicks'", "'topic'='mising_clicks'")]);
+        let job = Tidemill::run(&script.file, &["--bootstrap", bed.bootstrap]);
+        screen(
+            job,
+            &[(bed.bootstrap, "HOST:PORT")],
+            1,
+            expect![[r#"
+            reading topic mising_clicks at HOST:PORT (table user_clicks), writing topic missing_counts at HOST:PORT (table top_users)
+            error: topic mising_clicks of table user_clicks does not exist
+              broker: HOST:PORT
+              create it: kafka-topics.sh --bootstrap-server HOST:PORT --create --topic mising_clicks --partitions 1
+        "#]],
+        );
+    }
+}
+
+#[test]
+fn a_record_that_is_no_row() {
+    for bed in beds() {
+        let script = bed.script("bad", 1, &[]);
+        bed.write(&script.source, 1, [click(1), r#"{"user_id":"seven","cURL":"/"}"#.to_owned()]);
+        let job = Tidemill::run(&script.file, &["--bootstrap", bed.bootstrap]);
+        screen(
+            job,
+            &[(bed.bootstrap, "HOST:PORT")],
+            1,
+            expect![[r#"
+            reading topic bad_clicks at HOST:PORT (table user_clicks), writing topic bad_counts at HOST:PORT (table top_users)
+            error: a record of topic bad_clicks is not what table user_clicks says
+              record: partition 0, offset 1
+              value: {"user_id":"seven","cURL":"/"}
+              field: user_id
+              what: "seven" is not a BIGINT, or out of its range
+              change: the record, or add 'json.ignore-parse-errors' = 'true' to the table's WITH
+        "#]],
+        );
+    }
+}
+
+#[test]
+fn sql_that_cannot_be_planned() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let file = folder.path().join("job.sql");
+    let text = std::fs::read_to_string(reference_file()).unwrap().replace("SELECT user_id", "SELECT userid");
+    std::fs::write(&file, text).unwrap();
+    let job = Tidemill::run(&file, &[]);
+    screen(
+        job,
+        &[(&folder.path().display().to_string(), "FOLDER")],
+        2,
+        expect![[r#"
+        error: unknown column userid in table user_clicks
+         --> FOLDER/job.sql:7:8
+          |
+        7 | SELECT userid, COUNT(cURL) AS cnt, window_start, window_end
+          |        ^^^^^^ did you mean 'user_id'?
+    "#]],
+    );
+}
+
+#[test]
+fn an_option_that_the_client_does_not_know() {
+    let job = Tidemill::run(&reference_file(), &["--set", "properties.fetch.min.byte=1"]);
+    screen(
+        job,
+        &[],
+        2,
+        expect![[r#"
+        reading topic user_clicks at localhost:9092 (table user_clicks), writing topic top_users at localhost:9092 (table top_users)
+        error: the options of table top_users do not work
+          what: unknown property 'fetch.min.byte'; did you mean 'fetch.min.bytes'?
+          change: the option of that name behind 'properties.' in its WITH, or what --set gave
+    "#]],
+    );
+}
+
+#[test]
+fn a_speed_that_is_none() {
+    let job = Tidemill::run(&reference_file(), &["--speed", "0"]);
+    screen(
+        job,
+        &[],
+        2,
+        expect![[r#"
+        error: invalid value '0' for '--speed <X>': a number above 0 and up to 1000000000 is wanted
+
+        For more information, try '--help'.
+    "#]],
+    );
+}

@@ -1,0 +1,113 @@
+//! Processes that are stopped, killed, or lose their broker.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use tidemill_testkit::kafka::Kafka;
+
+use super::bed::{Bed, PATIENCE, beds, click, row};
+use super::process::Tidemill;
+
+/// Windows of 30 minutes close every second and a half.
+const SPEED: &str = "1200";
+
+/// Whether each of these users is in the results at least once.
+fn has_all(values: &[String], users: std::ops::Range<i64>) -> bool {
+    let seen: BTreeSet<i64> = values.iter().map(|value| row(value).user_id).collect();
+    users.into_iter().all(|user| seen.contains(&user))
+}
+
+#[test]
+fn a_process_that_is_killed_loses_no_click() {
+    for bed in beds() {
+        let script = bed.script("killed", 3, &[]);
+        let arguments = ["--bootstrap", bed.bootstrap, "--speed", SPEED];
+        let job = Tidemill::run(&script.file, &arguments);
+        job.says(&format!("reading topic {}", script.source), PATIENCE);
+        // Each click has a user of its own, so that one that is lost is missed.
+        bed.write(&script.source, 3, (0..100).map(click));
+        bed.read_until(&script.sink, |values| has_all(values, 0..100));
+        // These are in an open window when it ends.
+        bed.write(&script.source, 3, (100..200).map(click));
+        std::thread::sleep(Duration::from_millis(300));
+        job.kill();
+        bed.write(&script.source, 3, (200..300).map(click));
+
+        let job = Tidemill::run(&script.file, &arguments);
+        let values = bed.read_until(&script.sink, |values| has_all(values, 0..300));
+        let again = values.iter().filter(|value| row(value).user_id < 100).count();
+        assert_eq!(again, 100, "what was committed long before the end is not read again");
+        job.terminate();
+        assert_eq!(job.ends(Duration::from_secs(3)).code, Some(0));
+    }
+}
+
+#[test]
+fn a_process_that_is_stopped_leaves_its_group() {
+    for bed in beds() {
+        let script = bed.script("stopped", 2, &[]);
+        let arguments = ["--bootstrap", bed.bootstrap];
+        let job = Tidemill::run(&script.file, &arguments);
+        job.says(&format!("reading topic {}", script.source), PATIENCE);
+        std::thread::sleep(Duration::from_millis(500));
+        job.terminate();
+        let ended = job.ends(Duration::from_secs(2));
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        // A member that did not leave would be waited for until its session ends, which is 6 seconds.
+        let start = Instant::now();
+        let job = Tidemill::run(&script.file, &arguments);
+        job.says(&format!("reading topic {}", script.source), PATIENCE);
+        assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
+    }
+}
+
+#[test]
+fn a_second_process_takes_a_share_and_gives_it_back_and_no_click_is_lost() {
+    for bed in beds() {
+        let script = bed.script("shared", 4, &[]);
+        let arguments = ["--bootstrap", bed.bootstrap, "--speed", SPEED];
+        let reading = format!("reading topic {}", script.source);
+        let first = Tidemill::run(&script.file, &arguments);
+        first.says(&reading, PATIENCE);
+        bed.write(&script.source, 4, (0..100).map(click));
+        let second = Tidemill::run(&script.file, &arguments);
+        second.says(&reading, PATIENCE);
+        bed.write(&script.source, 4, (100..200).map(click));
+        bed.read_until(&script.sink, |values| has_all(values, 0..200));
+        bed.write(&script.source, 4, (200..300).map(click));
+        second.terminate();
+        let ended = second.ends(Duration::from_secs(3));
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        assert!(!ended.stderr.contains("ended: 0 records"), "{}", ended.stderr);
+        let values = bed.read_until(&script.sink, |values| has_all(values, 0..300));
+        // A window that is built anew after a rebalance counts each click once.
+        assert!(values.iter().all(|value| row(value).cnt == 1), "{values:#?}");
+    }
+}
+
+#[test]
+fn a_broker_that_crashes_and_comes_back_is_waited_for() {
+    if Kafka::shared().is_none() {
+        return;
+    }
+    // A broker of its own: the others are not to notice.
+    let kafka = Kafka::start().unwrap();
+    let bed = Bed { name: "kafka", bootstrap: kafka.bootstrap().to_owned().leak() };
+    let script = bed.script("crashed", 2, &[]);
+    let job = Tidemill::run(&script.file, &["--bootstrap", bed.bootstrap, "--speed", SPEED]);
+    job.says(&format!("reading topic {}", script.source), PATIENCE);
+    bed.write(&script.source, 2, (0..100).map(click));
+    bed.read_until(&script.sink, |values| has_all(values, 0..100));
+    // The window of these is open when the broker goes, and closes while it is away.
+    bed.write(&script.source, 2, (100..200).map(click));
+    kafka.kill_broker(0).unwrap();
+    job.says_a_line_with("no connection, trying on: ", PATIENCE);
+    std::thread::sleep(Duration::from_secs(2));
+    kafka.start_broker(0).unwrap();
+    job.says("connected again", PATIENCE);
+    bed.write(&script.source, 2, (200..300).map(click));
+    bed.read_until(&script.sink, |values| has_all(values, 0..300));
+    job.terminate();
+    let ended = job.ends(Duration::from_secs(3));
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+}

@@ -1,0 +1,63 @@
+//! Which requests of a connection are open, and when the next may run.
+//!
+//! Kafka reads a connection's next request only when the one before is answered, so answers leave in the order of their
+//! requests by construction. [`Broker`](super::Broker) pushes frames here and takes the next that may run.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::ConnectionId;
+
+#[derive(Debug, Default)]
+pub(super) struct Connections {
+    open: BTreeMap<ConnectionId, Connection>,
+}
+
+#[derive(Debug)]
+struct Connection {
+    client_host: Arc<str>,
+    /// A request is being handled, or waits.
+    busy: bool,
+    frames: VecDeque<Bytes>,
+}
+
+/// The request to run now.
+#[derive(Debug)]
+pub(super) struct Next {
+    pub(super) frame: Bytes,
+    pub(super) client_host: Arc<str>,
+}
+
+impl Connections {
+    pub(super) fn open(&mut self, connection: ConnectionId, client_host: &str) {
+        let client_host = Arc::from(client_host);
+        self.open.insert(connection, Connection { client_host, busy: false, frames: VecDeque::new() });
+    }
+
+    /// A frame of a connection that is not open is dropped.
+    pub(super) fn push(&mut self, connection: ConnectionId, frame: Bytes) {
+        if let Some(connection) = self.open.get_mut(&connection) {
+            connection.frames.push_back(frame);
+        }
+    }
+
+    /// The next frame of this connection, if none before it is open. It counts as open until [`Self::answered`].
+    pub(super) fn next(&mut self, connection: ConnectionId) -> Option<Next> {
+        let connection = self.open.get_mut(&connection).filter(|connection| !connection.busy)?;
+        let frame = connection.frames.pop_front()?;
+        connection.busy = true;
+        Some(Next { frame, client_host: Arc::clone(&connection.client_host) })
+    }
+
+    pub(super) fn answered(&mut self, connection: ConnectionId) {
+        if let Some(connection) = self.open.get_mut(&connection) {
+            connection.busy = false;
+        }
+    }
+
+    pub(super) fn close(&mut self, connection: ConnectionId) {
+        self.open.remove(&connection);
+    }
+}

@@ -1,0 +1,242 @@
+//! What groups have committed: the next offset to read, per topic and partition.
+//!
+//! Whether a member may commit is for its [group](super::classic::ClassicGroup) to say. Offsets are kept until they, their
+//! group or their topic are deleted; Kafka forgets those of empty groups after a week. Nothing is ever pending, so every
+//! offset is stable.
+
+use std::collections::BTreeMap;
+
+use tidemill_protocol::messages::offset_commit_request::OffsetCommitRequestPartition;
+use tidemill_protocol::messages::offset_commit_response::{OffsetCommitResponsePartition, OffsetCommitResponseTopic};
+use tidemill_protocol::messages::offset_delete_response::{OffsetDeleteResponsePartition, OffsetDeleteResponseTopic};
+use tidemill_protocol::messages::offset_fetch_response::{
+    OffsetFetchResponseGroup, OffsetFetchResponsePartition, OffsetFetchResponsePartitions, OffsetFetchResponseTopic,
+    OffsetFetchResponseTopics,
+};
+use tidemill_protocol::messages::{
+    OffsetCommitRequest, OffsetCommitResponse, OffsetDeleteRequest, OffsetDeleteResponse, OffsetFetchRequest,
+    OffsetFetchResponse, TopicName,
+};
+use tidemill_protocol::{ErrorCode, StrBytes};
+use tokio::time::Instant;
+
+use super::classic::Identity;
+use super::{Groups, code, owned};
+
+/// `offset.metadata.max.bytes`, which Kafka counts in UTF-16.
+const METADATA_LENGTH_MAX: usize = 4096;
+
+/// Since this version a commit into a group that is not there is told so.
+const SAYS_NO_SUCH_GROUP_SINCE: i16 = 9;
+
+/// Since this version one OffsetFetch asks for several groups.
+const FETCHES_IN_BATCHES_SINCE: i16 = 8;
+
+/// The offsets of one group.
+#[derive(Debug, Default)]
+pub(super) struct Offsets {
+    topics: BTreeMap<String, BTreeMap<i32, Committed>>,
+}
+
+#[derive(Debug, Clone)]
+struct Committed {
+    offset: i64,
+    leader_epoch: i32,
+    metadata: StrBytes,
+}
+
+/// One committed offset, or that there is none.
+struct Found {
+    partition: i32,
+    committed: Committed,
+}
+
+impl Groups {
+    /// `exists` knows the partitions that there are; of others Kafka does not even ask the group.
+    pub(crate) fn handle_commit(
+        &mut self,
+        request: &OffsetCommitRequest,
+        version: i16,
+        exists: impl Fn(&str, i32) -> bool,
+        now: Instant,
+    ) -> OffsetCommitResponse {
+        let mut partitions = request.topics.iter().flat_map(|topic| topic.partitions.iter().map(move |it| (topic, it)));
+        let asks = partitions.any(|(topic, partition)| exists(&topic.name, partition.partition_index));
+        let allowed = if asks { self.check_commit(request, version, now) } else { Ok(()) };
+        let mut offsets = self.groups.get_mut(request.group_id.as_str()).map(|group| &mut group.offsets);
+        let topics = request.topics.iter().map(|topic| {
+            let partitions = topic.partitions.iter().map(|partition| {
+                let result = if exists(&topic.name, partition.partition_index) {
+                    allowed.and_then(|()| match &mut offsets {
+                        Some(offsets) => offsets.commit(&topic.name, partition),
+                        None => Err(ErrorCode::UNKNOWN_MEMBER_ID),
+                    })
+                } else {
+                    Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)
+                };
+                OffsetCommitResponsePartition::default()
+                    .with_partition_index(partition.partition_index)
+                    .with_error_code(code(result))
+            });
+            let partitions = partitions.collect();
+            OffsetCommitResponseTopic::default().with_name(topic.name.clone()).with_partitions(partitions)
+        });
+        OffsetCommitResponse::default().with_topics(topics.collect())
+    }
+
+    pub(crate) fn handle_offset_fetch(&self, request: OffsetFetchRequest, version: i16) -> OffsetFetchResponse {
+        let response = OffsetFetchResponse::default();
+        if version >= FETCHES_IN_BATCHES_SINCE {
+            let groups = request.groups.into_iter().map(|group| {
+                let asked = group.topics.map(|topics| topics.into_iter().map(|it| (it.name, it.partition_indexes)));
+                let found = self.find_offsets(&group.group_id, asked);
+                let topics = found.into_iter().map(|(name, found)| {
+                    let partitions = found.into_iter().map(|Found { partition, committed }| {
+                        OffsetFetchResponsePartitions::default()
+                            .with_partition_index(partition)
+                            .with_committed_offset(committed.offset)
+                            .with_committed_leader_epoch(committed.leader_epoch)
+                            .with_metadata(Some(committed.metadata))
+                    });
+                    OffsetFetchResponseTopics::default().with_name(name).with_partitions(partitions.collect())
+                });
+                OffsetFetchResponseGroup::default().with_group_id(group.group_id).with_topics(topics.collect())
+            });
+            return response.with_groups(groups.collect());
+        }
+        let asked = request.topics.map(|topics| topics.into_iter().map(|it| (it.name, it.partition_indexes)));
+        let topics = self.find_offsets(&request.group_id, asked).into_iter().map(|(name, found)| {
+            let partitions = found.into_iter().map(|Found { partition, committed }| {
+                OffsetFetchResponsePartition::default()
+                    .with_partition_index(partition)
+                    .with_committed_offset(committed.offset)
+                    .with_committed_leader_epoch(committed.leader_epoch)
+                    .with_metadata(Some(committed.metadata))
+            });
+            OffsetFetchResponseTopic::default().with_name(name).with_partitions(partitions.collect())
+        });
+        response.with_topics(topics.collect())
+    }
+
+    /// Offsets of topics that the group reads stay. `exists` knows the partitions that there are.
+    pub(crate) fn handle_offset_delete(
+        &mut self,
+        request: OffsetDeleteRequest,
+        exists: impl Fn(&str, i32) -> bool,
+    ) -> OffsetDeleteResponse {
+        let response = OffsetDeleteResponse::default();
+        if request.group_id.is_empty() {
+            return response.with_error_code(ErrorCode::INVALID_GROUP_ID.0);
+        }
+        let Some(group) = self.groups.get_mut(request.group_id.as_str()) else {
+            return response.with_error_code(ErrorCode::GROUP_ID_NOT_FOUND.0);
+        };
+        if let Err(code) = group.classic.on_delete_offsets() {
+            return response.with_error_code(code.0);
+        }
+        let topics = request.topics.into_iter().map(|topic| {
+            let reads = group.classic.reads(&topic.name);
+            let partitions = topic.partitions.iter().map(|partition| {
+                let number = partition.partition_index;
+                let result = if !exists(&topic.name, number) {
+                    Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)
+                } else if reads {
+                    Err(ErrorCode::GROUP_SUBSCRIBED_TO_TOPIC)
+                } else {
+                    group.offsets.remove(&topic.name, number);
+                    Ok(())
+                };
+                OffsetDeleteResponsePartition::default().with_partition_index(number).with_error_code(code(result))
+            });
+            let partitions = partitions.collect();
+            OffsetDeleteResponseTopic::default().with_name(topic.name).with_partitions(partitions)
+        });
+        response.with_topics(topics.collect())
+    }
+
+    /// A topic is gone, and with it what groups have committed for it.
+    pub(crate) fn handle_topic_deleted(&mut self, topic: &str) {
+        for group in self.groups.values_mut() {
+            group.offsets.topics.remove(topic);
+        }
+    }
+
+    /// A group that is not there is made when the one who commits is no member: that is how offsets are kept by those who
+    /// assign partitions themselves.
+    fn check_commit(&mut self, request: &OffsetCommitRequest, version: i16, now: Instant) -> Result<(), ErrorCode> {
+        let generation = request.generation_id_or_member_epoch;
+        let group_id = request.group_id.as_str();
+        if generation < 0 {
+            self.group_or_new(group_id);
+        }
+        let identity =
+            Identity { generation, member_id: &request.member_id, instance_id: request.group_instance_id.as_deref() };
+        let checked = self.change(group_id, now, |group, out| group.classic.on_commit(identity, out.now));
+        checked.unwrap_or(Err(if version >= SAYS_NO_SUCH_GROUP_SINCE {
+            ErrorCode::GROUP_ID_NOT_FOUND
+        } else {
+            ErrorCode::ILLEGAL_GENERATION
+        }))
+    }
+
+    /// What was committed for these partitions, or everything; nothing for those without, and for a group that is not
+    /// there.
+    fn find_offsets(
+        &self,
+        group_id: &str,
+        asked: Option<impl Iterator<Item = (TopicName, Vec<i32>)>>,
+    ) -> Vec<(TopicName, Vec<Found>)> {
+        let offsets = self.groups.get(group_id).map(|group| &group.offsets);
+        let Some(asked) = asked else {
+            return offsets.map(Offsets::all).unwrap_or_default();
+        };
+        let find = |(topic, partitions): (TopicName, Vec<i32>)| {
+            let find = |partition| {
+                let committed = offsets.and_then(|offsets| offsets.topics.get(topic.as_str())?.get(&partition));
+                Found { partition, committed: committed.cloned().unwrap_or_else(Committed::nothing) }
+            };
+            let found = partitions.into_iter().map(find).collect();
+            (topic, found)
+        };
+        asked.map(find).collect()
+    }
+}
+
+impl Offsets {
+    fn commit(&mut self, topic: &str, partition: &OffsetCommitRequestPartition) -> Result<(), ErrorCode> {
+        let metadata = partition.committed_metadata.as_deref().unwrap_or_default();
+        if metadata.encode_utf16().count() > METADATA_LENGTH_MAX {
+            return Err(ErrorCode::OFFSET_METADATA_TOO_LARGE);
+        }
+        let committed = Committed {
+            offset: partition.committed_offset,
+            leader_epoch: partition.committed_leader_epoch,
+            metadata: owned(metadata),
+        };
+        self.topics.entry(topic.to_owned()).or_default().insert(partition.partition_index, committed);
+        Ok(())
+    }
+
+    fn remove(&mut self, topic: &str, partition: i32) {
+        let Some(partitions) = self.topics.get_mut(topic) else { return };
+        partitions.remove(&partition);
+        if partitions.is_empty() {
+            self.topics.remove(topic);
+        }
+    }
+
+    fn all(&self) -> Vec<(TopicName, Vec<Found>)> {
+        let found =
+            |(partition, committed): (&i32, &Committed)| Found { partition: *partition, committed: committed.clone() };
+        let topic = |(name, partitions): (&String, &BTreeMap<i32, Committed>)| {
+            (TopicName(owned(name)), partitions.iter().map(found).collect())
+        };
+        self.topics.iter().map(topic).collect()
+    }
+}
+
+impl Committed {
+    const fn nothing() -> Self {
+        Self { offset: -1, leader_epoch: -1, metadata: StrBytes::new() }
+    }
+}

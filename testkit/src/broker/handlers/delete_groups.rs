@@ -1,0 +1,13 @@
+//! `DeleteGroups` 0-2 (KIP-229): groups without members, and their offsets, are forgotten.
+
+use tidemill_protocol::api::VersionRange;
+use tidemill_protocol::messages::DeleteGroupsRequest;
+
+use crate::broker::{Broker, Outcome, Refused, Request};
+
+pub(super) const VERSIONS: VersionRange = VersionRange::new(0, 2);
+
+pub(super) fn handle(broker: &mut Broker, request: &Request<'_>) -> Result<Outcome, Refused> {
+    let body: DeleteGroupsRequest = request.decode()?;
+    request.reply::<DeleteGroupsRequest>(&broker.groups.handle_delete(body))
+}

@@ -1,0 +1,42 @@
+//! `DescribeCluster` 0-2 (KIP-700, KIP-919): the cluster and its brokers.
+//!
+//! Controllers are not reachable, so an endpoint type other than 1 (brokers) is answered `MISMATCHED_ENDPOINT_TYPE`.
+
+use tidemill_protocol::api::VersionRange;
+use tidemill_protocol::messages::describe_cluster_response::DescribeClusterBroker;
+use tidemill_protocol::messages::{BrokerId, DescribeClusterRequest, DescribeClusterResponse};
+use tidemill_protocol::{ErrorCode, StrBytes};
+
+use super::metadata::CLUSTER_OPERATIONS;
+use super::text;
+use crate::broker::{Broker, Outcome, Refused, Request};
+
+pub(super) const VERSIONS: VersionRange = VersionRange::new(0, 2);
+
+const BROKERS: i8 = 1;
+
+pub(super) fn handle(broker: &mut Broker, request: &Request<'_>) -> Result<Outcome, Refused> {
+    let body: DescribeClusterRequest = request.decode()?;
+    let response = DescribeClusterResponse::default().with_error_message(None);
+    if request.version >= 1 && body.endpoint_type != BROKERS {
+        let message = StrBytes::from_static_str(
+            "The request was sent to an endpoint of type BROKER, but we wanted an endpoint of type CONTROLLER",
+        );
+        let code = ErrorCode::MISMATCHED_ENDPOINT_TYPE;
+        return request
+            .reply::<DescribeClusterRequest>(&response.with_error_code(code.0).with_error_message(Some(message)));
+    }
+    let config = &broker.config;
+    let own = DescribeClusterBroker::default()
+        .with_broker_id(BrokerId(config.node_id))
+        .with_host(text(&config.host))
+        .with_port(i32::from(config.port));
+    let mut response = response
+        .with_cluster_id(text(&broker.cluster_id))
+        .with_controller_id(BrokerId(config.node_id))
+        .with_brokers(vec![own]);
+    if body.include_cluster_authorized_operations {
+        response.cluster_authorized_operations = CLUSTER_OPERATIONS;
+    }
+    request.reply::<DescribeClusterRequest>(&response)
+}

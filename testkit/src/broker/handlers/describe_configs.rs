@@ -1,0 +1,116 @@
+//! `DescribeConfigs` 1-4 (KIP-133, KIP-226): the settings of topics and of the broker.
+//!
+//! Of the broker's settings only those are listed that this broker has. Other resources are answered `INVALID_REQUEST`.
+
+use tidemill_protocol::api::VersionRange;
+use tidemill_protocol::messages::describe_configs_request::DescribeConfigsResource;
+use tidemill_protocol::messages::describe_configs_response::{
+    DescribeConfigsResourceResult, DescribeConfigsResult, DescribeConfigsSynonym,
+};
+use tidemill_protocol::messages::{DescribeConfigsRequest, DescribeConfigsResponse};
+use tidemill_protocol::{ErrorCode, StrBytes};
+
+use super::create_topics::{SOURCE_DEFAULT, SOURCE_TOPIC};
+use super::text;
+use crate::broker::topic_config::Kind;
+use crate::broker::topics::check_name;
+use crate::broker::{Broker, Outcome, Refused, Request};
+
+pub(super) const VERSIONS: VersionRange = VersionRange::new(1, 4);
+
+const TOPIC: i8 = 2;
+const BROKER: i8 = 4;
+/// `server.properties`.
+const SOURCE_STATIC: i8 = 4;
+
+pub(super) fn handle(broker: &mut Broker, request: &Request<'_>) -> Result<Outcome, Refused> {
+    let body: DescribeConfigsRequest = request.decode()?;
+    let results = body.resources.iter().map(|resource| {
+        let result = DescribeConfigsResult::default()
+            .with_resource_type(resource.resource_type)
+            .with_resource_name(resource.resource_name.clone());
+        match settings(broker, resource) {
+            Ok(settings) => {
+                let wanted = |name: &str| {
+                    resource.configuration_keys.as_ref().is_none_or(|keys| keys.iter().any(|key| &**key == name))
+                };
+                let settings = settings.iter().filter(|setting| wanted(setting.name));
+                let configs = settings.map(|setting| setting.describe(body.include_synonyms)).collect();
+                result.with_configs(configs)
+            }
+            Err((code, message)) => {
+                result.with_error_code(code.0).with_error_message(Some(StrBytes::from_string(message)))
+            }
+        }
+    });
+    let response = DescribeConfigsResponse::default().with_results(results.collect());
+    request.reply::<DescribeConfigsRequest>(&response)
+}
+
+struct Setting<'a> {
+    name: &'static str,
+    value: std::borrow::Cow<'a, str>,
+    kind: Kind,
+    source: i8,
+    read_only: bool,
+}
+
+impl Setting<'_> {
+    fn describe(&self, synonyms: bool) -> DescribeConfigsResourceResult {
+        let (name, value) = (StrBytes::from_static_str(self.name), Some(text(&self.value)));
+        let own = DescribeConfigsSynonym::default()
+            .with_name(name.clone())
+            .with_value(value.clone())
+            .with_source(self.source);
+        DescribeConfigsResourceResult::default()
+            .with_name(name)
+            .with_value(value)
+            .with_read_only(self.read_only)
+            .with_config_source(self.source)
+            .with_synonyms(if synonyms { vec![own] } else { Vec::new() })
+            .with_config_type(self.kind as i8)
+            .with_documentation(None)
+    }
+}
+
+fn settings<'a>(
+    broker: &'a Broker,
+    resource: &DescribeConfigsResource,
+) -> Result<Vec<Setting<'a>>, (ErrorCode, String)> {
+    let name = &*resource.resource_name;
+    match resource.resource_type {
+        TOPIC => {
+            check_name(name).map_err(|error| (error.code, error.message))?;
+            let topic = broker.topics.by_name(name).ok_or((ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, String::new()))?;
+            let setting =
+                |(option, value, is_set): (&'static crate::broker::topic_config::ConfigOption, &'a str, bool)| {
+                    let source = if is_set { SOURCE_TOPIC } else { SOURCE_DEFAULT };
+                    Setting { name: option.name, value: value.into(), kind: option.kind, source, read_only: false }
+                };
+            Ok(topic.config.list().map(setting).collect())
+        }
+        BROKER => {
+            let own = broker.config.node_id;
+            // The empty name stands for what all brokers have in common, which is not set.
+            if name.is_empty() {
+                return Ok(Vec::new());
+            }
+            let refuse = |message| Err((ErrorCode::INVALID_REQUEST, message));
+            let Ok(asked) = name.parse::<i32>() else {
+                return refuse(format!("Broker id must be an integer, but it is: {name}"));
+            };
+            if asked != own {
+                return refuse(format!("Unexpected broker id, expected {own} or empty string, but received {name}"));
+            }
+            let setting = |(name, value, kind)| Setting {
+                name,
+                value: String::into(value),
+                kind,
+                source: SOURCE_STATIC,
+                read_only: true,
+            };
+            Ok(broker.config.list().into_iter().map(setting).collect())
+        }
+        kind => Err((ErrorCode::INVALID_REQUEST, format!("Unsupported resource type: {kind}"))),
+    }
+}

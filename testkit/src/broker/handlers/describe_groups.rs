@@ -1,0 +1,13 @@
+//! `DescribeGroups` 0-6 (KIP-345, KIP-430, KIP-1043): the state and the members of groups.
+
+use tidemill_protocol::api::VersionRange;
+use tidemill_protocol::messages::DescribeGroupsRequest;
+
+use crate::broker::{Broker, Outcome, Refused, Request};
+
+pub(super) const VERSIONS: VersionRange = VersionRange::new(0, 6);
+
+pub(super) fn handle(broker: &mut Broker, request: &Request<'_>) -> Result<Outcome, Refused> {
+    let body: DescribeGroupsRequest = request.decode()?;
+    request.reply::<DescribeGroupsRequest>(&broker.groups.handle_describe(body, request.version))
+}

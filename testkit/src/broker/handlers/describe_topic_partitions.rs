@@ -1,0 +1,86 @@
+//! `DescribeTopicPartitions` 0 (KIP-966): topics and their partitions, in pages.
+
+use tidemill_protocol::ErrorCode;
+use tidemill_protocol::api::VersionRange;
+use tidemill_protocol::messages::describe_topic_partitions_response::{
+    Cursor, DescribeTopicPartitionsResponsePartition, DescribeTopicPartitionsResponseTopic,
+};
+use tidemill_protocol::messages::{
+    BrokerId, DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse, TopicName,
+};
+
+use super::metadata::TOPIC_OPERATIONS;
+use crate::broker::topics::{Partition, check_name};
+use crate::broker::{Broker, Outcome, Refused, Request};
+
+pub(super) const VERSIONS: VersionRange = VersionRange::new(0, 0);
+
+/// `max.request.partition.size.limit`.
+const PARTITIONS_MAX: usize = 2000;
+
+pub(super) fn handle(broker: &mut Broker, request: &Request<'_>) -> Result<Outcome, Refused> {
+    let body: DescribeTopicPartitionsRequest = request.decode()?;
+    let (from, mut first_partition) = match &body.cursor {
+        Some(cursor) => (&*cursor.topic_name.0, cursor.partition_index),
+        None => ("", 0),
+    };
+    let all = body.topics.is_empty();
+    let mut names: Vec<TopicName> = if all {
+        broker.topics.starting_at(from).map(|topic| topic.name.clone()).collect()
+    } else {
+        body.topics.into_iter().map(|topic| topic.name).filter(|name| &*name.0 >= from).collect()
+    };
+    names.sort();
+    names.dedup();
+    let mut room = usize::try_from(body.response_partition_limit).unwrap_or(0).clamp(1, PARTITIONS_MAX);
+    let mut response = DescribeTopicPartitionsResponse::default().with_next_cursor(None);
+    for name in names {
+        let start = if &*name.0 == from { std::mem::take(&mut first_partition) } else { 0 };
+        if room == 0 {
+            response.next_cursor = Some(Cursor::default().with_topic_name(name).with_partition_index(start));
+            break;
+        }
+        let Some(topic) = broker.topics.by_name(&name.0) else {
+            response.topics.push(missing(name));
+            continue;
+        };
+        let mut partitions = topic.numbered().filter(|(number, _)| *number >= start);
+        let page: Vec<_> =
+            partitions.by_ref().take(room).map(|(number, partition)| describe(broker, number, partition)).collect();
+        room -= page.len();
+        let next = partitions.next().map(|(number, _)| number);
+        response.topics.push(
+            DescribeTopicPartitionsResponseTopic::default()
+                .with_name(Some(name.clone()))
+                .with_topic_id(topic.id)
+                .with_is_internal(topic.is_internal())
+                .with_partitions(page)
+                .with_topic_authorized_operations(TOPIC_OPERATIONS),
+        );
+        if let Some(number) = next {
+            response.next_cursor = Some(Cursor::default().with_topic_name(name).with_partition_index(number));
+            break;
+        }
+    }
+    request.reply::<DescribeTopicPartitionsRequest>(&response)
+}
+
+fn describe(broker: &Broker, number: i32, partition: &Partition) -> DescribeTopicPartitionsResponsePartition {
+    let own = BrokerId(broker.config.node_id);
+    DescribeTopicPartitionsResponsePartition::default()
+        .with_partition_index(number)
+        .with_leader_id(own)
+        .with_leader_epoch(partition.leader_epoch)
+        .with_replica_nodes(vec![own])
+        .with_isr_nodes(vec![own])
+        .with_eligible_leader_replicas(Some(Vec::new()))
+        .with_last_known_elr(Some(Vec::new()))
+}
+
+fn missing(name: TopicName) -> DescribeTopicPartitionsResponseTopic {
+    let code = check_name(&name.0).map_or_else(|error| error.code, |()| ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+    DescribeTopicPartitionsResponseTopic::default()
+        .with_name(Some(name))
+        .with_error_code(code.0)
+        .with_topic_authorized_operations(TOPIC_OPERATIONS)
+}

@@ -1,0 +1,14 @@
+//! `JoinGroup` 0-9 (KIP-62, KIP-345, KIP-394, KIP-559, KIP-814): a client wants to be a member, and waits for the others.
+//!
+//! The number of members is not limited.
+
+use tidemill_protocol::api::VersionRange;
+
+use crate::broker::{Broker, Outcome, Refused, Request};
+
+pub(super) const VERSIONS: VersionRange = VersionRange::new(0, 9);
+
+pub(super) fn handle(broker: &mut Broker, request: &Request<'_>) -> Result<Outcome, Refused> {
+    broker.groups.handle_join(request.decode()?, request.version, &request.caller, request.now);
+    Ok(Outcome::Waits)
+}

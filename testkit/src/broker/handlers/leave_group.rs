@@ -1,0 +1,14 @@
+//! `LeaveGroup` 0-5 (KIP-345, KIP-800): members go, or are sent away.
+
+use tidemill_protocol::api::VersionRange;
+use tidemill_protocol::messages::LeaveGroupRequest;
+
+use crate::broker::{Broker, Outcome, Refused, Request};
+
+pub(super) const VERSIONS: VersionRange = VersionRange::new(0, 5);
+
+pub(super) fn handle(broker: &mut Broker, request: &Request<'_>) -> Result<Outcome, Refused> {
+    let body: LeaveGroupRequest = request.decode()?;
+    let response = broker.groups.handle_leave(body, request.version, request.now);
+    request.reply::<LeaveGroupRequest>(&response)
+}

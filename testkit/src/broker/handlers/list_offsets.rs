@@ -1,0 +1,71 @@
+//! `ListOffsets` 1-10 (KIP-79, KIP-734, KIP-405): the offset at an end of a partition, or of a timestamp.
+//!
+//! There is no remote storage: the earliest local offset is the earliest, and of the offsets that only exist with it
+//! (-5, -6) there is none.
+
+use tidemill_protocol::ErrorCode;
+use tidemill_protocol::api::VersionRange;
+use tidemill_protocol::messages::list_offsets_request::ListOffsetsPartition;
+use tidemill_protocol::messages::list_offsets_response::{ListOffsetsPartitionResponse, ListOffsetsTopicResponse};
+use tidemill_protocol::messages::{ListOffsetsRequest, ListOffsetsResponse};
+
+use crate::broker::topics::Partition;
+use crate::broker::{Broker, Outcome, Refused, Request};
+
+pub(super) const VERSIONS: VersionRange = VersionRange::new(1, 10);
+
+const LATEST: i64 = -1;
+const EARLIEST: i64 = -2;
+const MAX_TIMESTAMP: i64 = -3;
+const EARLIEST_LOCAL: i64 = -4;
+
+pub(super) fn handle(broker: &mut Broker, request: &Request<'_>) -> Result<Outcome, Refused> {
+    let body: ListOffsetsRequest = request.decode()?;
+    let committed = body.isolation_level == 1;
+    let topics = body.topics.into_iter().map(|topic| {
+        let known = broker.topics.find(&topic.name.0, None);
+        let partitions = topic.partitions.iter().map(|wanted| {
+            let partition = known.and_then(|known| known.partition(wanted.partition_index));
+            let found = partition.and_then(|partition| look_up(partition, wanted, committed));
+            let mut found =
+                found.unwrap_or_else(|code| ListOffsetsPartitionResponse::default().with_error_code(code.0));
+            if request.version < 4 {
+                found.leader_epoch = -1;
+            }
+            found.with_partition_index(wanted.partition_index)
+        });
+        let partitions = partitions.collect();
+        ListOffsetsTopicResponse::default().with_name(topic.name).with_partitions(partitions)
+    });
+    let response = ListOffsetsResponse::default().with_topics(topics.collect());
+    request.reply::<ListOffsetsRequest>(&response)
+}
+
+fn look_up(
+    partition: &Partition,
+    wanted: &ListOffsetsPartition,
+    committed: bool,
+) -> Result<ListOffsetsPartitionResponse, ErrorCode> {
+    partition.check_leader_epoch(wanted.current_leader_epoch)?;
+    let log = &partition.log;
+    let response = ListOffsetsPartitionResponse::default();
+    let found = match wanted.timestamp {
+        LATEST => {
+            let end = if committed { partition.last_stable_offset() } else { partition.high_watermark() };
+            return Ok(response.with_offset(end).with_leader_epoch(partition.leader_epoch));
+        }
+        EARLIEST | EARLIEST_LOCAL => {
+            let start = log.start_offset();
+            return Ok(response.with_offset(start).with_leader_epoch(log.epoch_at(start).unwrap_or(-1)));
+        }
+        MAX_TIMESTAMP => log.offset_of_max_timestamp(),
+        timestamp if timestamp >= 0 => log.offset_by_timestamp(timestamp),
+        _ => None,
+    };
+    Ok(match found {
+        Some(found) => {
+            response.with_timestamp(found.timestamp).with_offset(found.offset).with_leader_epoch(found.leader_epoch)
+        }
+        None => response,
+    })
+}

@@ -1,0 +1,18 @@
+//! `OffsetCommit` 2-9 (KIP-98, KIP-345, KIP-848): a group's next offsets to read.
+//!
+//! Version 10, with ids of topics, is not spoken: its request has no message struct. Retention times are not looked at.
+
+use tidemill_protocol::api::VersionRange;
+use tidemill_protocol::messages::OffsetCommitRequest;
+
+use crate::broker::{Broker, Outcome, Refused, Request};
+
+pub(super) const VERSIONS: VersionRange = VersionRange::new(2, 9);
+
+pub(super) fn handle(broker: &mut Broker, request: &Request<'_>) -> Result<Outcome, Refused> {
+    let body: OffsetCommitRequest = request.decode()?;
+    let topics = &broker.topics;
+    let exists = |name: &str, partition| topics.has(name, partition);
+    let response = broker.groups.handle_commit(&body, request.version, exists, request.now);
+    request.reply::<OffsetCommitRequest>(&response)
+}

@@ -1,0 +1,265 @@
+//! `Produce` 3-13 (KIP-98, KIP-467, KIP-516, KIP-951): checks batches and appends them.
+//!
+//! With one replica `acks=1` and `acks=-1` are the same, and both are answered at once. Every batch is opened and its
+//! records are read once, as Kafka does, so that nothing malformed reaches a reader; batches in a codec that this build
+//! does not read are taken as they are. This is stricter than Kafka in one thing: a record whose offset does not go with
+//! its place in the batch is refused. Transactional batches are refused: there are no transactions yet. The topic's
+//! `compression.type` does not recompress.
+
+use bytes::Bytes;
+use tidemill_protocol::api::VersionRange;
+use tidemill_protocol::messages::produce_request::PartitionProduceData;
+use tidemill_protocol::messages::produce_response::{
+    BatchIndexAndErrorMessage, PartitionProduceResponse, TopicProduceResponse,
+};
+use tidemill_protocol::messages::{ProduceRequest, ProduceResponse};
+use tidemill_protocol::records::{RecordBatch, RecordBatches, TimestampType};
+use tidemill_protocol::{DecodeError, ErrorCode, StrBytes};
+
+use crate::broker::producer_state::Verdict;
+use crate::broker::topic_config::TopicConfig;
+use crate::broker::topics::Partition;
+use crate::broker::{Broker, Outcome, Refused, Request};
+
+pub(super) const VERSIONS: VersionRange = VersionRange::new(3, 13);
+
+/// What the records of a batch may inflate to.
+const INFLATED_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Where a batch says how long it is.
+const LENGTH_AT: usize = 8;
+
+/// Where every format of batches says which it is.
+const MAGIC_AT: usize = 16;
+
+pub(super) fn handle(broker: &mut Broker, request: &Request<'_>) -> Result<Outcome, Refused> {
+    let body: ProduceRequest = request.decode()?;
+    let transactional = body.transactional_id.is_some();
+    let mut failed = false;
+    let mut responses = Vec::with_capacity(body.topic_data.len());
+    for topic in body.topic_data {
+        let mut partitions = Vec::with_capacity(topic.partition_data.len());
+        let id = (request.version >= 13).then_some(topic.topic_id);
+        for data in topic.partition_data {
+            let index = data.index;
+            let written = if (-1..=1).contains(&body.acks) {
+                write(broker, &topic.name.0, id, data, transactional, request.unix_ms)
+            } else {
+                Err(Rejection::new(ErrorCode::INVALID_REQUIRED_ACKS, ""))
+            };
+            failed |= written.is_err();
+            partitions.push(written.unwrap_or_else(Rejection::response).with_index(index));
+        }
+        responses.push(
+            TopicProduceResponse::default()
+                .with_name(topic.name)
+                .with_topic_id(topic.topic_id)
+                .with_partition_responses(partitions),
+        );
+    }
+    match (body.acks, failed) {
+        // There is no other way to say it.
+        (0, true) => Err(Refused("a produce request that wants no answer failed".to_owned())),
+        (0, false) => Ok(Outcome::Silent),
+        _ => request.reply::<ProduceRequest>(&ProduceResponse::default().with_responses(responses)),
+    }
+}
+
+/// Why a batch is not written.
+#[derive(Debug)]
+struct Rejection {
+    code: ErrorCode,
+    message: String,
+    /// The records that are at fault, by their places in the batch.
+    records: Vec<i32>,
+    /// Kafka tells the client the reason only where single records or the format are at fault; else it is for who debugs
+    /// the broker.
+    told: bool,
+    /// Said by the log rather than before it; then the log says where it starts.
+    log_start_offset: i64,
+}
+
+impl Rejection {
+    fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), records: Vec::new(), told: false, log_start_offset: -1 }
+    }
+
+    fn of_records(code: ErrorCode, message: &str, records: Vec<i32>) -> Self {
+        Self { records, told: true, ..Self::new(code, message) }
+    }
+
+    fn response(self) -> PartitionProduceResponse {
+        tracing::debug!(code = %self.code, reason = self.message, "batch refused");
+        let message = self.told.then(|| StrBytes::from_string(self.message));
+        let records = self.records.into_iter().map(|index| {
+            BatchIndexAndErrorMessage::default().with_batch_index(index).with_batch_index_error_message(message.clone())
+        });
+        PartitionProduceResponse::default()
+            .with_error_code(self.code.0)
+            .with_base_offset(-1)
+            .with_log_start_offset(self.log_start_offset)
+            .with_record_errors(records.collect())
+            .with_error_message(message)
+    }
+}
+
+fn write(
+    broker: &mut Broker,
+    name: &str,
+    id: Option<uuid::Uuid>,
+    data: PartitionProduceData,
+    transactional: bool,
+    unix_ms: i64,
+) -> Result<PartitionProduceResponse, Rejection> {
+    let unknown = |code: ErrorCode| Rejection::new(code, "");
+    let topic = broker.topics.find_mut(name, id).map_err(unknown)?;
+    let index = usize::try_from(data.index).unwrap_or(usize::MAX);
+    let config = &topic.config;
+    let partition = topic.partitions.get_mut(index).ok_or_else(|| unknown(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION))?;
+    let log_start_offset = partition.log.start_offset();
+    let batch = only_batch(data.records.unwrap_or_default(), log_start_offset)?;
+    if batch.header().is_transactional() && !transactional {
+        let message = "a transactional batch in a request without a transactional id";
+        return Err(Rejection::new(ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED, message));
+    }
+    check_size(&batch, config)?;
+    let response = check_batch(&batch, config, unix_ms)
+        .and_then(|()| append(partition, &batch, config, unix_ms))
+        .map_err(|rejection| Rejection { log_start_offset, ..rejection })?;
+    broker.fetches.touch((topic.id, data.index));
+    Ok(response)
+}
+
+/// Appends a checked batch, or finds that it was written before.
+fn append(
+    partition: &mut Partition,
+    batch: &RecordBatch,
+    config: &TopicConfig,
+    unix_ms: i64,
+) -> Result<PartitionProduceResponse, Rejection> {
+    let header = batch.header();
+    let idempotent = header.producer_id >= 0;
+    let verdict = if idempotent { partition.producers.check(header) } else { Verdict::Append };
+    let (base_offset, log_append_time) = match verdict {
+        Verdict::Refuse(code, message) => return Err(Rejection::new(code, message)),
+        // As in Kafka, a duplicate is answered with the time of its batch whoseever clock that is.
+        Verdict::Duplicate(written) => (written.base_offset, Some(written.max_timestamp)),
+        Verdict::Append => {
+            let appended = partition.log.append(batch, partition.leader_epoch, config, unix_ms);
+            if idempotent {
+                partition.producers.record(header, appended, unix_ms);
+            }
+            (appended.base_offset, appended.log_append_time)
+        }
+    };
+    Ok(PartitionProduceResponse::default()
+        .with_base_offset(base_offset)
+        .with_log_append_time_ms(log_append_time.unwrap_or(-1))
+        .with_log_start_offset(partition.log.start_offset())
+        .with_error_message(None))
+}
+
+/// The one batch that a producer may send to a partition in a request.
+fn only_batch(records: Bytes, log_start_offset: i64) -> Result<RecordBatch, Rejection> {
+    let invalid = |message: &str| Rejection::new(ErrorCode::INVALID_RECORD, message);
+    let length = records.len();
+    // The formats before this one are known, and not allowed.
+    let is_old = records.get(MAGIC_AT).is_some_and(|magic| *magic < 2);
+    let is_negative = records.get(LENGTH_AT).is_some_and(|high| *high > 0x7f);
+    let mut batches = RecordBatches::new(records);
+    let batch = batches.next().ok_or_else(|| invalid("Produce requests must have at least one record batch"))?;
+    let batch = batch.map_err(|error| {
+        let rejection = |code| Rejection::new(code, error.to_string());
+        match error.field.as_str() {
+            "magic" if is_old => rejection(ErrorCode::INVALID_RECORD),
+            "magic" => Rejection { told: true, ..rejection(ErrorCode::CORRUPT_MESSAGE) },
+            "batch_length" => Rejection { told: is_negative, ..rejection(ErrorCode::CORRUPT_MESSAGE) },
+            "record_count" | "last_offset_delta" | "base_offset" => {
+                Rejection { log_start_offset, ..rejection(ErrorCode::INVALID_RECORD) }
+            }
+            _ => rejection(ErrorCode::CORRUPT_MESSAGE),
+        }
+    })?;
+    if batch.as_bytes().len() != length {
+        return Err(invalid("Produce requests are only allowed to contain exactly one record batch per partition"));
+    }
+    Ok(batch)
+}
+
+fn check_size(batch: &RecordBatch, config: &TopicConfig) -> Result<(), Rejection> {
+    let (bytes, bytes_max) = (batch.as_bytes().len(), config.batch_bytes_max);
+    if bytes <= bytes_max {
+        return Ok(());
+    }
+    Err(Rejection::new(ErrorCode::MESSAGE_TOO_LARGE, format!("a batch of {bytes} bytes, the limit is {bytes_max}")))
+}
+
+fn check_batch(batch: &RecordBatch, config: &TopicConfig, unix_ms: i64) -> Result<(), Rejection> {
+    let refuse = |code: ErrorCode, message: String| Err(Rejection::new(code, message));
+    let header = batch.header();
+    let (count, delta) = (header.record_count, header.last_offset_delta);
+    if header.base_offset != 0 {
+        return refuse(ErrorCode::INVALID_RECORD, format!("the base offset must be 0, not {}", header.base_offset));
+    }
+    if count <= 0 || i64::from(count) != i64::from(delta) + 1 {
+        let message = format!("{count} records do not go with a last offset delta of {delta}");
+        return refuse(ErrorCode::INVALID_RECORD, message);
+    }
+    if header.is_control() {
+        return refuse(ErrorCode::INVALID_RECORD, "clients do not write markers".to_owned());
+    }
+    if header.producer_id >= 0 && header.base_sequence < 0 {
+        return refuse(ErrorCode::INVALID_RECORD, format!("the sequence {} is negative", header.base_sequence));
+    }
+    if header.is_transactional() {
+        return refuse(ErrorCode::INVALID_TXN_STATE, "transactions are not spoken".to_owned());
+    }
+    match header.attributes & CODEC_BITS {
+        // Not read by this build; readers may.
+        GZIP | ZSTD if header.codec().is_err() => Ok(()),
+        _ => check_records(batch, config, unix_ms),
+    }
+}
+
+/// The bits of a batch's attributes that name its codec, and the codecs that may not be part of a build.
+const CODEC_BITS: i16 = 0b111;
+const GZIP: i16 = 1;
+const ZSTD: i16 = 4;
+
+/// Reads every record once.
+fn check_records(batch: &RecordBatch, config: &TopicConfig, unix_ms: i64) -> Result<(), Rejection> {
+    let unreadable = |error: DecodeError| Rejection::new(ErrorCode::UNKNOWN_SERVER_ERROR, error.to_string());
+    let malformed = |error: DecodeError| Rejection::new(ErrorCode::INVALID_RECORD, error.to_string());
+    let stamped_here = config.timestamp_type == TimestampType::LogAppendTime;
+    let timely = |timestamp: i64| {
+        stamped_here
+            || timestamp == NO_TIMESTAMP
+            || timestamp.saturating_sub(unix_ms) <= config.timestamp_after_max_ms
+                && unix_ms.saturating_sub(timestamp) <= config.timestamp_before_max_ms
+    };
+    let open = batch.open(INFLATED_BYTES_MAX).map_err(unreadable)?;
+    let (mut untimely, mut keyless) = (Vec::new(), Vec::new());
+    for (index, record) in (0..).zip(&open) {
+        let record = record.map_err(malformed)?;
+        if record.offset - batch.header().base_offset != i64::from(index) {
+            return Err(malformed(DecodeError::new(0, "the offsets of the records have gaps")));
+        }
+        if config.compacts && record.key.is_none() {
+            keyless.push(index);
+        } else if !timely(record.timestamp) {
+            untimely.push(index);
+        }
+    }
+    if !untimely.is_empty() {
+        let message = "One or more records have been rejected due to invalid timestamp";
+        return Err(Rejection::of_records(ErrorCode::INVALID_TIMESTAMP, message, untimely));
+    }
+    if !keyless.is_empty() {
+        let message = "One or more records have been rejected: a compacted topic wants keys";
+        return Err(Rejection::of_records(ErrorCode::INVALID_RECORD, message, keyless));
+    }
+    Ok(())
+}
+
+/// What stands in a record that has no timestamp.
+const NO_TIMESTAMP: i64 = -1;

@@ -1,0 +1,12 @@
+//! `SyncGroup` 0-5 (KIP-345, KIP-559): the leader says who reads what, the others wait for it.
+
+use tidemill_protocol::api::VersionRange;
+
+use crate::broker::{Broker, Outcome, Refused, Request};
+
+pub(super) const VERSIONS: VersionRange = VersionRange::new(0, 5);
+
+pub(super) fn handle(broker: &mut Broker, request: &Request<'_>) -> Result<Outcome, Refused> {
+    broker.groups.handle_sync(request.decode()?, request.version, &request.caller, request.now);
+    Ok(Outcome::Waits)
+}

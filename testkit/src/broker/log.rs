@@ -1,0 +1,371 @@
+//! The log of a partition: segments of batches in memory.
+//!
+//! Decides offsets and what retention removes. A batch is copied once, from its request to the end of the active segment;
+//! a fetch reads from one segment, as in Kafka: a view of a closed one, a copy of the active one's tail. Offsets and
+//! timestamps are found by binary search over the batches of a segment.
+//!
+//! A segment is closed at `segment.bytes`, but at 4 MiB at the latest: it lies in memory, and retention, which removes
+//! whole segments, is to keep up.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+use tidemill_protocol::records::{RecordBatch, RecordBatches, TimestampType, assign_in};
+
+use super::topic_config::TopicConfig;
+
+/// The largest segment.
+const SEGMENT_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// What the records of a batch may inflate to when a timestamp is looked for in it.
+const INFLATED_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// The batches of one partition.
+#[derive(Debug)]
+pub(crate) struct Log {
+    /// The oldest first; the last is the active one.
+    segments: VecDeque<Segment>,
+    start_offset: i64,
+    end_offset: i64,
+    /// Every byte ever appended.
+    end_position: u64,
+    /// Where each leader epoch began, oldest first.
+    epochs: Vec<EpochStart>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct EpochStart {
+    leader_epoch: i32,
+    start_offset: i64,
+}
+
+/// A run of batches that is removed as one.
+#[derive(Debug)]
+struct Segment {
+    base_offset: i64,
+    /// Of the first byte, counted from the first ever appended.
+    position: u64,
+    content: Content,
+    batches: Vec<Place>,
+}
+
+#[derive(Debug)]
+enum Content {
+    Active(Vec<u8>),
+    Closed(Bytes),
+}
+
+/// Where a batch lies, and what is asked about it without reading it.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    base_offset: i64,
+    next_offset: i64,
+    /// In the segment.
+    start: usize,
+    end: usize,
+    leader_epoch: i32,
+    max_timestamp: i64,
+    /// Of this batch and all before it in the segment, so that it only grows.
+    max_timestamp_so_far: i64,
+}
+
+/// What an append has done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Appended {
+    pub(crate) base_offset: i64,
+    pub(crate) last_offset: i64,
+    /// Milliseconds since 1970, when the topic has the broker's time.
+    pub(crate) log_append_time: Option<i64>,
+}
+
+/// An offset found by its timestamp.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TimestampOffset {
+    pub(crate) timestamp: i64,
+    pub(crate) offset: i64,
+    pub(crate) leader_epoch: i32,
+}
+
+impl Log {
+    /// An empty log, whose leader is in this epoch.
+    pub(crate) fn new(leader_epoch: i32) -> Self {
+        Self {
+            segments: VecDeque::from([Segment::new(0, 0)]),
+            start_offset: 0,
+            end_offset: 0,
+            end_position: 0,
+            epochs: vec![EpochStart { leader_epoch, start_offset: 0 }],
+        }
+    }
+
+    /// The first offset that can be read.
+    pub(crate) const fn start_offset(&self) -> i64 {
+        self.start_offset
+    }
+
+    /// The offset of the next record appended.
+    pub(crate) const fn end_offset(&self) -> i64 {
+        self.end_offset
+    }
+
+    /// The bytes of all segments.
+    #[cfg(test)]
+    pub(crate) fn bytes(&self) -> u64 {
+        self.end_position - self.segments.front().map_or(self.end_position, |segment| segment.position)
+    }
+
+    /// Appends a checked batch at the end of the log, and removes old segments where `retention.bytes` says so.
+    pub(crate) fn append(
+        &mut self,
+        batch: &RecordBatch,
+        leader_epoch: i32,
+        config: &TopicConfig,
+        unix_ms: i64,
+    ) -> Appended {
+        let base_offset = self.end_offset;
+        let next_offset = behind(base_offset, batch);
+        let log_append_time = (config.timestamp_type == TimestampType::LogAppendTime).then_some(unix_ms);
+        if self.epochs.last().is_none_or(|last| last.leader_epoch < leader_epoch) {
+            self.epochs.push(EpochStart { leader_epoch, start_offset: base_offset });
+        }
+        let bytes = batch.as_bytes().len();
+        if self.active_bytes() > 0 && self.active_bytes() + bytes > config.segment_bytes.min(SEGMENT_BYTES_MAX) {
+            self.roll();
+        }
+        if let Some(segment) = self.segments.back_mut() {
+            segment.append(batch, base_offset, leader_epoch, log_append_time);
+        }
+        self.end_position += bytes as u64;
+        self.end_offset = next_offset;
+        self.retain_bytes(config);
+        Appended { base_offset, last_offset: next_offset - 1, log_append_time }
+    }
+
+    /// Whole batches from the one that holds `offset` on, to `bytes_max` bytes; at least one if `first_always`.
+    /// Empty at the end of the log and outside of it.
+    pub(crate) fn read(&self, offset: i64, bytes_max: usize, first_always: bool) -> Bytes {
+        let Some((segment, index)) = self.locate(offset) else { return Bytes::new() };
+        let Some(first) = segment.batches.get(index) else { return Bytes::new() };
+        let fits = |place: &Place| place.end - first.start <= bytes_max;
+        let behind = segment.batches.partition_point(|place| place.start < first.start || fits(place));
+        let last = if behind > index { behind - 1 } else { index };
+        match segment.batches.get(last) {
+            Some(last) if first_always || fits(last) => segment.slice(first.start, last.end),
+            Some(_) | None => Bytes::new(),
+        }
+    }
+
+    /// The bytes from the batch that holds `offset` to the end of the log.
+    pub(crate) fn bytes_from(&self, offset: i64) -> u64 {
+        let place = self.locate(offset).and_then(|(segment, index)| Some((segment, segment.batches.get(index)?)));
+        place.map_or(0, |(segment, place)| self.end_position - segment.position - place.start as u64)
+    }
+
+    /// The first record whose timestamp is `timestamp` or later.
+    pub(crate) fn offset_by_timestamp(&self, timestamp: i64) -> Option<TimestampOffset> {
+        let segment =
+            self.segments.iter().find(|segment| segment.max_timestamp().is_some_and(|max| max >= timestamp))?;
+        let index = segment.batches.partition_point(|place| place.max_timestamp_so_far < timestamp);
+        segment.batches.get(index..)?.iter().find_map(|place| segment.first_record(place, timestamp))
+    }
+
+    /// The first record with the newest timestamp of all.
+    pub(crate) fn offset_of_max_timestamp(&self) -> Option<TimestampOffset> {
+        let newest = self.segments.iter().filter_map(Segment::max_timestamp).max()?;
+        self.offset_by_timestamp(newest)
+    }
+
+    /// The leader epoch of the record at this offset, or of the next one to be appended.
+    pub(crate) fn epoch_at(&self, offset: i64) -> Option<i32> {
+        let behind = self.epochs.partition_point(|epoch| epoch.start_offset <= offset);
+        self.epochs.get(behind.checked_sub(1)?).map(|epoch| epoch.leader_epoch)
+    }
+
+    /// The newest epoch that is `leader_epoch` or older, and the offset it ends at (KIP-101, KIP-320).
+    pub(crate) fn end_of_epoch(&self, leader_epoch: i32) -> Option<(i32, i64)> {
+        let behind = self.epochs.partition_point(|epoch| epoch.leader_epoch <= leader_epoch);
+        let found = self.epochs.get(behind.checked_sub(1)?)?;
+        let end = self.epochs.get(behind).map_or(self.end_offset, |next| next.start_offset);
+        Some((found.leader_epoch, end))
+    }
+
+    /// Removes the segments whose newest record is older than `retention.ms`. The active one is closed first if all of its
+    /// records are, as in Kafka.
+    pub(crate) fn retain_time(&mut self, config: &TopicConfig, unix_ms: i64) {
+        let Some(retention_ms) = config.retention_ms.filter(|_| config.deletes) else { return };
+        let expired = |segment: &Segment| {
+            segment.max_timestamp().is_some_and(|newest| unix_ms.saturating_sub(newest) > retention_ms)
+        };
+        while self.segments.front().is_some_and(expired) {
+            if self.segments.len() == 1 {
+                self.roll();
+            }
+            self.remove_first();
+        }
+    }
+
+    /// Removes the oldest segments while what remains is `retention.bytes` or more.
+    fn retain_bytes(&mut self, config: &TopicConfig) {
+        let Some(retention_bytes) = config.retention_bytes.filter(|_| config.deletes) else { return };
+        while let Some(second) = self.segments.get(1)
+            && self.end_position - second.position >= retention_bytes
+        {
+            self.remove_first();
+        }
+    }
+
+    fn remove_first(&mut self) {
+        self.segments.pop_front();
+        self.start_offset = self.segments.front().map_or(self.end_offset, |segment| segment.base_offset);
+        // The epoch that holds the first offset stays, beginning there.
+        let behind = self.epochs.partition_point(|epoch| epoch.start_offset <= self.start_offset);
+        self.epochs.drain(..behind.saturating_sub(1));
+        if let Some(first) = self.epochs.first_mut() {
+            first.start_offset = first.start_offset.max(self.start_offset);
+        }
+    }
+
+    fn active_bytes(&self) -> usize {
+        self.segments.back().map_or(0, Segment::bytes)
+    }
+
+    fn roll(&mut self) {
+        if let Some(active) = self.segments.back_mut() {
+            active.close();
+        }
+        self.segments.push_back(Segment::new(self.end_offset, self.end_position));
+    }
+
+    /// The segment that holds `offset`, and the place of the batch in it.
+    fn locate(&self, offset: i64) -> Option<(&Segment, usize)> {
+        if !(self.start_offset..self.end_offset).contains(&offset) {
+            return None;
+        }
+        let behind = self.segments.partition_point(|segment| segment.base_offset <= offset);
+        let segment = self.segments.get(behind.checked_sub(1)?)?;
+        Some((segment, segment.batches.partition_point(|place| place.next_offset <= offset)))
+    }
+}
+
+/// The offset behind a batch that begins at this one.
+fn behind(base_offset: i64, batch: &RecordBatch) -> i64 {
+    base_offset.saturating_add(i64::from(batch.header().last_offset_delta)).saturating_add(1)
+}
+
+impl Segment {
+    const fn new(base_offset: i64, position: u64) -> Self {
+        Self { base_offset, position, content: Content::Active(Vec::new()), batches: Vec::new() }
+    }
+
+    fn bytes(&self) -> usize {
+        self.batches.last().map_or(0, |last| last.end)
+    }
+
+    fn max_timestamp(&self) -> Option<i64> {
+        self.batches.last().map(|last| last.max_timestamp_so_far)
+    }
+
+    fn append(&mut self, batch: &RecordBatch, base_offset: i64, leader_epoch: i32, log_append_time: Option<i64>) {
+        let Content::Active(content) = &mut self.content else { return };
+        let start = content.len();
+        content.extend_from_slice(batch.as_bytes());
+        if let Some(stored) = content.get_mut(start..) {
+            assign_in(stored, base_offset, leader_epoch, log_append_time);
+        }
+        let max_timestamp = match log_append_time {
+            Some(time) => time,
+            None => batch.header().max_timestamp,
+        };
+        let max_timestamp_so_far =
+            self.batches.last().map_or(max_timestamp, |last| last.max_timestamp_so_far.max(max_timestamp));
+        self.batches.push(Place {
+            base_offset,
+            next_offset: behind(base_offset, batch),
+            start,
+            end: content.len(),
+            leader_epoch,
+            max_timestamp,
+            max_timestamp_so_far,
+        });
+    }
+
+    fn close(&mut self) {
+        if let Content::Active(content) = &mut self.content {
+            let mut content = std::mem::take(content);
+            content.shrink_to_fit();
+            self.content = Content::Closed(Bytes::from(content));
+            self.batches.shrink_to_fit();
+        }
+    }
+
+    fn slice(&self, start: usize, end: usize) -> Bytes {
+        match &self.content {
+            Content::Active(content) => Bytes::copy_from_slice(content.get(start..end).unwrap_or_default()),
+            Content::Closed(content) if end <= content.len() => content.slice(start..end),
+            Content::Closed(_) => Bytes::new(),
+        }
+    }
+
+    /// The first record of a batch with this timestamp or a later one. Where this build cannot read the codec, the batch
+    /// stands for its records.
+    fn first_record(&self, place: &Place, timestamp: i64) -> Option<TimestampOffset> {
+        if place.max_timestamp < timestamp {
+            return None;
+        }
+        let found =
+            |timestamp: i64, offset: i64| TimestampOffset { timestamp, offset, leader_epoch: place.leader_epoch };
+        let batch = RecordBatches::new(self.slice(place.start, place.end)).next()?.ok()?;
+        let Ok(open) = batch.open(INFLATED_BYTES_MAX) else {
+            return Some(found(place.max_timestamp, place.base_offset));
+        };
+        let record = open.iter().map_while(Result::ok).find(|record| record.timestamp >= timestamp)?;
+        Some(found(record.timestamp, record.offset))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tidemill_protocol::compression::Codec;
+    use tidemill_protocol::records::{BatchBuilder, BatchFlags, NewRecord};
+
+    use super::*;
+
+    fn batch(bytes: usize) -> RecordBatch {
+        let mut builder = BatchBuilder::new(bytes + 100);
+        for _ in 0..2 {
+            builder.append(&NewRecord { timestamp: 1, key: None, value: Some(&vec![0; bytes]), headers: &[] });
+        }
+        let sealed = builder.seal(Codec::None).stamp(None, BatchFlags::default());
+        RecordBatches::new(sealed).next().unwrap().unwrap()
+    }
+
+    #[test]
+    fn epochs_end_where_the_next_begins() {
+        let config = TopicConfig::new([]).unwrap();
+        let mut log = Log::new(0);
+        assert_eq!((log.epoch_at(0), log.end_of_epoch(0)), (Some(0), Some((0, 0))), "nothing was written yet");
+        for epoch in [0, 0, 2, 3] {
+            log.append(&batch(10), epoch, &config, 0);
+        }
+        assert_eq!([0, 3, 4, 6].map(|offset| log.epoch_at(offset)), [Some(0), Some(0), Some(2), Some(3)]);
+        assert_eq!(log.end_of_epoch(0), Some((0, 4)));
+        assert_eq!(log.end_of_epoch(1), Some((0, 4)), "nobody led in epoch 1");
+        assert_eq!(log.end_of_epoch(2), Some((2, 6)));
+        assert_eq!(log.end_of_epoch(3), Some((3, 8)));
+        let stored = RecordBatches::new(log.read(4, 1, true)).next().unwrap().unwrap();
+        assert_eq!((stored.header().base_offset, stored.header().partition_leader_epoch), (4, 2));
+    }
+
+    #[test]
+    fn epochs_go_with_their_records() {
+        let config = TopicConfig::new([("retention.bytes", "0"), ("segment.bytes", "1048576")]).unwrap();
+        let mut log = Log::new(0);
+        for epoch in [0, 1, 2] {
+            // Two of these do not fit in a segment.
+            log.append(&batch(400_000), epoch, &config, 0);
+        }
+        assert_eq!((log.start_offset(), log.end_offset()), (4, 6));
+        assert_eq!((log.end_of_epoch(1), log.end_of_epoch(2)), (None, Some((2, 6))));
+        assert_eq!(log.epoch_at(log.start_offset()), Some(2));
+    }
+}

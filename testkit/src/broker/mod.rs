@@ -1,0 +1,357 @@
+//! A Kafka broker as a machine: frames in, replies out, no clock, no socket.
+//!
+//! [`Broker::handle_frame`] finds the API's handler in the table of `handlers` and runs it; what cannot be answered yet
+//! waits in a purgatory and answers through [`Broker::poll`]. The same seed and the same calls give the same replies.
+//! [`server`](crate::server) moves bytes between this and its connections.
+//!
+//! - `config`: what the broker is started with
+//! - `connections`: which requests of a connection are open, and when the next may run
+//! - `handlers`: a file per API, and the table of them with their versions
+//! - `topics`, `topic_config`: topics and partitions, and what they are set to
+//! - `log`: the segments of a partition
+//! - `producer_state`: what a partition knows of idempotent producers
+//! - `purgatory`: requests that wait
+//! - `groups`: consumer groups
+
+pub mod config;
+mod connections;
+pub(crate) mod groups;
+mod handlers;
+mod log;
+mod producer_state;
+mod purgatory;
+mod topic_config;
+mod topics;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tidemill_protocol::messages::{JoinGroupRequest, SyncGroupRequest};
+use tidemill_protocol::{DecodeError, EncodeError, ErrorCode, Request as Message, header};
+use tokio::time::Instant;
+use uuid::Uuid;
+
+pub use self::config::BrokerConfig;
+use self::connections::{Connections, Next};
+use self::groups::{GroupAnswer, Groups};
+use self::handlers::fetch::{self, WaitingFetch};
+use self::purgatory::Purgatory;
+use self::topic_config::TopicConfig;
+use self::topics::{Topic, TopicError, Topics};
+
+/// `log.retention.check.interval.ms`: how often records are looked for that have become too old. What is too much is
+/// removed as it is written.
+const RETENTION_CHECK_INTERVAL: Duration = Duration::from_secs(300);
+
+/// One connection to the broker. Whoever drives the broker gives the numbers; each is used once.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "a number")]
+pub struct ConnectionId(pub u64);
+
+/// One request that has not been answered yet.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(crate) struct Token(pub(crate) u64);
+
+/// What to do with a connection now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Reply {
+    /// Which connection.
+    pub connection: ConnectionId,
+    /// What to do with it.
+    pub action: Action,
+}
+
+/// What to do with a connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Action {
+    /// Write this frame, its length included.
+    Send(Bytes),
+    /// Nothing: the request has been handled and, as it asked for, is not answered (`acks=0`).
+    Skip,
+    /// Close the connection, as Kafka does with one that says what cannot be understood.
+    Close,
+}
+
+/// Who asks.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Caller<'a> {
+    /// Names the request; who answers it later keeps this.
+    pub(crate) token: Token,
+    /// The name the client gives itself.
+    pub(crate) client_id: &'a str,
+    /// Where it connects from, as Kafka writes it: `/127.0.0.1`.
+    pub(crate) client_host: &'a str,
+}
+
+/// A request on its way through its handler.
+#[derive(Debug)]
+pub(crate) struct Request<'a> {
+    pub(crate) caller: Caller<'a>,
+    /// In which version the body is written and the answer must be.
+    pub(crate) version: i16,
+    correlation_id: i32,
+    body: Bytes,
+    pub(crate) now: Instant,
+    /// `now` as wall clock, in milliseconds since 1970.
+    pub(crate) unix_ms: i64,
+}
+
+impl Request<'_> {
+    /// The body.
+    pub(crate) fn decode<R: Message>(&self) -> Result<R, Refused> {
+        Ok(header::decode_request(self.version, self.body.clone())?)
+    }
+
+    /// The answer, when it is known at once.
+    pub(crate) fn reply<R: Message>(&self, response: &R::Response) -> Result<Outcome, Refused> {
+        Ok(Outcome::Reply(header::encode_response::<R>(response, self.version, self.correlation_id)?))
+    }
+}
+
+/// What a handler has done with its request.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// Here is the frame to send.
+    Reply(Bytes),
+    /// It waits, and somebody keeps its token until [`Broker::complete`].
+    Waits,
+    /// Done, and not answered.
+    Silent,
+}
+
+/// The connection is to be closed: what came cannot be understood, or its answer cannot be said.
+#[derive(Debug)]
+pub(crate) struct Refused(pub(crate) String);
+
+impl From<DecodeError> for Refused {
+    fn from(error: DecodeError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl From<EncodeError> for Refused {
+    fn from(error: EncodeError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// How a waiting request must be answered.
+#[derive(Debug)]
+struct Waiting {
+    connection: ConnectionId,
+    version: i16,
+    correlation_id: i32,
+}
+
+/// The broker.
+#[derive(Debug)]
+pub struct Broker {
+    pub(crate) config: BrokerConfig,
+    pub(crate) cluster_id: String,
+    pub(crate) topics: Topics,
+    pub(crate) groups: Groups,
+    fetches: Purgatory<WaitingFetch>,
+    pub(crate) next_producer_id: i64,
+    connections: Connections,
+    waiting: BTreeMap<Token, Waiting>,
+    next_token: u64,
+    outgoing: Vec<Reply>,
+    /// A request ran since the last look at what waits.
+    changed: bool,
+    started: Instant,
+    started_unix_ms: i64,
+    next_retention_check: Instant,
+    pub(crate) random: fastrand::Rng,
+}
+
+impl Broker {
+    /// A broker without topics. `unix_ms` is the wall clock at `now`, in milliseconds since 1970; ids are drawn from
+    /// `seed`.
+    #[must_use]
+    pub fn new(config: BrokerConfig, now: Instant, unix_ms: i64, seed: u64) -> Self {
+        let mut random = fastrand::Rng::with_seed(seed);
+        Self {
+            config,
+            cluster_id: (0..22).map(|_| random.alphanumeric()).collect(),
+            topics: Topics::default(),
+            groups: Groups::new(random.fork()),
+            fetches: Purgatory::default(),
+            next_producer_id: 0,
+            connections: Connections::default(),
+            waiting: BTreeMap::new(),
+            next_token: 0,
+            outgoing: Vec::new(),
+            changed: false,
+            started: now,
+            started_unix_ms: unix_ms,
+            next_retention_check: now + RETENTION_CHECK_INTERVAL,
+            random,
+        }
+    }
+
+    /// A connection was opened, from this host.
+    pub fn handle_connected(&mut self, connection: ConnectionId, client_host: &str) {
+        self.connections.open(connection, client_host);
+    }
+
+    /// A request came, without its length. As in Kafka, the requests of a connection run one after the other: a frame that
+    /// comes while an earlier one is open waits for its answer.
+    pub fn handle_frame(&mut self, connection: ConnectionId, frame: Bytes, now: Instant) {
+        self.connections.push(connection, frame);
+        self.run(connection, now);
+    }
+
+    /// A connection is gone; what it still asked for is not answered.
+    pub fn handle_disconnected(&mut self, connection: ConnectionId, _now: Instant) {
+        self.connections.close(connection);
+        for token in self.waiting.extract_if(.., |_, waiting| waiting.connection == connection).map(|(token, _)| token)
+        {
+            self.fetches.remove(token);
+        }
+    }
+
+    /// Answers what has become due, appends what is to be done with connections to `replies`, in order, and says when to
+    /// ask again.
+    pub fn poll(&mut self, now: Instant, replies: &mut Vec<Reply>) -> Option<Instant> {
+        self.retain(now);
+        let mut wake_at;
+        loop {
+            let mut answers = Vec::new();
+            let groups = self.groups.poll(now, &mut answers);
+            let fetches = fetch::poll(self, now);
+            wake_at = [groups, fetches, Some(self.next_retention_check)].into_iter().flatten().min();
+            for (token, answer) in answers.drain(..) {
+                match answer {
+                    GroupAnswer::Join(response) => self.complete::<JoinGroupRequest>(token, &response, now),
+                    GroupAnswer::Sync(response) => self.complete::<SyncGroupRequest>(token, &response, now),
+                }
+            }
+            // An answer lets the next request of its connection run, which may make others ready.
+            if !std::mem::take(&mut self.changed) {
+                break;
+            }
+        }
+        replies.append(&mut self.outgoing);
+        wake_at
+    }
+
+    /// Makes a topic with these settings.
+    pub(crate) fn create_topic<'a>(
+        &mut self,
+        name: &str,
+        partitions: i32,
+        settings: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<&Topic, TopicError> {
+        let config = TopicConfig::new(settings).map_err(|reason| TopicError::new(ErrorCode::INVALID_CONFIG, reason))?;
+        let id = self.random_id();
+        self.topics.create(name, id, partitions, config)
+    }
+
+    /// An id that nothing else has.
+    pub(crate) fn random_id(&mut self) -> Uuid {
+        uuid::Builder::from_random_bytes(self.random.u128(..).to_be_bytes()).into_uuid()
+    }
+
+    /// Removes a topic, and tells who waits for its records.
+    pub(crate) fn delete_topic(&mut self, name: &str) {
+        let Some(topic) = self.topics.remove(name) else { return };
+        self.groups.handle_topic_deleted(name);
+        for (number, _) in topic.numbered() {
+            self.fetches.touch((topic.id, number));
+        }
+    }
+
+    /// Removes what has become too old.
+    fn retain(&mut self, now: Instant) {
+        if now < self.next_retention_check {
+            return;
+        }
+        self.next_retention_check = now + RETENTION_CHECK_INTERVAL;
+        let unix_ms = self.unix_ms(now);
+        for topic in self.topics.iter_mut() {
+            for partition in &mut topic.partitions {
+                partition.log.retain_time(&topic.config, unix_ms);
+                partition.producers.expire(unix_ms);
+            }
+        }
+    }
+
+    /// Answers a request that waited; one whose connection is gone is forgotten.
+    pub(crate) fn complete<R: Message>(&mut self, token: Token, response: &R::Response, now: Instant) {
+        let Some(waiting) = self.waiting.remove(&token) else { return };
+        let frame = header::encode_response::<R>(response, waiting.version, waiting.correlation_id);
+        self.finish(waiting.connection, frame.map(Outcome::Reply).map_err(Refused::from));
+        self.run(waiting.connection, now);
+    }
+
+    /// `now` as wall clock, in milliseconds since 1970.
+    pub(crate) fn unix_ms(&self, now: Instant) -> i64 {
+        let elapsed = now.saturating_duration_since(self.started);
+        self.started_unix_ms.saturating_add(millis(elapsed))
+    }
+
+    /// Runs the requests of a connection until one waits or none is left.
+    fn run(&mut self, connection: ConnectionId, now: Instant) {
+        while let Some(Next { frame, client_host }) = self.connections.next(connection) {
+            self.changed = true;
+            let outcome = self.run_one(connection, frame, &client_host, now);
+            self.finish(connection, outcome);
+        }
+    }
+
+    fn run_one(
+        &mut self,
+        connection: ConnectionId,
+        frame: Bytes,
+        client_host: &str,
+        now: Instant,
+    ) -> Result<Outcome, Refused> {
+        let mut body = frame;
+        let header = header::read_request_header(&mut body)?;
+        let token = Token(self.next_token);
+        self.next_token += 1;
+        let client_id = header.client_id.as_deref().unwrap_or_default();
+        let request = Request {
+            caller: Caller { token, client_id, client_host },
+            version: header.api_version,
+            correlation_id: header.correlation_id,
+            body,
+            now,
+            unix_ms: self.unix_ms(now),
+        };
+        let (version, correlation_id) = (header.api_version, header.correlation_id);
+        // Before the handler runs, so that it may complete the request itself.
+        self.waiting.insert(token, Waiting { connection, version, correlation_id });
+        let outcome = handlers::handle(self, header.api_key, &request);
+        if !matches!(outcome, Ok(Outcome::Waits)) {
+            self.waiting.remove(&token);
+        }
+        outcome
+    }
+
+    fn finish(&mut self, connection: ConnectionId, outcome: Result<Outcome, Refused>) {
+        let action = match outcome {
+            Ok(Outcome::Waits) => return,
+            Ok(Outcome::Reply(frame)) => Action::Send(frame),
+            Ok(Outcome::Silent) => Action::Skip,
+            Err(Refused(reason)) => {
+                tracing::debug!(connection = connection.0, reason, "connection closed");
+                self.connections.close(connection);
+                Action::Close
+            }
+        };
+        self.connections.answered(connection);
+        self.outgoing.push(Reply { connection, action });
+    }
+}
+
+/// A duration in whole milliseconds, as Kafka counts time.
+pub(crate) fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests;

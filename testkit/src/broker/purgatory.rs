@@ -1,0 +1,92 @@
+//! Requests that wait for something to be written, or for their time to be up.
+//!
+//! [`Broker::poll`](super::Broker::poll) takes from here who has become ready. Each request watches some partitions; an
+//! append touches its partition once per batch, and only those who watch it are looked at again.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use super::Token;
+
+/// A partition, by the id of its topic: a topic that is made again is another one.
+pub(crate) type Watched = (Uuid, i32);
+
+/// The requests of one kind that wait.
+#[derive(Debug)]
+pub(crate) struct Purgatory<T> {
+    waiting: BTreeMap<Token, Waiter<T>>,
+    watchers: BTreeMap<Watched, BTreeSet<Token>>,
+    deadlines: BTreeSet<(Instant, Token)>,
+    touched: BTreeSet<Token>,
+}
+
+#[derive(Debug)]
+struct Waiter<T> {
+    what: T,
+    watched: Vec<Watched>,
+    deadline: Instant,
+}
+
+impl<T> Default for Purgatory<T> {
+    fn default() -> Self {
+        Self {
+            waiting: BTreeMap::new(),
+            watchers: BTreeMap::new(),
+            deadlines: BTreeSet::new(),
+            touched: BTreeSet::new(),
+        }
+    }
+}
+
+impl<T> Purgatory<T> {
+    pub(crate) fn wait(&mut self, token: Token, what: T, watched: Vec<Watched>, deadline: Instant) {
+        for partition in &watched {
+            self.watchers.entry(*partition).or_default().insert(token);
+        }
+        self.deadlines.insert((deadline, token));
+        self.waiting.insert(token, Waiter { what, watched, deadline });
+    }
+
+    /// Something happened to this partition.
+    pub(crate) fn touch(&mut self, partition: Watched) {
+        if let Some(tokens) = self.watchers.get(&partition) {
+            self.touched.extend(tokens);
+        }
+    }
+
+    /// Who has to be looked at again because of [`Self::touch`].
+    pub(crate) fn take_touched(&mut self) -> BTreeSet<Token> {
+        std::mem::take(&mut self.touched)
+    }
+
+    pub(crate) fn get(&self, token: Token) -> Option<&T> {
+        self.waiting.get(&token).map(|waiter| &waiter.what)
+    }
+
+    /// Who has waited long enough.
+    pub(crate) fn expired(&self, now: Instant) -> Option<Token> {
+        self.deadlines.first().filter(|(deadline, _)| *deadline <= now).map(|(_, token)| *token)
+    }
+
+    /// When the next has waited long enough.
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        self.deadlines.first().map(|(deadline, _)| *deadline)
+    }
+
+    pub(crate) fn remove(&mut self, token: Token) -> Option<T> {
+        let Waiter { what, watched, deadline } = self.waiting.remove(&token)?;
+        for partition in watched {
+            if let Some(tokens) = self.watchers.get_mut(&partition) {
+                tokens.remove(&token);
+                if tokens.is_empty() {
+                    self.watchers.remove(&partition);
+                }
+            }
+        }
+        self.deadlines.remove(&(deadline, token));
+        self.touched.remove(&token);
+        Some(what)
+    }
+}

@@ -1,0 +1,7 @@
+//! The broker in virtual time: requests in, replies out, no socket.
+
+mod fetch;
+mod produce;
+mod retention;
+mod topics;
+mod world;

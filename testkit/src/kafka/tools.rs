@@ -1,0 +1,91 @@
+//! Kafka's own command line tools, against any broker that speaks its protocol.
+
+use std::ffi::{OsStr, OsString};
+use std::io::{self, Write};
+use std::process::{Command, Output, Stdio};
+
+use super::{KafkaError, VERSION, is_required, jars};
+
+/// Kafka's tools, by the names of their classes. No broker has to run for them to be there.
+#[derive(Debug, Clone)]
+pub struct Tools {
+    classpath: OsString,
+}
+
+impl Tools {
+    /// Finds Java and the jars. `None`, after a line that says so, when they cannot be had; with
+    /// `TIDEMILL_REQUIRE_KAFKA=1` that fails the test instead.
+    ///
+    /// # Panics
+    /// When they are not there and required, or when the jars cannot be resolved.
+    #[must_use]
+    pub fn find() -> Option<Self> {
+        match Self::resolve() {
+            Ok(tools) => Some(tools),
+            Err(KafkaError::Missing(reason)) if !is_required() => {
+                eprintln!("not run: tests with Kafka's tools need Java 17 and Maven ({reason})");
+                None
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// Finds Java and the jars.
+    ///
+    /// # Errors
+    /// When Java, Maven or the jars are missing, or the jars cannot be resolved.
+    pub fn resolve() -> Result<Self, KafkaError> {
+        Ok(Self { classpath: jars::classpath(VERSION)? })
+    }
+
+    /// Runs a tool, such as `org.apache.kafka.tools.TopicCommand`, with `input` on its standard input, to its end.
+    ///
+    /// # Errors
+    /// When the tool cannot be started or its pipes break.
+    pub fn run(&self, class: &str, arguments: &[&str], input: &str) -> io::Result<Output> {
+        let mut tool = self
+            .java(class, "-Xmx256m")
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        let stdin = tool.stdin.take();
+        // From a thread of its own: a tool that writes while it reads would otherwise wait for us, and we for it.
+        std::thread::scope(|scope| {
+            scope.spawn(move || {
+                if let Some(mut stdin) = stdin {
+                    // A tool may end before it has read everything; its output and status say what came of it.
+                    let _ = stdin.write_all(input.as_bytes());
+                }
+            });
+            tool.wait_with_output()
+        })
+    }
+
+    pub(super) fn classpath(&self) -> &OsStr {
+        &self.classpath
+    }
+
+    /// Java, about to run this class without input.
+    pub(super) fn java(&self, class: &str, heap: &str) -> Command {
+        let mut command = Command::new("java");
+        // Short-lived programs on small machines: the simplest collector and compiler start fastest.
+        command.args([heap, "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp"]);
+        command.arg(&self.classpath).arg(class).stdin(Stdio::null());
+        command
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tool_runs_without_a_broker() {
+        let Some(tools) = Tools::find() else { return };
+        let output = tools.run("kafka.tools.StorageTool", &["random-uuid"], "").unwrap();
+        assert!(output.status.success(), "{output:?}");
+        assert_eq!(String::from_utf8_lossy(&output.stdout).trim().len(), 22);
+    }
+}

@@ -1,0 +1,209 @@
+//! The task around the broker's machine: moves bytes between it and its connections, and wakes it in time.
+//!
+//! A connection's task reads a frame, hands it to the [`Broker`], writes the answer, and only then
+//! reads on, as Kafka's network threads do. So a client that never reads its answers is not read from either, and holds
+//! one answer at the most. [`cluster`](crate::cluster) starts and stops it.
+#![expect(clippy::disallowed_methods, reason = "a driver reads the clock")]
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use tidemill_protocol::frame;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream};
+use tokio::net::TcpListener;
+use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
+
+use crate::broker::{Action, Broker, ConnectionId, Reply};
+
+/// Read at least this much at a time.
+const READ_BYTES: usize = 16 * 1024;
+
+/// Make room for this much of a large frame at a time: its length is only what the client says.
+const ROOM_BYTES_MAX: usize = 1024 * 1024;
+
+/// How long to wait after a connection could not be accepted.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
+
+/// A broker and who is connected to it.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    state: Mutex<State>,
+    /// The machine wants to be asked earlier than it said before.
+    woken: Notify,
+}
+
+#[derive(Debug)]
+struct State {
+    broker: Broker,
+    connections: BTreeMap<ConnectionId, mpsc::UnboundedSender<Action>>,
+    connections_opened: u64,
+    wake_at: Option<Instant>,
+    /// Kept for its memory.
+    replies: Vec<Reply>,
+}
+
+/// A connection that came another way than through the listener.
+pub(crate) type Incoming = mpsc::UnboundedReceiver<DuplexStream>;
+
+impl Shared {
+    pub(crate) fn new(broker: Broker) -> Self {
+        let state =
+            State { broker, connections: BTreeMap::new(), connections_opened: 0, wake_at: None, replies: Vec::new() };
+        Self { state: Mutex::new(state), woken: Notify::new() }
+    }
+
+    /// Changes the machine, then does what it says.
+    pub(crate) fn change<T>(&self, change: impl FnOnce(&mut Broker, Instant) -> T) -> T {
+        let now = Instant::now();
+        let mut state = self.state();
+        let changed = change(&mut state.broker, now);
+        self.poll(&mut state, now);
+        changed
+    }
+
+    fn poll(&self, state: &mut State, now: Instant) {
+        let State { broker, connections, replies, wake_at, .. } = state;
+        let next = broker.poll(now, replies);
+        for Reply { connection, action } in replies.drain(..) {
+            if let Some(sender) = connections.get(&connection) {
+                // Its task may just have ended.
+                let _ = sender.send(action);
+            }
+        }
+        let sooner = next.is_some_and(|next| wake_at.is_none_or(|wake_at| next < wake_at));
+        *wake_at = next;
+        if sooner {
+            self.woken.notify_one();
+        }
+    }
+
+    fn connect(&self, client_host: &str) -> (ConnectionId, mpsc::UnboundedReceiver<Action>) {
+        let mut state = self.state();
+        let connection = ConnectionId(state.connections_opened);
+        state.connections_opened += 1;
+        let (sender, receiver) = mpsc::unbounded_channel();
+        state.connections.insert(connection, sender);
+        state.broker.handle_connected(connection, client_host);
+        (connection, receiver)
+    }
+
+    fn disconnect(&self, connection: ConnectionId) {
+        self.state().connections.remove(&connection);
+        self.change(|broker, now| broker.handle_disconnected(connection, now));
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Takes connections, and asks the machine again when it said, until the other end of `stop` is dropped; then closes
+/// every connection.
+pub(crate) async fn serve(
+    shared: Arc<Shared>,
+    listener: TcpListener,
+    mut incoming: Incoming,
+    mut stop: oneshot::Receiver<Infallible>,
+) {
+    let mut connections = JoinSet::new();
+    loop {
+        let wake_at = shared.state().wake_at;
+        tokio::select! {
+            _ = &mut stop => break,
+            accepted = listener.accept() => match accepted {
+                Ok((stream, address)) => {
+                    // A request is small and its answer is waited for.
+                    let _ = stream.set_nodelay(true);
+                    connections.spawn(run(Arc::clone(&shared), stream, host(address)));
+                }
+                // The client is gone already, or there are too many open files: others may still be served.
+                Err(error) => {
+                    tracing::debug!(%error, "no connection accepted");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            },
+            Some(stream) = incoming.recv() => {
+                connections.spawn(run(Arc::clone(&shared), stream, "/127.0.0.1".to_owned()));
+            }
+            Some(_) = connections.join_next() => {}
+            () = sleep_some(wake_at) => shared.change(|_, _| ()),
+            () = shared.woken.notified() => {}
+        }
+    }
+    drop(listener);
+    connections.shutdown().await;
+}
+
+/// As Kafka writes the address of a client.
+fn host(address: SocketAddr) -> String {
+    format!("/{}", address.ip())
+}
+
+async fn run(shared: Arc<Shared>, stream: impl AsyncRead + AsyncWrite, client_host: String) {
+    let (connection, actions) = shared.connect(&client_host);
+    // Also when the task is aborted.
+    let _disconnect = Disconnect { shared: &shared, connection };
+    if let Err(error) = answer(&shared, connection, stream, actions).await {
+        tracing::debug!(client_host, %error, "connection lost");
+    }
+}
+
+struct Disconnect<'a> {
+    shared: &'a Shared,
+    connection: ConnectionId,
+}
+
+impl Drop for Disconnect<'_> {
+    fn drop(&mut self) {
+        self.shared.disconnect(self.connection);
+    }
+}
+
+/// One request after the other, until the client or the machine closes the connection.
+async fn answer(
+    shared: &Shared,
+    connection: ConnectionId,
+    stream: impl AsyncRead + AsyncWrite,
+    mut actions: mpsc::UnboundedReceiver<Action>,
+) -> io::Result<()> {
+    let (mut reader, mut writer) = tokio::io::split(stream);
+    let mut buffer = BytesMut::new();
+    while let Some(frame) = read_frame(&mut reader, &mut buffer).await? {
+        shared.change(|broker, now| broker.handle_frame(connection, frame, now));
+        match actions.recv().await {
+            Some(Action::Send(answer)) => writer.write_all(&answer).await?,
+            Some(Action::Skip) => {}
+            Some(Action::Close) | None => break,
+        }
+    }
+    writer.shutdown().await
+}
+
+/// The next frame, without its length; none when the client has closed the connection between two frames.
+async fn read_frame(reader: &mut (impl AsyncRead + Unpin), buffer: &mut BytesMut) -> io::Result<Option<Bytes>> {
+    let malformed = |error| io::Error::new(io::ErrorKind::InvalidData, error);
+    loop {
+        if let Some(frame) = frame::take_frame(buffer, frame::FRAME_BYTES_MAX_DEFAULT).map_err(malformed)? {
+            return Ok(Some(frame));
+        }
+        let missing = frame::bytes_missing(buffer, frame::FRAME_BYTES_MAX_DEFAULT).map_err(malformed)?;
+        buffer.reserve(missing.clamp(READ_BYTES, ROOM_BYTES_MAX));
+        if reader.read_buf(buffer).await? == 0 {
+            return if buffer.is_empty() { Ok(None) } else { Err(io::ErrorKind::UnexpectedEof.into()) };
+        }
+    }
+}
+
+async fn sleep_some(wake_at: Option<Instant>) {
+    match wake_at {
+        Some(at) => sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}

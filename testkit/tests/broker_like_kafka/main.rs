@@ -1,0 +1,50 @@
+//! The same requests to the embedded broker and to a real Kafka: the answers must be the same, field by field.
+//!
+//! Only ids, addresses, the clock and the words of some refusals are taken out before answers are compared. Without a real
+//! Kafka the embedded broker is asked alone, which shows that it answers.
+#![expect(clippy::disallowed_methods, reason = "tests read the clock")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod describing;
+mod peer;
+mod reading;
+mod topics;
+mod writing;
+
+use tidemill_testkit::kafka::Kafka;
+use tidemill_testkit::{ClusterConfig, TestCluster};
+
+async fn everything(bootstrap: &str) -> Vec<(String, String)> {
+    let mut broker = peer::Broker::connect(bootstrap).await;
+    topics::versions(&mut broker).await;
+    topics::metadata(&mut broker).await;
+    topics::create_and_delete(&mut broker).await;
+    writing::writing(&mut broker).await;
+    reading::reading(&mut broker).await;
+    describing::describing(&mut broker).await;
+    broker.answers()
+}
+
+#[tokio::test]
+async fn the_embedded_broker_answers_as_kafka_does() {
+    let cluster = TestCluster::start(ClusterConfig::default()).await.unwrap();
+    let ours = everything(cluster.bootstrap()).await;
+    let Some(kafka) = tokio::task::spawn_blocking(Kafka::shared).await.unwrap() else { return };
+    let theirs = everything(kafka.bootstrap()).await;
+    assert_eq!(ours.len(), theirs.len());
+    let mut different = 0;
+    for ((what, ours), (same, theirs)) in ours.iter().zip(&theirs) {
+        assert_eq!(what, same);
+        if ours != theirs {
+            different += 1;
+            println!("== {what}");
+            for line in theirs.lines().filter(|line| !ours.lines().any(|other| other == *line)) {
+                println!("  kafka: {}", line.trim());
+            }
+            for line in ours.lines().filter(|line| !theirs.lines().any(|other| other == *line)) {
+                println!("  ours:  {}", line.trim());
+            }
+        }
+    }
+    assert_eq!(different, 0, "of {} answers, {different} are not Kafka's", ours.len());
+}
