@@ -168,7 +168,7 @@ fn a_bad_batch_counts_nothing() {
         task.handle_records(0, records(40, &[r#"{"user_id":1,"cURL":"/"}"#, r#"{"user_id":"x"}"#]), TEN).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "offset 41: field user_id: \"x\" is not of type BIGINT; the value starts with `{\"user_id\":\"x\"}`; \
+        "offset 41: field user_id: \"x\" is not a BIGINT, or out of its range; the value starts with `{\"user_id\":\"x\"}`; \
          'json.ignore-parse-errors' = 'true' would accept it"
     );
     assert_eq!(task.poll(TEN, &mut closed), None);

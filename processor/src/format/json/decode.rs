@@ -184,8 +184,8 @@ impl Decoder {
             Problem::Missing { column } => (name(column), "it is missing".to_owned(), NOT_MISSING),
             Problem::Field { column, span } => {
                 let data_type = self.columns.get(*column).map(|column| column.data_type().to_string());
-                let written = value.get(written(*span)).unwrap_or_default();
-                let reason = format!("{} is not of type {}", start_of(written), data_type.unwrap_or_default());
+                let written = start_of(value.get(written(*span)).unwrap_or_default());
+                let reason = format!("{written} is not a {}, or out of its range", data_type.unwrap_or_default());
                 (name(column), reason, IGNORE)
             }
         };

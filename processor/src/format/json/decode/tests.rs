@@ -216,7 +216,7 @@ fn errors_name_the_field_and_the_option() {
     let error = |options, value| rows("a INT, b BIGINT", options, value).unwrap_err();
     let wrong = error("", r#"{"a":1,"b":"x"}"#);
     assert_eq!(wrong.field.as_deref(), Some("b"));
-    assert_eq!(wrong.reason, "\"x\" is not of type BIGINT");
+    assert_eq!(wrong.reason, "\"x\" is not a BIGINT, or out of its range");
     assert_eq!(wrong.option, "'json.ignore-parse-errors' = 'true'");
     assert_eq!(wrong.value_start, r#"{"a":1,"b":"x"}"#);
     for (value, reason) in [
