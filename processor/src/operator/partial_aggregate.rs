@@ -101,3 +101,34 @@ impl PartialAggregate {
         self.partitions.clear();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{Node, Plan};
+
+    #[test]
+    fn chunks_of_a_partition_follow_each_other_and_say_when_they_were_read() {
+        let plan = Plan::from_sql(include_str!("../../../examples/top_users.sql")).unwrap();
+        let Node::Project(project) = &plan.pipelines[0].root else { panic!("the sink's columns are picked last") };
+        let Node::WindowAggregate(aggregate) = &*project.input else { panic!("below them the aggregate") };
+        let mut stage_1 = PartialAggregate::new(aggregate, &TimeZone::UTC);
+        let mut chunks = Vec::new();
+        stage_1.on_rows(1, 7, 9, &[], 1_800_000 - 1);
+        stage_1.on_rows(0, 100, 101, &[], 1_800_000 - 1);
+        // Offset 9 is a marker of a transaction.
+        stage_1.on_rows(1, 10, 12, &[], 1_800_000);
+        stage_1.poll(&mut chunks);
+        stage_1.on_rows(1, 12, 20, &[], 1_800_001);
+        stage_1.poll(&mut chunks);
+        stage_1.poll(&mut chunks);
+        let inputs: Vec<_> = chunks.iter().map(|chunk| (chunk.input, chunk.processing_time_ms)).collect();
+        let range = |partition, first, next| InputRange { partition, first, next };
+        assert_eq!(
+            inputs,
+            [(range(0, 100, 101), 1_799_999), (range(1, 7, 12), 1_800_000), (range(1, 12, 20), 1_800_001)]
+        );
+        let slices: Vec<_> = chunks[1].slices.iter().map(|slice| (slice.slice.start_ms, slice.input)).collect();
+        assert_eq!(slices, [(0, range(1, 7, 9)), (1_800_000, range(1, 9, 12))]);
+    }
+}
