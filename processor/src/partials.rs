@@ -1,41 +1,45 @@
-//! What stage 1 hands to stage 2: the partial aggregates of one input partition since the last hand-over.
+//! What stage 1 hands to stage 2: partial aggregates by slice, with the input that they stand for.
 //!
-//! Before: [`partial_aggregate`](crate::operator) makes a chunk at every commit. After: `window_aggregate` merges it. The
-//! chunk is all that passes between the stages, and it is columns throughout: it travels in memory today, and is what a
-//! log of partials will hold when each commit writes it to a topic first. For that it says itself what it was made of
-//! ([`PartitionOffsets`]), so that a replay of chunks is a replay of the input.
+//! Before: the [pre-aggregation](crate::operator::partial_aggregate) closes a [`Chunk`] per input partition at every
+//! commit. After: the [window aggregate](crate::operator::window_aggregate) merges it.
+//!
+//! This is the seam between the stages. A chunk is columns and plain numbers, holds all that stage 2 learns of its input,
+//! and carries the processing time that was read when its rows came; stage 2 asks no clock. So a chunk can be written to
+//! a topic and read back, by this process or another, and stage 2 ends up with the same windows. Here chunks are handed
+//! over in memory.
 
 use arrow_array::ArrayRef;
 
+use crate::task::InputRange;
 use crate::window::Slice;
 
-/// Offsets of one input partition without a gap.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct PartitionOffsets {
-    pub(crate) partition: i32,
-    /// The first.
-    pub(crate) first: i64,
-    /// The one after the last.
-    pub(crate) next: i64,
-}
-
-/// The partial aggregates of one input partition.
+/// The rows of one input partition between two commits.
 #[derive(Debug)]
 pub(crate) struct Chunk {
-    /// By slice, in the order of their ends.
+    /// All that was read: also what gave no row.
+    pub(crate) input: InputRange,
+    /// The processing time of the last row, in unix milliseconds.
+    pub(crate) processing_time_ms: i64,
+    /// What was counted, in the order of its reading.
     pub(crate) slices: Vec<SlicePartials>,
 }
 
-/// The partial aggregates of one slice: a row for each group.
+/// The rows of one input partition in one slice.
 #[derive(Debug)]
 pub(crate) struct SlicePartials {
     pub(crate) slice: Slice,
-    /// The rows it was made of, in the input.
-    pub(crate) offsets: PartitionOffsets,
-    /// The keys, a column each; without keys there is no column.
+    /// Where the rows came from.
+    pub(crate) input: InputRange,
+    /// The groups, in pieces; none where no record gave a row.
+    pub(crate) pieces: Vec<Partials>,
+}
+
+/// Some groups of a slice, a row each.
+#[derive(Debug)]
+pub(crate) struct Partials {
+    pub(crate) groups: usize,
+    /// The key columns.
     pub(crate) keys: Vec<ArrayRef>,
-    /// How many groups there are: the rows of every column here. 0 when no record held a row.
-    pub(crate) group_count: usize,
-    /// What each aggregate call holds, a column each.
-    pub(crate) partials: Vec<ArrayRef>,
+    /// What the accumulators wrote down: the columns of each aggregate.
+    pub(crate) states: Vec<Vec<ArrayRef>>,
 }

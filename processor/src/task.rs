@@ -4,60 +4,48 @@
 //! the bookkeeping of offsets. After: the driver sends the results, and commits [`Task::safe_offsets`] once they are
 //! acknowledged.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
-use arrow_array::ArrayRef;
 use jiff::tz::TimeZone;
 
-use crate::format::EncodedValues;
-use crate::format::json::{self, Decoder, Encoder};
-use crate::operator::groups::Grouping;
+use crate::format::{Decoder, EncodedValues, Encoder, datetime};
 use crate::operator::partial_aggregate::PartialAggregate;
-use crate::operator::window_aggregate::{Closed, WindowAggregate};
-use crate::partials::PartitionOffsets;
+use crate::operator::project::Project;
+use crate::operator::window_aggregate::{Closing, WindowAggregate};
+use crate::partials::Chunk;
 use crate::plan::{self, Node, Pipeline};
-use crate::schema::Format;
-use crate::window::{Slice, Slicer};
+use crate::types::Columns;
 
 /// One pipeline at work. It reads no clock: processing time comes in as unix milliseconds and never goes back.
 #[derive(Debug)]
 pub struct Task {
     decoder: Decoder,
-    slicer: Slicer,
-    grouping: Grouping,
-    /// By partition.
-    stage_1: BTreeMap<i32, Input>,
+    stage_1: PartialAggregate,
     stage_2: WindowAggregate,
-    /// Which outputs of the aggregate are written, in order.
-    projection: Vec<usize>,
+    /// What the plan has above the aggregate, lowest first.
+    projects: Vec<Project>,
     encoder: Encoder,
-}
-
-/// One input partition.
-#[derive(Debug, Default)]
-struct Input {
-    aggregate: PartialAggregate,
-    /// The offset after the last that was read.
-    next: i64,
+    /// The latest processing time: an earlier one counts as this.
+    now_ms: i64,
+    /// Used again for every batch and every poll.
+    pieces: Vec<Columns>,
+    chunks: Vec<Chunk>,
 }
 
 impl Task {
     /// Builds the operators of a plan; `zone` is where window bounds on processing time are cut.
     pub fn new(pipeline: &Pipeline, zone: &TimeZone) -> Self {
-        let (aggregate, projection) = shape(&pipeline.root);
-        let grouping = Grouping::new(aggregate);
-        let scan = aggregate.input.scan();
-        let Format::Json(read) = scan.table.options.format;
-        let Format::Json(written) = pipeline.sink.options.format;
+        let mut projects = Vec::new();
+        let aggregate = window_aggregate(&pipeline.root, &mut projects);
         Self {
-            decoder: Decoder::new(scan, read),
-            slicer: Slicer::new(aggregate.window, zone),
-            stage_1: BTreeMap::new(),
-            stage_2: WindowAggregate::new(grouping.clone()),
-            grouping,
-            projection,
-            encoder: Encoder::new(&pipeline.sink, written),
+            decoder: Decoder::new(pipeline.scan()),
+            stage_1: PartialAggregate::new(aggregate, zone),
+            stage_2: WindowAggregate::new(aggregate, zone),
+            projects,
+            encoder: Encoder::new(&pipeline.sink),
+            now_ms: i64::MIN,
+            pieces: Vec::new(),
+            chunks: Vec::new(),
         }
     }
 
@@ -72,19 +60,23 @@ impl Task {
         records: impl IntoIterator<Item = InputRecord<'a>>,
         now_ms: i64,
     ) -> Result<(), RecordError> {
-        let mut offsets: Option<PartitionOffsets> = None;
-        let noted = records.into_iter().inspect(|record| {
-            let first = PartitionOffsets { partition, first: record.offset, next: record.offset };
-            offsets.get_or_insert(first).next = record.offset.saturating_add(1);
-        });
-        let rows = self.decoder.decode(noted)?;
-        let Some(mut offsets) = offsets else { return Ok(()) };
-        let known = self.stage_1.get(&partition).map(|input| input.next);
-        let input = self.stage_1.entry(partition).or_default();
-        // Compaction and control records leave gaps: they belong to what is read behind them.
-        offsets.first = known.filter(|next| *next < offsets.first).unwrap_or(offsets.first);
-        input.next = offsets.next;
-        input.aggregate.add(&self.grouping, self.slicer.slice_of(now_ms), offsets, &rows);
+        self.now_ms = self.now_ms.max(now_ms);
+        self.pieces.clear();
+        let (mut first, mut next) = (None, 0);
+        for record in records {
+            if let Err(error) = self.decoder.decode(record.offset, record.value) {
+                self.decoder.clear();
+                return Err(error);
+            }
+            first = first.or(Some(record.offset));
+            next = record.offset.saturating_add(1);
+            if self.decoder.is_full() {
+                self.pieces.push(self.decoder.finish());
+            }
+        }
+        let Some(first) = first else { return Ok(()) };
+        self.pieces.push(self.decoder.finish());
+        self.stage_1.on_rows(partition, first, next, &self.pieces, self.now_ms);
         Ok(())
     }
 
@@ -92,71 +84,66 @@ impl Task {
     /// of their ends. Returns when the next open window ends (unix milliseconds); `None` while none is open. To be
     /// called at every commit and whenever that time comes.
     pub fn poll(&mut self, now_ms: i64, closed: &mut Vec<ClosedWindow>) -> Option<i64> {
-        for input in self.stage_1.values_mut() {
-            self.stage_2.merge(input.aggregate.take_chunk());
+        self.now_ms = self.now_ms.max(now_ms);
+        self.stage_1.poll(&mut self.chunks);
+        for chunk in self.chunks.drain(..) {
+            self.stage_2.on_chunk(chunk);
         }
-        while let Some(slice) = self.stage_2.first() {
-            let ends_at = self.slicer.ends_at(slice);
-            if ends_at > now_ms {
-                return Some(ends_at);
-            }
-            if let Some(window) = self.stage_2.close_first() {
-                closed.push(self.encode(slice, ends_at, &window));
-            }
+        while let Some(closing) = self.stage_2.poll(self.now_ms) {
+            closed.push(self.close(closing));
         }
-        None
+        self.stage_2.next_end()
     }
 
     /// For each partition with rows in open windows, the offset of the first of them; for others that were read, the
     /// next offset. By partition. Once all results so far are acknowledged, this may be committed: what is open is
-    /// rebuilt from here, so every row counts at least once.
+    /// rebuilt from here, so every row counts at least once. It never goes back.
     pub fn safe_offsets(&self) -> Vec<(i32, i64)> {
-        let mut safe: BTreeMap<i32, i64> = BTreeMap::new();
-        for (partition, input) in &self.stage_1 {
-            safe.insert(*partition, input.aggregate.first_offset().unwrap_or(input.next));
+        let mut offsets = self.stage_2.safe_offsets();
+        for (partition, first) in self.stage_1.positions() {
+            offsets.entry(partition).or_insert(first);
         }
-        for offsets in self.stage_2.inputs() {
-            safe.entry(offsets.partition).and_modify(|offset| *offset = offsets.first.min(*offset));
-        }
-        safe.into_iter().collect()
+        offsets.into_iter().collect()
     }
 
     /// Forgets everything that is open and every offset: partitions were taken away, or the job replays from what is
     /// committed.
     pub fn reset(&mut self) {
-        self.stage_1.clear();
+        self.stage_1.reset();
         self.stage_2.reset();
     }
 
-    fn encode(&self, slice: Slice, end_ms: i64, window: &Closed) -> ClosedWindow {
-        let columns: Vec<ArrayRef> =
-            self.projection.iter().filter_map(|column| window.columns.get(*column)).cloned().collect();
-        let inputs = window.inputs.iter().map(|offsets| {
-            let PartitionOffsets { partition, first, next } = *offsets;
-            InputRange { partition, first, next }
-        });
+    fn close(&self, closing: Closing) -> ClosedWindow {
+        let mut values = EncodedValues::default();
+        for mut columns in closing.results() {
+            for project in &self.projects {
+                columns = project.on_rows(&columns);
+            }
+            self.encoder.encode(&columns, &mut values);
+        }
         ClosedWindow {
-            start_ms: self.slicer.begins_at(slice),
-            end_ms,
-            start: json::timestamp_text(slice.start),
-            end: json::timestamp_text(slice.end),
-            rows: window.row_count,
-            values: self.encoder.encode(&columns, window.row_count),
-            inputs: inputs.collect(),
+            start_ms: closing.start_ms,
+            end_ms: closing.end_ms,
+            start: datetime::timestamp_text(closing.slice.start_ms),
+            end: datetime::timestamp_text(closing.slice.end_ms),
+            rows: closing.rows(),
+            values,
+            inputs: closing.inputs,
         }
     }
 }
 
-/// The aggregate of a pipeline, and which of its outputs come out at the top.
-fn shape(node: &Node) -> (&plan::WindowAggregate, Vec<usize>) {
+/// The aggregate of a pipeline, with what stands above it.
+fn window_aggregate<'p>(node: &'p Node, projects: &mut Vec<Project>) -> &'p plan::WindowAggregate {
     match node {
-        Node::WindowAggregate(aggregate) => (aggregate, (0..node.outputs().len()).collect()),
         Node::Project(project) => {
-            let (aggregate, below) = shape(&project.input);
-            let picked = project.columns.iter().filter_map(|column| below.get(column.input)).copied();
-            (aggregate, picked.collect())
+            let aggregate = window_aggregate(&project.input, projects);
+            projects.push(Project::new(project));
+            aggregate
         }
-        Node::Scan(_) => unreachable!("the binder puts an aggregate over every scan"),
+        Node::WindowAggregate(aggregate) if matches!(*aggregate.input, Node::Scan(_)) => aggregate,
+        // Whoever lets the planner build such plans builds their operators here.
+        Node::WindowAggregate(_) | Node::Scan(_) => unreachable!("a pipeline is one window aggregate over one scan"),
     }
 }
 
@@ -231,5 +218,4 @@ impl fmt::Display for RecordError {
 impl std::error::Error for RecordError {}
 
 #[cfg(test)]
-#[path = "task_tests.rs"]
 mod tests;

@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use arrow_array::ArrayRef;
 use arrow_schema::{DataType as ArrowType, TimeUnit};
 
 /// A SQL type without its nullability. [`Display`](fmt::Display) prints Flink's summary string, as `TIMESTAMP(3)`.
@@ -90,23 +91,41 @@ impl ColumnType {
 
     /// The Arrow type of such a column in memory. Timestamps take the coarsest unit that keeps their digits.
     pub fn to_arrow(self) -> ArrowType {
-        match self.data_type {
-            DataType::Boolean => ArrowType::Boolean,
-            DataType::TinyInt => ArrowType::Int8,
-            DataType::SmallInt => ArrowType::Int16,
-            DataType::Int => ArrowType::Int32,
-            DataType::BigInt => ArrowType::Int64,
-            DataType::Float => ArrowType::Float32,
-            DataType::Double => ArrowType::Float64,
-            DataType::Decimal { precision, scale } => {
+        self.data_type.to_arrow()
+    }
+}
+
+impl DataType {
+    /// See [`ColumnType::to_arrow`].
+    pub(crate) fn to_arrow(self) -> ArrowType {
+        match self {
+            Self::Boolean => ArrowType::Boolean,
+            Self::TinyInt => ArrowType::Int8,
+            Self::SmallInt => ArrowType::Int16,
+            Self::Int => ArrowType::Int32,
+            Self::BigInt => ArrowType::Int64,
+            Self::Float => ArrowType::Float32,
+            Self::Double => ArrowType::Float64,
+            Self::Decimal { precision, scale } => {
                 ArrowType::Decimal128(precision, i8::try_from(scale).unwrap_or(i8::MAX))
             }
-            DataType::String => ArrowType::Utf8,
-            DataType::Bytes => ArrowType::Binary,
-            DataType::Date => ArrowType::Date32,
-            DataType::Time(_) => ArrowType::Time32(TimeUnit::Millisecond),
-            DataType::Timestamp(precision) => ArrowType::Timestamp(time_unit(precision), None),
-            DataType::TimestampLtz(precision) => ArrowType::Timestamp(time_unit(precision), Some("UTC".into())),
+            Self::String => ArrowType::Utf8,
+            Self::Bytes => ArrowType::Binary,
+            Self::Date => ArrowType::Date32,
+            Self::Time(_) => ArrowType::Time32(TimeUnit::Millisecond),
+            Self::Timestamp(precision) => ArrowType::Timestamp(time_unit(precision), None),
+            Self::TimestampLtz(precision) => ArrowType::Timestamp(time_unit(precision), Some("UTC".into())),
+        }
+    }
+
+    /// How many units of a timestamp of this type make a second.
+    pub(crate) fn units_per_second(self) -> i64 {
+        let (Self::Timestamp(precision) | Self::TimestampLtz(precision)) = self else { return 1_000 };
+        match time_unit(precision) {
+            TimeUnit::Second => 1,
+            TimeUnit::Millisecond => 1_000,
+            TimeUnit::Microsecond => 1_000_000,
+            TimeUnit::Nanosecond => 1_000_000_000,
         }
     }
 }
@@ -116,6 +135,15 @@ impl fmt::Display for ColumnType {
         let not_null = if self.nullable { "" } else { " NOT NULL" };
         write!(f, "{}{not_null}", self.data_type)
     }
+}
+
+/// Rows in memory: arrays of equal length, each of the Arrow type of its column.
+#[derive(Clone, Debug)]
+pub(crate) struct Columns {
+    /// A column each.
+    pub(crate) arrays: Vec<ArrayRef>,
+    /// How many rows there are, also when there is no column.
+    pub(crate) rows: usize,
 }
 
 fn time_unit(precision: u8) -> TimeUnit {

@@ -1,5 +1,8 @@
-//! `COUNT`: how many rows of a group there are, or how many whose argument is not NULL.
+//! COUNT: how many rows there are, or how many where the argument is not NULL. `BIGINT NOT NULL`.
+//!
+//! Before and after: [`Accumulator`].
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
@@ -8,46 +11,51 @@ use arrow_array::{Array, ArrayRef, Int64Array};
 
 use super::Accumulator;
 
-/// The counts by group.
+/// The count of each group.
 #[derive(Debug, Default)]
 pub(super) struct Count {
     counts: Vec<i64>,
 }
 
-impl Count {
-    fn raise(&mut self, group: u32, by: i64) {
-        if let Some(count) = self.counts.get_mut(group as usize) {
-            *count += by;
-        }
-    }
-}
-
 impl Accumulator for Count {
-    fn add(&mut self, argument: Option<&ArrayRef>, groups: &[u32], group_count: usize) {
-        self.counts.resize(group_count, 0);
-        match argument.and_then(Array::nulls) {
-            None => groups.iter().for_each(|&group| self.raise(group, 1)),
+    fn resize(&mut self, groups: usize) {
+        self.counts.resize(groups, 0);
+    }
+
+    fn add(&mut self, argument: Option<&ArrayRef>, ids: &[usize]) {
+        let nulls = argument.and_then(|column| column.nulls()).filter(|nulls| nulls.null_count() > 0);
+        match nulls {
+            None => ids.iter().for_each(|&id| self.count(id, 1)),
             Some(nulls) => {
-                for (&group, valid) in groups.iter().zip(nulls) {
-                    self.raise(group, i64::from(valid));
+                for (&id, valid) in ids.iter().zip(nulls) {
+                    self.count(id, i64::from(valid));
                 }
             }
         }
     }
 
-    fn merge(&mut self, partials: &ArrayRef, groups: &[u32], group_count: usize) {
-        self.counts.resize(group_count, 0);
-        for (&group, &count) in groups.iter().zip(partials.as_primitive::<Int64Type>().values()) {
-            self.raise(group, count);
+    fn merge(&mut self, state: &[ArrayRef], ids: &[usize]) {
+        let Some(counts) = state.first() else { return };
+        for (&id, &count) in ids.iter().zip(counts.as_primitive::<Int64Type>().values()) {
+            self.count(id, count);
         }
     }
 
-    fn take_partials(&mut self) -> ArrayRef {
-        Arc::new(Int64Array::from(std::mem::take(&mut self.counts)))
+    fn state(&self, groups: Range<usize>) -> Vec<ArrayRef> {
+        vec![self.finish(groups)]
     }
 
-    fn finish(&mut self) -> ArrayRef {
-        self.take_partials()
+    fn finish(&self, groups: Range<usize>) -> ArrayRef {
+        let counts = self.counts.get(groups).unwrap_or_default();
+        Arc::new(Int64Array::from_iter_values(counts.iter().copied()))
+    }
+}
+
+impl Count {
+    fn count(&mut self, id: usize, rows: i64) {
+        if let Some(count) = self.counts.get_mut(id) {
+            *count += rows;
+        }
     }
 }
 
@@ -57,33 +65,27 @@ mod tests {
 
     use super::*;
 
-    fn results(count: &mut Count) -> Vec<i64> {
-        count.finish().as_primitive::<Int64Type>().values().to_vec()
+    #[test]
+    fn null_is_not_counted_and_every_row_is() {
+        let column: ArrayRef = Arc::new(StringArray::from(vec![Some("a"), None, Some(""), None]));
+        let (mut of_column, mut of_rows) = (Count::default(), Count::default());
+        for count in [&mut of_column, &mut of_rows] {
+            count.resize(2);
+        }
+        of_column.add(Some(&column), &[0, 0, 1, 1]);
+        of_rows.add(None, &[0, 0, 1, 1]);
+        assert_eq!(of_column.counts, [1, 1]);
+        assert_eq!(of_rows.counts, [2, 2]);
     }
 
     #[test]
-    fn null_is_not_counted_and_a_group_without_a_value_counts_zero() {
-        let argument: ArrayRef = Arc::new(StringArray::from(vec![Some("a"), None, Some("b"), None]));
-        let mut count = Count::default();
-        count.add(Some(&argument), &[0, 0, 2, 1], 3);
-        assert_eq!(results(&mut count), [1, 0, 1]);
-    }
-
-    #[test]
-    fn without_an_argument_every_row_counts() {
-        let mut count = Count::default();
-        count.add(None, &[1, 1, 0], 2);
-        count.add(None, &[2], 3);
-        assert_eq!(results(&mut count), [1, 2, 1]);
-        assert!(results(&mut count).is_empty());
-    }
-
-    #[test]
-    fn partials_merge_under_other_ids() {
-        let (mut one, mut two) = (Count::default(), Count::default());
-        one.add(None, &[0, 0, 1], 2);
-        two.add(None, &[0], 1);
-        two.merge(&one.take_partials(), &[1, 0], 2);
-        assert_eq!(results(&mut two), [2, 2]);
+    fn states_add_up() {
+        let (mut first, mut second) = (Count::default(), Count::default());
+        first.resize(3);
+        first.add(None, &[0, 1, 1, 2]);
+        second.resize(2);
+        second.add(None, &[0]);
+        second.merge(&first.state(1..3), &[1, 0]);
+        assert_eq!(second.finish(0..2).as_primitive::<Int64Type>().values(), &[2, 2]);
     }
 }

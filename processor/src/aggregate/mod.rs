@@ -1,41 +1,43 @@
-//! Aggregate functions over whole columns and dense group ids: a file each.
+//! Aggregate functions over whole columns and dense group ids.
 //!
-//! Before: the operators turn keys into ids. A function adds a column of values to its groups, hands out what it holds as
-//! a column of *partials*, merges such a column of another, and finishes.
+//! A function is a file here with an [`Accumulator`]: a value per group, which rows are added to, which can be written
+//! down as columns and merged with others. [`keys`] gives rows their group ids; [`groups`] joins both.
 //!
-//! - `count`: `COUNT(column)`, `COUNT(*)`
+//! Before: stage 1 has columns of rows, stage 2 has partials. After: partials, or results.
 
 mod count;
+pub(crate) mod groups;
+mod keys;
 
 use std::fmt;
+use std::ops::Range;
 
 use arrow_array::ArrayRef;
 
-use self::count::Count;
 use crate::plan::{AggregateCall, AggregateFunction};
 
-/// What one aggregate call holds of every group. Groups are numbered from 0 without gaps.
+/// One aggregate of each group. A group's id is its place; ids are dense from 0.
 pub(crate) trait Accumulator: fmt::Debug + Send {
-    /// Adds row `i` of `argument` to the group `groups[i]`; without an argument, every row counts. All ids are below
-    /// `group_count`.
-    fn add(&mut self, argument: Option<&ArrayRef>, groups: &[u32], group_count: usize);
+    /// Makes room for ids below `groups`; new groups have seen no row.
+    fn resize(&mut self, groups: usize);
 
-    /// Adds row `i` of another's partials to the group `groups[i]`. All ids are below `group_count`.
-    fn merge(&mut self, partials: &ArrayRef, groups: &[u32], group_count: usize);
+    /// Adds rows: row `n` belongs to the group `ids[n]`. `argument` is the column that is folded, `None` is `*`.
+    fn add(&mut self, argument: Option<&ArrayRef>, ids: &[usize]);
 
-    /// What it holds, a row for each group, and forgets it.
-    fn take_partials(&mut self) -> ArrayRef;
+    /// Adds what another accumulator of the same function wrote down with [`state`](Self::state): its row `n` belongs to
+    /// the group `ids[n]` here.
+    fn merge(&mut self, state: &[ArrayRef], ids: &[usize]);
 
-    /// The results, a row for each group, and forgets them.
-    fn finish(&mut self) -> ArrayRef;
+    /// Writes down some groups as columns, a row per group, so that they can be merged elsewhere.
+    fn state(&self, groups: Range<usize>) -> Vec<ArrayRef>;
+
+    /// The results of some groups, of the call's output type.
+    fn finish(&self, groups: Range<usize>) -> ArrayRef;
 }
 
-/// An accumulator for each call, without groups yet.
-pub(crate) fn accumulators(calls: &[AggregateCall]) -> Vec<Box<dyn Accumulator>> {
-    let accumulator = |call: &AggregateCall| -> Box<dyn Accumulator> {
-        match call.function {
-            AggregateFunction::Count => Box::new(Count::default()),
-        }
-    };
-    calls.iter().map(accumulator).collect()
+/// An accumulator for a call, without any group.
+pub(crate) fn accumulator(call: &AggregateCall) -> Box<dyn Accumulator> {
+    match call.function {
+        AggregateFunction::Count => Box::new(count::Count::default()),
+    }
 }

@@ -1,10 +1,8 @@
-//! The operators of a plan, as plain structs over columns.
+//! The operators that a [task](crate::task) chains: a file per plan node, and two for the one that has two stages.
 //!
-//! Before: [`task`](crate::task) builds them from the plan's nodes and calls them in turn. Rows go through
-//! [`partial_aggregate`] (stage 1, one for each input partition), a [`chunk`](crate::partials) of partials, and
-//! [`window_aggregate`] (stage 2); [`groups`] is what both keep of a slice, and [`keys`] numbers its keys.
+//! [`partial_aggregate`] folds rows by slice and input partition (stage 1); [`window_aggregate`] merges the partials and
+//! closes windows (stage 2); [`project`] picks columns.
 
-pub(crate) mod groups;
-mod keys;
 pub(crate) mod partial_aggregate;
+pub(crate) mod project;
 pub(crate) mod window_aggregate;

@@ -1,57 +1,39 @@
-//! Timestamp to slice, and when a window ends: pure functions.
+//! Timestamps into slices, and when a window may close: pure functions.
 //!
-//! Before: the operators bring a processing time. After: rows are kept by the slice they belong to.
-//!
-//! - `tumble`: windows of one size that follow each other
-//! - `zone`: between instants and the wall clock on which windows are cut
+//! [`zone`] turns instants into the local wall clock on which windows of processing time are cut, and their ends back
+//! into instants; [`tumble`] cuts. Before: stage 1 has rows and their time. After: slices name what is aggregated
+//! together.
 
-mod tumble;
-mod zone;
+pub(crate) mod tumble;
+pub(crate) mod zone;
 
-pub(crate) use self::zone::civil;
-use jiff::tz::TimeZone;
-
-use crate::plan::Window;
-
-/// The smallest piece of time that windows share, by the wall clock. Of TUMBLE: the window.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// The smallest piece of time that windows share, in milliseconds of the wall clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Slice {
-    /// Its end, excluded, in milliseconds of the wall clock; first, because slices are ordered by their ends.
-    pub(crate) end: i64,
-    /// Its start, in milliseconds of the wall clock.
-    pub(crate) start: i64,
+    pub(crate) start_ms: i64,
+    /// Excluded.
+    pub(crate) end_ms: i64,
 }
 
-/// Cuts time into slices.
-#[derive(Clone, Debug)]
-pub(crate) struct Slicer {
-    window: Window,
-    zone: TimeZone,
+/// How time is cut into slices.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Slices {
+    Tumble(tumble::Tumble),
 }
 
-impl Slicer {
-    pub(crate) fn new(window: Window, zone: &TimeZone) -> Self {
-        Self { window, zone: zone.clone() }
-    }
-
-    /// The slice that an instant belongs to (unix milliseconds).
-    pub(crate) fn slice_of(&self, unix_ms: i64) -> Slice {
-        let wall_ms = zone::to_wall(&self.zone, unix_ms);
-        match self.window {
-            Window::Tumble { size_ms, offset_ms } => {
-                let start = tumble::start(wall_ms, size_ms, offset_ms);
-                Slice { start, end: start.saturating_add(size_ms) }
-            }
+impl Slices {
+    /// The slice of a time, which is milliseconds of the wall clock.
+    pub(crate) fn of(self, local_ms: i64) -> Slice {
+        match self {
+            Self::Tumble(tumble) => tumble.slice(local_ms),
         }
     }
+}
 
-    /// The instant at which a slice has ended (unix milliseconds).
-    pub(crate) fn ends_at(&self, slice: Slice) -> i64 {
-        zone::timer(&self.zone, slice.end.saturating_sub(1)).saturating_add(1)
-    }
-
-    /// The instant at which a slice begins (unix milliseconds).
-    pub(crate) fn begins_at(&self, slice: Slice) -> i64 {
-        zone::timer(&self.zone, slice.start)
+impl From<crate::plan::Window> for Slices {
+    fn from(window: crate::plan::Window) -> Self {
+        match window {
+            crate::plan::Window::Tumble { size_ms, offset_ms } => Self::Tumble(tumble::Tumble { size_ms, offset_ms }),
+        }
     }
 }

@@ -77,7 +77,7 @@ fn a_record_that_is_no_row() {
               record: partition 0, offset 1
               value: {"user_id":"seven","cURL":"/"}
               field: user_id
-              what: not a BIGINT, or out of its range
+              what: "seven" is not a BIGINT, or out of its range
               change: the record, or add 'json.ignore-parse-errors' = 'true' to the table's WITH
         "#]],
         );

@@ -1,133 +1,217 @@
-//! Record values into the columns that a scan needs. What the plan does not need is skipped unparsed.
+//! Record values into columns, by a visitor made from the schema: what the plan does not need is skipped unparsed.
 //!
-//! Before: [`task`](crate::task) brings the records of a batch. Here: what a value that is no row means. After: the
-//! columns go to stage 1. A failed batch leaves nothing behind.
+//! Before: the [task](crate::task) has the records of a batch. Here: [`scan`](super::scan) finds the spans of the needed
+//! fields, [`convert`](super::convert) reads them. After: the pre-aggregation takes the [`Columns`].
 
-use std::sync::Arc;
-
-use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
-use arrow_schema::{Field, Schema, SchemaRef};
-
-use super::column::ColumnBuilder;
-use super::row::{self, Malformed, Slot};
+use super::convert::{ColumnBuilder, Scratch};
+use super::scan::{Cursor, Span, SyntaxError};
 use crate::plan::Scan;
 use crate::schema::JsonOptions;
-use crate::task::{InputRecord, RecordError};
+use crate::task::RecordError;
+use crate::types::Columns;
 
-/// A scan's columns, and the builders that fill them.
+/// Reads JSON records of one table.
 #[derive(Debug)]
 pub(crate) struct Decoder {
-    names: Vec<String>,
-    builders: Vec<ColumnBuilder>,
-    schema: SchemaRef,
     options: JsonOptions,
+    names: Vec<String>,
+    columns: Vec<ColumnBuilder>,
+    rows: usize,
+    /// Where the row at hand has each column; used again for every row.
+    spans: Vec<Option<Span>>,
+    scratch: Scratch,
+}
+
+/// Why a value is no row, before it is known which record it was.
+enum Problem {
+    Syntax(SyntaxError),
+    NoObject,
+    Blank,
+    Missing { column: usize },
+    Field { column: usize, span: Span },
 }
 
 impl Decoder {
+    /// For the columns that `scan` needs.
     pub(crate) fn new(scan: &Scan, options: JsonOptions) -> Self {
-        let columns: Vec<_> = scan.columns.iter().filter_map(|index| scan.table.columns.get(*index)).collect();
-        // A column that is declared NOT NULL may be NULL in a record all the same; Flink does not check it here.
-        let field = |column: &&crate::schema::Column| Field::new(&column.name, column.column_type.to_arrow(), true);
+        let columns: Vec<_> = scan.columns.iter().filter_map(|&column| scan.table.columns.get(column)).collect();
         Self {
-            names: columns.iter().map(|column| column.name.clone()).collect(),
-            builders: columns.iter().map(|column| ColumnBuilder::new(column.column_type.data_type)).collect(),
-            schema: Arc::new(Schema::new(columns.iter().map(field).collect::<Vec<_>>())),
             options,
+            names: columns.iter().map(|column| column.name.clone()).collect(),
+            columns: columns.iter().map(|column| ColumnBuilder::new(column.column_type.data_type)).collect(),
+            rows: 0,
+            spans: vec![None; columns.len()],
+            scratch: Scratch::default(),
         }
     }
 
-    /// The rows of a batch's records. A tombstone is no row; an array is a row for each of its elements.
+    /// Appends the rows of one record: one for an object, one for each object in an array, none for a tombstone or an
+    /// empty value.
     ///
     /// # Errors
-    /// The first value that is no row, unless parse errors are ignored: then a field that does not parse is NULL, and a
-    /// value that is no JSON object is skipped.
-    pub(crate) fn decode<'a>(
-        &mut self,
-        records: impl Iterator<Item = InputRecord<'a>>,
-    ) -> Result<RecordBatch, RecordError> {
-        let mut row_count = 0;
-        let decoded = self.decode_all(records, &mut row_count);
-        let columns: Vec<ArrayRef> = self.builders.iter_mut().map(ColumnBuilder::finish).collect();
-        decoded?;
-        let options = RecordBatchOptions::new().with_row_count(Some(row_count));
-        let batch = RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options);
-        Ok(batch.expect("every row has a value or NULL in each builder, and builders have the schema's types"))
+    /// What is wrong with the value, unless parse errors are ignored. The decoder then holds part of the batch, which
+    /// [`clear`](Self::clear) throws away.
+    pub(crate) fn decode(&mut self, offset: i64, value: Option<&[u8]>) -> Result<(), RecordError> {
+        let value = value.unwrap_or_default();
+        if value.is_empty() {
+            return Ok(());
+        }
+        match self.rows_of(value) {
+            Err(problem) if !self.options.ignore_parse_errors => Err(self.error(&problem, offset, value)),
+            Ok(()) | Err(_) => Ok(()),
+        }
     }
 
-    fn decode_all<'a>(
-        &mut self,
-        records: impl Iterator<Item = InputRecord<'a>>,
-        row_count: &mut usize,
-    ) -> Result<(), RecordError> {
-        let Self { names, builders, options, .. } = self;
-        let mut slots: Vec<Slot<'a>> = vec![Slot::Missing; names.len()];
-        for InputRecord { offset, value } in records {
-            let Some(value) = value else { continue };
-            let read = row::read(value, names, &mut slots, &mut |slots| {
-                append(slots, names, builders, *options)?;
-                *row_count += 1;
-                Ok(())
-            });
-            match read {
-                Ok(()) => {}
-                Err(Malformed { field: None, .. }) if options.ignore_parse_errors => {}
-                Err(malformed) => return Err(record_error(offset, value, malformed)),
+    /// Whether the columns hold as much as may go on in one piece.
+    pub(crate) fn is_full(&self) -> bool {
+        self.rows >= ROWS_MAX || self.columns.iter().any(|column| column.variable_bytes() >= COLUMN_BYTES_MAX)
+    }
+
+    /// The rows so far; the decoder is empty again.
+    pub(crate) fn finish(&mut self) -> Columns {
+        let arrays = self.columns.iter_mut().map(ColumnBuilder::finish).collect();
+        Columns { arrays, rows: std::mem::take(&mut self.rows) }
+    }
+
+    /// Throws away the rows so far.
+    pub(crate) fn clear(&mut self) {
+        self.finish();
+    }
+
+    fn rows_of(&mut self, value: &[u8]) -> Result<(), Problem> {
+        let mut cursor = Cursor::new(value);
+        match cursor.peek() {
+            // What follows the object or the array is never looked at, as in Flink.
+            Some(b'{') => self.object(&mut cursor, value),
+            Some(b'[') => self.array(&mut cursor, value),
+            Some(_) => Err(Problem::NoObject),
+            None => Err(Problem::Blank),
+        }
+    }
+
+    fn array(&mut self, cursor: &mut Cursor<'_>, value: &[u8]) -> Result<(), Problem> {
+        cursor.take(b'[');
+        if cursor.take(b']') {
+            return Ok(());
+        }
+        loop {
+            if cursor.peek() == Some(b'{') {
+                self.object(cursor, value)?;
+            } else {
+                cursor.value().map_err(Problem::Syntax)?;
+                if !self.options.ignore_parse_errors {
+                    return Err(Problem::NoObject);
+                }
+            }
+            if cursor.take(b']') {
+                return Ok(());
+            }
+            if !cursor.take(b',') {
+                return Err(Problem::Syntax(cursor.expected("`,` or `]`")));
             }
         }
-        Ok(())
     }
-}
 
-/// Appends one row.
-fn append(
-    slots: &[Slot<'_>],
-    names: &[String],
-    builders: &mut [ColumnBuilder],
-    options: JsonOptions,
-) -> Result<(), Malformed> {
-    for ((slot, builder), name) in slots.iter().zip(builders).zip(names) {
-        let refused = match slot {
-            Slot::Missing if options.fail_on_missing_field => "the field is missing".into(),
-            Slot::Missing => {
+    fn object(&mut self, cursor: &mut Cursor<'_>, value: &[u8]) -> Result<(), Problem> {
+        self.spans.fill(None);
+        cursor.take(b'{');
+        if !cursor.take(b'}') {
+            // Fields mostly come in the order of the columns.
+            let mut likely = 0;
+            loop {
+                let key = cursor.key().map_err(Problem::Syntax)?;
+                let column = self.column(key, value, likely);
+                let span = cursor.value().map_err(Problem::Syntax)?;
+                if let Some(column) = column
+                    && let Some(slot) = self.spans.get_mut(column)
+                {
+                    // The last of several wins.
+                    *slot = Some(span);
+                    likely = column + 1;
+                }
+                if cursor.take(b'}') {
+                    break;
+                }
+                if !cursor.take(b',') {
+                    return Err(Problem::Syntax(cursor.expected("`,` or `}`")));
+                }
+            }
+        }
+        self.row(value)
+    }
+
+    /// The column of this name, if the plan needs it.
+    fn column(&mut self, key: Span, value: &[u8], likely: usize) -> Option<usize> {
+        let raw = key.of(value);
+        if self.names.get(likely).is_some_and(|name| name.as_bytes() == raw) {
+            return Some(likely);
+        }
+        let name = if raw.contains(&b'\\') { self.scratch.unescape(key, value)?.as_bytes() } else { raw };
+        self.names.iter().position(|column| column.as_bytes() == name)
+    }
+
+    fn row(&mut self, value: &[u8]) -> Result<(), Problem> {
+        if self.options.fail_on_missing_field
+            && let Some(column) = self.spans.iter().position(Option::is_none)
+        {
+            return Err(Problem::Missing { column });
+        }
+        for (column, (builder, span)) in self.columns.iter_mut().zip(&self.spans).enumerate() {
+            let Some(span) = *span else {
                 builder.append_null();
                 continue;
-            }
-            Slot::Raw(text) => match builder.append(text) {
-                Ok(()) => continue,
-                Err(reason) => reason,
-            },
-        };
-        if !options.ignore_parse_errors {
-            let option = match slot {
-                Slot::Missing => FAIL_ON_MISSING_FIELD,
-                Slot::Raw(_) => IGNORE_PARSE_ERRORS,
             };
-            return Err(Malformed { field: Some(name.clone()), reason: refused, option });
+            if builder.append(span, value, &mut self.scratch).is_none() {
+                if !self.options.ignore_parse_errors {
+                    return Err(Problem::Field { column, span });
+                }
+                builder.append_null();
+            }
         }
-        builder.append_null();
+        self.rows += 1;
+        Ok(())
     }
-    Ok(())
+
+    #[cold]
+    fn error(&self, problem: &Problem, offset: i64, value: &[u8]) -> RecordError {
+        let name = |column: &usize| self.names.get(*column).cloned();
+        let (field, reason, option) = match problem {
+            Problem::Syntax(SyntaxError { expected, at }) => {
+                (None, format!("it is not JSON: expected {expected} at byte {at}"), IGNORE)
+            }
+            Problem::NoObject => (None, "it is neither a JSON object nor an array of objects".to_owned(), IGNORE),
+            Problem::Blank => (None, "it is blank".to_owned(), IGNORE),
+            Problem::Missing { column } => (name(column), "it is missing".to_owned(), NOT_MISSING),
+            Problem::Field { column, span } => {
+                let data_type = self.columns.get(*column).map(|column| column.data_type().to_string());
+                let written = start_of(value.get(written(*span)).unwrap_or_default());
+                let reason = format!("{written} is not a {}, or out of its range", data_type.unwrap_or_default());
+                (name(column), reason, IGNORE)
+            }
+        };
+        RecordError { offset, field, reason, value_start: start_of(value), option }
+    }
 }
 
-fn record_error(offset: i64, value: &[u8], malformed: Malformed) -> RecordError {
-    let start = value.get(..VALUE_START_BYTES).unwrap_or(value);
-    let text = String::from_utf8_lossy(start);
-    let value_start = text.chars().map(|character| if character.is_control() { ' ' } else { character });
-    RecordError {
-        offset,
-        field: malformed.field,
-        reason: malformed.reason.into_owned(),
-        value_start: value_start.collect(),
-        option: malformed.option,
-    }
+/// A span with the quotes around it.
+fn written(span: Span) -> std::ops::Range<usize> {
+    if span.is_string() { span.start.saturating_sub(1)..span.end + 1 } else { span.start..span.end }
 }
 
-/// How much of a value an error shows.
-const VALUE_START_BYTES: usize = 80;
-/// What lets values pass that do not parse.
-pub(super) const IGNORE_PARSE_ERRORS: &str = "'json.ignore-parse-errors' = 'true'";
-const FAIL_ON_MISSING_FIELD: &str = "'json.fail-on-missing-field' = 'false'";
+/// The first characters of what may not be text.
+fn start_of(value: &[u8]) -> String {
+    // No character has more than four bytes.
+    let start = value.get(..value.len().min(4 * CHARACTERS_MAX)).unwrap_or_default();
+    String::from_utf8_lossy(start).chars().take(CHARACTERS_MAX).collect()
+}
+
+/// Enough that work per piece does not count, and few enough that a piece stays in the cache.
+const ROWS_MAX: usize = 8192;
+/// Far from the 2 GiB of an Arrow array, whatever the next record adds.
+const COLUMN_BYTES_MAX: usize = 64 * 1024 * 1024;
+const CHARACTERS_MAX: usize = 80;
+const IGNORE: &str = "'json.ignore-parse-errors' = 'true'";
+const NOT_MISSING: &str = "'json.fail-on-missing-field' = 'false'";
 
 #[cfg(test)]
-#[path = "decode_tests.rs"]
 mod tests;

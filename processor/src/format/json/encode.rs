@@ -1,222 +1,164 @@
-//! Columns into record values, byte for byte as Flink writes them: fields in the order of the schema, no spaces.
+//! Columns into JSON values, byte for byte as Flink's sink writes them.
 //!
-//! Before: [`task`](crate::task) brings the columns of a closed window. After: the driver sends the values. The types are
-//! looked at once for all rows.
+//! Before: the projection has the sink's columns. After: the driver sends each of the [`EncodedValues`].
 
-use std::fmt::Write;
+use std::io::Write;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
     Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
     Time32MillisecondType, TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
 };
-use arrow_array::{Array, ArrayRef, ArrowPrimitiveType};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use arrow_array::{Array, ArrayRef};
 
-use super::number::{Text, write_decimal, write_floating};
-use crate::format::EncodedValues;
+use super::compact::write_double;
+use super::text::write_string;
+use crate::format::{EncodedValues, base64, datetime, decimal};
 use crate::schema::{JsonOptions, Table};
-use crate::types::DataType;
-use crate::window::civil;
+use crate::types::{Columns, DataType};
 
-/// A sink's columns: their names as JSON, and what is done about NULL.
+/// Writes the rows of one table.
 #[derive(Debug)]
 pub(crate) struct Encoder {
-    /// `"name":` and the type of each physical column.
-    columns: Vec<(String, DataType)>,
     options: JsonOptions,
+    fields: Vec<Field>,
+}
+
+#[derive(Debug)]
+struct Field {
+    /// The name as JSON, with its quotes and the colon.
+    key: Vec<u8>,
+    data_type: DataType,
 }
 
 impl Encoder {
-    pub(crate) fn new(sink: &Table, options: JsonOptions) -> Self {
-        let name = |name: &str| {
-            let mut bytes = Vec::new();
-            write_string(name, &mut Text(&mut bytes));
-            bytes.push(b':');
-            String::from_utf8(bytes).expect("it was made of text")
+    /// For the physical columns of `table`.
+    pub(crate) fn new(table: &Table, options: JsonOptions) -> Self {
+        let field = |column: &crate::schema::Column| {
+            let mut key = Vec::with_capacity(column.name.len() + 3);
+            write_string(&column.name, &mut key);
+            key.push(b':');
+            Field { key, data_type: column.column_type.data_type }
         };
-        let columns = sink.physical_columns().map(|(_, column)| (name(&column.name), column.column_type.data_type));
-        Self { columns: columns.collect(), options }
+        Self { options, fields: table.physical_columns().map(|(_, column)| field(column)).collect() }
     }
 
-    /// One value for each row. `columns` are the sink's, by position.
-    pub(crate) fn encode(&self, columns: &[ArrayRef], row_count: usize) -> EncodedValues {
-        let mut values = EncodedValues::default();
-        let writers: Vec<(&str, &ArrayRef, Writer<'_>)> = self
-            .columns
-            .iter()
-            .zip(columns)
-            .map(|((name, data_type), column)| (name.as_str(), column, writer(*data_type, column)))
-            .collect();
-        for row in 0..row_count {
-            values.buffer().push(b'{');
-            let mut is_first = true;
-            for (name, column, write) in &writers {
-                let is_null = column.is_null(row);
-                if is_null && self.options.encode_ignore_null_fields {
+    /// Appends one value per row. The columns are those of the table, in its order and of its types.
+    pub(crate) fn encode(&self, columns: &Columns, out: &mut EncodedValues) {
+        for row in 0..columns.rows {
+            let bytes = out.bytes_mut();
+            bytes.push(b'{');
+            let mut separate = false;
+            for (field, array) in self.fields.iter().zip(&columns.arrays) {
+                let null = array.is_null(row);
+                if null && self.options.encode_ignore_null_fields {
                     continue;
                 }
-                let out = &mut Text(values.buffer());
-                if !std::mem::take(&mut is_first) {
-                    out.push(",");
+                if separate {
+                    bytes.push(b',');
                 }
-                out.push(name);
-                if is_null {
-                    out.push("null");
+                separate = true;
+                bytes.extend_from_slice(&field.key);
+                if null {
+                    bytes.extend_from_slice(b"null");
                 } else {
-                    write(row, out);
+                    write_value(field.data_type, array, row, bytes);
                 }
             }
-            values.buffer().push(b'}');
-            values.end_value();
+            bytes.push(b'}');
+            out.end_value();
         }
-        values
     }
 }
 
-/// Appends the value of a row, which is not NULL.
-type Writer<'a> = Box<dyn Fn(usize, &mut Text<'_>) + 'a>;
-
-/// How a column of this type is written; in memory it is what [`ColumnType::to_arrow`](crate::types::ColumnType) says.
-fn writer(data_type: DataType, column: &ArrayRef) -> Writer<'_> {
-    match data_type {
-        DataType::Boolean => {
-            let values = column.as_boolean();
-            Box::new(|row, out| out.push(if values.value(row) { "true" } else { "false" }))
+fn write_value(data_type: DataType, array: &ArrayRef, row: usize, out: &mut Vec<u8>) {
+    // Writing into memory cannot fail.
+    let _ = match data_type {
+        DataType::Boolean => write!(out, "{}", array.as_boolean().value(row)),
+        DataType::TinyInt => write!(out, "{}", array.as_primitive::<Int8Type>().value(row)),
+        DataType::SmallInt => write!(out, "{}", array.as_primitive::<Int16Type>().value(row)),
+        DataType::Int => write!(out, "{}", array.as_primitive::<Int32Type>().value(row)),
+        DataType::BigInt => write!(out, "{}", array.as_primitive::<Int64Type>().value(row)),
+        DataType::Float => {
+            write_double(array.as_primitive::<Float32Type>().value(row), out);
+            return;
         }
-        DataType::TinyInt => primitive::<Int8Type>(column, display),
-        DataType::SmallInt => primitive::<Int16Type>(column, display),
-        DataType::Int => primitive::<Int32Type>(column, display),
-        DataType::BigInt => primitive::<Int64Type>(column, display),
-        DataType::Float => primitive::<Float32Type>(column, |value, out| {
-            if value.is_finite() { write_floating(value, out) } else { write_not_finite(value.into(), out) }
-        }),
-        DataType::Double => primitive::<Float64Type>(column, |value, out| {
-            if value.is_finite() { write_floating(value, out) } else { write_not_finite(value, out) }
-        }),
+        DataType::Double => {
+            write_double(array.as_primitive::<Float64Type>().value(row), out);
+            return;
+        }
         DataType::Decimal { scale, .. } => {
-            primitive::<Decimal128Type>(column, move |value, out| write_decimal(value, scale, out))
+            let unscaled = array.as_primitive::<Decimal128Type>().value(row);
+            decimal::write(unscaled, i8::try_from(scale).unwrap_or(i8::MAX), out);
+            return;
         }
         DataType::String => {
-            let values = column.as_string::<i32>();
-            Box::new(|row, out| write_string(values.value(row), out))
+            write_string(array.as_string::<i32>().value(row), out);
+            return;
         }
         DataType::Bytes => {
-            let values = column.as_binary::<i32>();
-            Box::new(|row, out| {
-                out.push("\"");
-                out.push(&STANDARD.encode(values.value(row)));
-                out.push("\"");
-            })
+            quoted(out, "", |out| base64::encode(array.as_binary::<i32>().value(row), out));
+            return;
         }
-        DataType::Date => primitive::<Date32Type>(column, |days, out| {
-            if let Some(civil) = civil(i64::from(days) * 86_400_000) {
-                let _ = write!(out, "\"{}\"", civil.date());
-            }
-        }),
-        DataType::Time(_) => primitive::<Time32MillisecondType>(column, |millis, out| {
-            if let Some(civil) = civil(millis.into()) {
-                let _ = write!(out, "\"{}\"", civil.time());
-            }
-        }),
-        DataType::Timestamp(precision) => timestamp_writer(column, precision, "\""),
-        DataType::TimestampLtz(precision) => timestamp_writer(column, precision, "Z\""),
-    }
-}
-
-fn timestamp_writer<'a>(column: &'a ArrayRef, precision: u8, end: &'static str) -> Writer<'a> {
-    match precision {
-        0..=3 => primitive::<TimestampMillisecondType>(column, move |value, out| write_timestamp(value, 0, end, out)),
-        4..=6 => primitive::<TimestampMicrosecondType>(column, move |value, out| {
-            write_timestamp(value.div_euclid(1_000), value.rem_euclid(1_000) * 1_000, end, out);
-        }),
-        _ => primitive::<TimestampNanosecondType>(column, move |value, out| {
-            write_timestamp(value.div_euclid(1_000_000), value.rem_euclid(1_000_000), end, out);
-        }),
-    }
-}
-
-fn primitive<'a, T: ArrowPrimitiveType>(
-    column: &'a ArrayRef,
-    write: impl Fn(T::Native, &mut Text<'_>) + 'a,
-) -> Writer<'a> {
-    let values = column.as_primitive::<T>();
-    Box::new(move |row, out| write(values.value(row), out))
-}
-
-fn display(value: impl std::fmt::Display, out: &mut Text<'_>) {
-    // Writing to memory does not fail.
-    let _ = write!(out, "{value}");
-}
-
-/// JSON has no such numbers: they are written as strings.
-fn write_not_finite(value: f64, out: &mut Text<'_>) {
-    out.push(if value.is_nan() {
-        "\"NaN\""
-    } else if value > 0.0 {
-        "\"Infinity\""
-    } else {
-        "\"-Infinity\""
-    });
-}
-
-/// `"2020-01-01 00:00:00.12`, the zeros at the end of the fraction cut, then `end`.
-fn write_timestamp(millis: i64, nanos: i64, end: &str, out: &mut Text<'_>) {
-    out.push("\"");
-    write_civil(millis, nanos, out);
-    out.push(end);
-}
-
-fn write_civil(millis: i64, nanos: i64, out: &mut Text<'_>) {
-    let Some(civil) = civil(millis) else { return };
-    let _ = write!(out, "{} {:02}:{:02}:{:02}", civil.date(), civil.hour(), civil.minute(), civil.second());
-    let mut fraction = i64::from(civil.millisecond()) * 1_000_000 + nanos;
-    if fraction == 0 {
-        return;
-    }
-    let mut width = 9;
-    while fraction % 10 == 0 {
-        fraction /= 10;
-        width -= 1;
-    }
-    let _ = write!(out, ".{fraction:0width$}");
-}
-
-/// A time of the wall clock, in milliseconds, as it stands in a TIMESTAMP(3).
-pub(crate) fn timestamp_text(wall_ms: i64) -> String {
-    let mut bytes = Vec::new();
-    write_civil(wall_ms, 0, &mut Text(&mut bytes));
-    String::from_utf8(bytes).unwrap_or_default()
-}
-
-/// A string as Jackson writes it: only quote, backslash and control characters are escaped.
-fn write_string(text: &str, out: &mut Text<'_>) {
-    out.push("\"");
-    let mut rest = text;
-    while let Some(at) = rest.bytes().position(|byte| byte < 0x20 || matches!(byte, b'"' | b'\\')) {
-        let (plain, escaped) = rest.split_at(at);
-        out.push(plain);
-        let mut characters = escaped.chars();
-        match characters.next() {
-            Some('"') => out.push("\\\""),
-            Some('\\') => out.push("\\\\"),
-            Some('\u{8}') => out.push("\\b"),
-            Some('\t') => out.push("\\t"),
-            Some('\n') => out.push("\\n"),
-            Some('\u{c}') => out.push("\\f"),
-            Some('\r') => out.push("\\r"),
-            Some(control) => {
-                let _ = write!(out, "\\u{:04X}", u32::from(control));
-            }
-            None => {}
+        DataType::Date => {
+            quoted(out, "", |out| datetime::write_date(array.as_primitive::<Date32Type>().value(row).into(), out));
+            return;
         }
-        rest = characters.as_str();
-    }
-    out.push(rest);
-    out.push("\"");
+        DataType::Time(_) => {
+            let millis = i64::from(array.as_primitive::<Time32MillisecondType>().value(row));
+            quoted(out, "", |out| datetime::write_time(millis * 1_000_000, out));
+            return;
+        }
+        DataType::Timestamp(_) | DataType::TimestampLtz(_) => {
+            let per_second = data_type.units_per_second();
+            let count = match per_second {
+                1_000 => array.as_primitive::<TimestampMillisecondType>().value(row),
+                1_000_000 => array.as_primitive::<TimestampMicrosecondType>().value(row),
+                _ => array.as_primitive::<TimestampNanosecondType>().value(row),
+            };
+            let suffix = if matches!(data_type, DataType::TimestampLtz(_)) { "Z" } else { "" };
+            quoted(out, suffix, |out| datetime::write_timestamp(count, per_second, out));
+            return;
+        }
+    };
+}
+
+fn quoted(out: &mut Vec<u8>, suffix: &str, write: impl FnOnce(&mut Vec<u8>)) {
+    out.push(b'"');
+    write(out);
+    out.extend_from_slice(suffix.as_bytes());
+    out.push(b'"');
 }
 
 #[cfg(test)]
-#[path = "encode_tests.rs"]
-mod tests;
+mod tests {
+    use std::sync::Arc;
+
+    use arrow_array::{Float64Array, Int64Array, StringArray};
+
+    use super::*;
+
+    fn encoded(options: JsonOptions) -> Vec<String> {
+        let columns = Columns {
+            arrays: vec![
+                Arc::new(StringArray::from(vec![Some("x/y\u{1}"), None])),
+                Arc::new(Int64Array::from(vec![Some(i64::MIN), None])),
+                Arc::new(Float64Array::from(vec![Some(f64::INFINITY), Some(1e7)])),
+            ],
+            rows: 2,
+        };
+        let types = [("\"a\\\"b\":", DataType::String), ("\"n\":", DataType::BigInt), ("\"d\":", DataType::Double)];
+        let fields = types.map(|(key, data_type)| Field { key: key.as_bytes().to_vec(), data_type });
+        let mut values = EncodedValues::default();
+        Encoder { options, fields: fields.into() }.encode(&columns, &mut values);
+        values.iter().map(|value| String::from_utf8(value.to_vec()).unwrap()).collect()
+    }
+
+    #[test]
+    fn null_is_written_unless_it_is_left_out() {
+        let first = r#"{"a\"b":"x/y\u0001","n":-9223372036854775808,"d":"Infinity"}"#;
+        assert_eq!(encoded(JsonOptions::default()), [first, r#"{"a\"b":null,"n":null,"d":1.0E7}"#]);
+        let leaving_out = JsonOptions { encode_ignore_null_fields: true, ..JsonOptions::default() };
+        assert_eq!(encoded(leaving_out), [first, r#"{"d":1.0E7}"#]);
+    }
+}

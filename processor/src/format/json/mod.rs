@@ -1,18 +1,14 @@
-//! The `json` format, as Flink reads and writes it.
+//! JSON, with Flink's coercions when reading and its bytes when writing.
 //!
-//! - `decode`: record values into the columns that a scan needs
-//! - `row`: one value as slots of raw text, a slot for each column
-//! - `column`: raw text into a typed column, with Flink's coercions
-//! - `decimal`: decimal numbers from text
-//! - `encode`: columns into record values, byte for byte as Flink writes them
-//! - `number`: floating point and decimal numbers as Java prints them
+//! Reading: [`decode`] walks a value with [`scan`] and has [`convert`] read the fields that are needed ([`text`] for
+//! escapes, [`compact`] for containers in a STRING). Writing: [`encode`].
 
-mod column;
-mod decimal;
+mod compact;
+mod convert;
 mod decode;
 mod encode;
-mod number;
-mod row;
+mod scan;
+mod text;
 
 pub(crate) use self::decode::Decoder;
-pub(crate) use self::encode::{Encoder, timestamp_text};
+pub(crate) use self::encode::Encoder;
