@@ -113,10 +113,7 @@ fn an_option_that_the_client_does_not_know() {
         &[],
         2,
         expect![[r#"
-        reading topic user_clicks at localhost:9092 (table user_clicks), writing topic top_users at localhost:9092 (table top_users)
-        error: the options of table top_users do not work
-          what: unknown property 'fetch.min.byte'; did you mean 'fetch.min.bytes'?
-          change: the option of that name behind 'properties.' in its WITH, or what --set gave
+        error: --set 'properties.fetch.min.byte'='1': unknown property 'fetch.min.byte'; did you mean 'fetch.min.bytes'?
     "#]],
     );
 }
