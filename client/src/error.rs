@@ -161,12 +161,16 @@ impl Error {
         self
     }
 
-    /// No configured broker could be reached: names the last address tried and what to change.
+    /// No configured broker could be reached: names the last address tried and what to change, or how what answered
+    /// there shows that it is no broker.
     pub(crate) fn unreachable(&self, host: &str, port: u16, tried: usize) -> Self {
         let mut inner = Inner::clone(&self.0);
         let others = if tried > 1 { format!(" (the last of {tried} addresses)") } else { String::new() };
         inner.attempt = format!("connecting to {host}:{port}{others}");
-        inner.detail = Some("is the broker running there? The address comes from bootstrap.servers".to_owned());
+        inner.detail = Some(match (inner.kind, inner.detail) {
+            (ErrorKind::Protocol, Some(reason)) => format!("{reason} (the address comes from bootstrap.servers)"),
+            _ => "is the broker running there? The address comes from bootstrap.servers".to_owned(),
+        });
         Self(Arc::new(inner))
     }
 
@@ -233,5 +237,14 @@ mod tests {
         let error = Error::network("connecting to localhost:9092", refused).with_detail("check bootstrap.servers");
         assert_eq!(error.to_string(), "connecting to localhost:9092: connection refused; check bootstrap.servers");
         assert!(std::error::Error::source(&error).is_some());
+    }
+    #[test]
+    fn what_is_no_broker_is_told_from_what_is_not_there() {
+        let refused = Error::network("ApiVersions", std::io::Error::from(std::io::ErrorKind::ConnectionRefused));
+        let refused = refused.unreachable("a", 1, 1).to_string();
+        assert!(refused.contains("connecting to a:1: connection refused") && refused.contains("running"), "{refused}");
+        let other =
+            Error::protocol("ApiVersions").with_detail("this looks like HTTP").unreachable("a", 1, 2).to_string();
+        assert!(other.contains("(the last of 2 addresses)") && other.contains("this looks like HTTP"), "{other}");
     }
 }
