@@ -117,7 +117,7 @@ impl Driver {
         };
         let tasks = source.sinks.iter().map(|sink| Task::new(&sink.pipeline, zone));
         let machine = Machine::new(tasks, ends, clock, config.commit_interval, now());
-        let (listener, changes) = Listener::new();
+        let (listener, changes) = Listener::new(Arc::clone(&name), topic.partitions);
         let subscribed = consumer.subscribe_with([Arc::clone(&name)], Arc::new(listener));
         subscribed.map_err(|error| failure::of_reading(&source.table, &source.group_id, error))?;
         Ok(Self {
