@@ -145,3 +145,24 @@ fn a_partition_that_is_added_is_read_from_its_first_record() {
     job.terminate();
     assert_eq!(job.ends(Duration::from_secs(3)).code, Some(0));
 }
+
+#[test]
+fn a_topic_that_is_deleted_is_named_and_waited_for() {
+    let Some(kafka) = Kafka::shared() else { return };
+    let bed = Bed { name: "kafka", bootstrap: kafka.bootstrap() };
+    let script = bed.script("deleted", 1, &[]);
+    let job = Tidemill::run(&script.file, &["--bootstrap", bed.bootstrap, "--speed", SPEED]);
+    job.says(&format!("reading topic {}", script.source), PATIENCE);
+    bed.write(&script.source, 1, (0..10).map(click));
+    bed.read_until(&script.sink, |values| has_all(values, 0..10));
+    let delete = ["--bootstrap-server", bed.bootstrap, "--delete", "--topic", &script.source];
+    let deleted = kafka.run_tool("org.apache.kafka.tools.TopicCommand", &delete, "").unwrap();
+    assert!(deleted.status.success(), "{deleted:?}");
+    job.says(&format!("topic {} does not exist any more, waiting for it", script.source), PATIENCE);
+    bed.create_topic(&script.source, 1);
+    job.says(&format!("topic {} is there again", script.source), PATIENCE);
+    bed.write(&script.source, 1, (10..15).map(click));
+    bed.read_until(&script.sink, |values| has_all(values, 0..15));
+    job.terminate();
+    assert_eq!(job.ends(Duration::from_secs(3)).code, Some(0));
+}
