@@ -2,6 +2,8 @@
 
 use crate::cluster::Cluster;
 use crate::config::ClientConfig;
+use tidemill_protocol::ErrorCode;
+
 use crate::error::Error;
 
 /// A cluster's connections and metadata, shared. Cheap to clone; everything ends with the last handle.
@@ -24,6 +26,13 @@ impl Client {
     #[must_use]
     pub fn unreachable(&self) -> Option<Error> {
         self.cluster.unreachable()
+    }
+
+    /// What the cluster answers for a topic that is read or written, when that is an error: it does not exist, or not any
+    /// more, or may not be seen. It is asked for again and again, so a topic that comes back is found.
+    #[must_use]
+    pub fn missing(&self, topic: &str) -> Option<ErrorCode> {
+        self.cluster.snapshot().missing(topic)
     }
 
     pub(crate) const fn cluster(&self) -> &Cluster {

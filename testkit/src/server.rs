@@ -1,7 +1,7 @@
 //! The task around the broker's machine: moves bytes between it and its connections, and wakes it in time.
 //!
 //! A connection's task reads a frame, hands it to the [`Broker`], writes the answer, and only then
-//! reads on, as Kafka's network threads do. So a client that never reads its answers is not read from either, and holds
+//! takes the next, as Kafka's network threads do. So a client that never reads its answers is not read from either, and holds
 //! one answer at the most. [`cluster`](crate::cluster) starts and stops it.
 #![expect(clippy::disallowed_methods, reason = "a driver reads the clock")]
 
@@ -177,13 +177,32 @@ async fn answer(
     let mut buffer = BytesMut::new();
     while let Some(frame) = read_frame(&mut reader, &mut buffer).await? {
         shared.change(|broker, now| broker.handle_frame(connection, frame, now));
-        match actions.recv().await {
+        match next_action(&mut actions, &mut reader, &mut buffer).await? {
             Some(Action::Send(answer)) => writer.write_all(&answer).await?,
             Some(Action::Skip) => {}
             Some(Action::Close) | None => break,
         }
     }
     writer.shutdown().await
+}
+
+/// What to do next; none when the client is gone. Requests may wait for as long as they say, so it is listened for whether
+/// anybody still waits for the answer; the little that is read meanwhile is part of the next request.
+async fn next_action(
+    actions: &mut mpsc::UnboundedReceiver<Action>,
+    reader: &mut (impl AsyncRead + Unpin),
+    buffer: &mut BytesMut,
+) -> io::Result<Option<Action>> {
+    loop {
+        buffer.reserve(READ_BYTES.saturating_sub(buffer.len()));
+        tokio::select! {
+            biased;
+            action = actions.recv() => return Ok(action),
+            read = reader.read_buf(buffer), if buffer.len() < READ_BYTES => if read? == 0 {
+                return Ok(None);
+            },
+        }
+    }
 }
 
 /// The next frame, without its length; none when the client has closed the connection between two frames.

@@ -159,3 +159,27 @@ async fn topics_are_made_as_create_topics_would() {
     assert_eq!(cluster.create_topic("x", 1, &[("no.such", "1")]), Err(ErrorCode::INVALID_CONFIG));
     assert_eq!(cluster.create_topic("not a name", 1, &[]), Err(ErrorCode::INVALID_TOPIC_EXCEPTION));
 }
+
+#[tokio::test]
+async fn who_is_gone_is_not_waited_for_although_its_request_waits() {
+    let cluster = cluster().await;
+    let mut stream = TcpStream::connect(cluster.bootstrap()).await.unwrap();
+    stream.write_all(&fetch(i32::MAX, 1)).await.unwrap();
+    stream.shutdown().await.unwrap();
+    assert_eq!(answer(&mut stream).await, None, "the broker closes the connection as well");
+}
+
+#[tokio::test]
+async fn what_comes_behind_a_request_that_waits_is_answered_after_it() {
+    let cluster = cluster().await;
+    let mut stream = TcpStream::connect(cluster.bootstrap()).await.unwrap();
+    stream.write_all(&fetch(300, 1)).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    // More than is read meanwhile.
+    stream.write_all(&produce(&vec![b'x'; 100_000], 2)).await.unwrap();
+    stream.write_all(&metadata(3)).await.unwrap();
+    for correlation_id in 1..=3 {
+        let answered = read_correlation_id(&answer(&mut stream).await.unwrap()).unwrap();
+        assert_eq!(answered, correlation_id);
+    }
+}

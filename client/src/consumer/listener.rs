@@ -3,13 +3,14 @@
 //! Before: [`rebalance`](super::rebalance) says what is to be told. After: the driver calls the listener, and the group
 //! goes on when it returns.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
 use super::OffsetAndMetadata;
+use super::offset_lookup::OffsetSpec;
 use super::rebalance::Change;
 use super::shared::Shared;
 use crate::error::Error;
@@ -79,6 +80,17 @@ impl Rebalancing {
         super::commit(&self.shared, Some(offsets)).await
     }
 
+    /// What the group has committed of each of these partitions; nothing for those without a commit.
+    ///
+    /// # Errors
+    /// As [`Consumer::committed`](super::Consumer::committed).
+    pub async fn committed(
+        &self,
+        partitions: impl IntoIterator<Item = TopicPartition>,
+    ) -> Result<BTreeMap<TopicPartition, OffsetAndMetadata>, Error> {
+        super::committed_by_group(&self.shared, partitions.into_iter().collect()).await
+    }
+
     /// The next offset to be handed out, once it is known.
     #[must_use]
     pub fn position(&self, partition: &TopicPartition) -> Option<i64> {
@@ -91,6 +103,16 @@ impl Rebalancing {
     /// As [`Consumer::seek`](super::Consumer::seek).
     pub fn seek(&self, partition: &TopicPartition, offset: i64) -> Result<(), Error> {
         let sought = self.shared.machine().seek(partition, offset);
+        self.shared.wake_driver();
+        sought
+    }
+
+    /// Reads a partition from the first record that its log holds.
+    ///
+    /// # Errors
+    /// As [`Consumer::seek_to_beginning`](super::Consumer::seek_to_beginning).
+    pub fn seek_to_beginning(&self, partition: &TopicPartition) -> Result<(), Error> {
+        let sought = self.shared.machine().seek_to(partition, OffsetSpec::Earliest);
         self.shared.wake_driver();
         sought
     }

@@ -292,11 +292,7 @@ impl Consumer {
         &self,
         partitions: impl IntoIterator<Item = TopicPartition>,
     ) -> Result<BTreeMap<TopicPartition, OffsetAndMetadata>, Error> {
-        let partitions: BTreeSet<TopicPartition> = partitions.into_iter().collect();
-        let (done, reply) = oneshot::channel();
-        self.change(|machine| machine.committed(partitions.into_iter().collect(), done, now()));
-        let found = reply.await.map_err(|_| closed())??;
-        Ok(found.into_iter().filter_map(|(partition, offset)| Some((partition, offset?))).collect())
+        committed_by_group(&self.shared, partitions.into_iter().collect()).await
     }
 
     /// Reads a partition on from `offset`. What is buffered of it is dropped; committing back is meant then.
@@ -464,6 +460,18 @@ impl Drop for Consumer {
     fn drop(&mut self) {
         self.change(|machine| machine.abandon(now() + ABANDON_MAX, now()));
     }
+}
+
+/// What the group has committed of these partitions, of those with a commit.
+async fn committed_by_group(
+    shared: &Shared,
+    partitions: BTreeSet<TopicPartition>,
+) -> Result<BTreeMap<TopicPartition, OffsetAndMetadata>, Error> {
+    let (done, reply) = oneshot::channel();
+    shared.machine().committed(partitions.into_iter().collect(), done, now());
+    shared.wake_driver();
+    let found = reply.await.map_err(|_| closed())??;
+    Ok(found.into_iter().filter_map(|(partition, offset)| Some((partition, offset?))).collect())
 }
 
 /// How long a consumer that was dropped may take to tell its group.

@@ -42,6 +42,7 @@ struct Line {
     waiting_since: Option<Instant>,
     said_waiting: bool,
     trouble: Option<Trouble>,
+    missing_topic: Option<String>,
 }
 
 #[derive(Debug)]
@@ -81,6 +82,7 @@ impl Progress {
             waiting_since: None,
             said_waiting: false,
             trouble: None,
+            missing_topic: None,
         };
         let lines = plan.pipelines.iter().map(line).collect();
         Self { view, lines }
@@ -190,6 +192,12 @@ impl Line {
             }
             (None, None) => {}
         }
+        match (&status.missing_topic, &self.missing_topic) {
+            (Some(topic), None) => news.push(format!("topic {topic} does not exist any more, waiting for it")),
+            (None, Some(topic)) => news.push(format!("topic {topic} is there again")),
+            (Some(_), Some(_)) | (None, None) => {}
+        }
+        self.missing_topic.clone_from(&status.missing_topic);
         news
     }
 

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use futures_util::StreamExt;
 use futures_util::future::try_join_all;
 use futures_util::stream::FuturesUnordered;
-use tidemill_client::{Client, ConsumedBatch, Consumer, Delivery, Producer, Record, TopicPartition};
+use tidemill_client::{Client, ConsumedBatch, Consumer, Delivery, ErrorCode, Producer, Record, TopicPartition};
 use tokio::sync::{mpsc, oneshot};
 use tracing::{debug, warn};
 
@@ -117,7 +117,7 @@ impl Driver {
         };
         let tasks = source.sinks.iter().map(|sink| Task::new(&sink.pipeline, zone));
         let machine = Machine::new(tasks, ends, clock, config.commit_interval, now());
-        let (listener, changes) = Listener::new();
+        let (listener, changes) = Listener::new(Arc::clone(&name), topic.partitions);
         let subscribed = consumer.subscribe_with([Arc::clone(&name)], Arc::new(listener));
         subscribed.map_err(|error| failure::of_reading(&source.table, &source.group_id, error))?;
         Ok(Self {
@@ -274,10 +274,16 @@ impl Driver {
 
     fn show(&self) {
         let trouble = self.clients.iter().find_map(Client::unreachable);
+        let is_missing = |(client, topic): &(&Client, &Arc<str>)| {
+            client.missing(topic) == Some(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)
+        };
+        let topics = || std::iter::once(&self.topic).chain(self.writers.iter().map(|writer| &writer.topic));
+        let missing = self.clients.iter().zip(topics()).find(is_missing).map(|(_, topic)| topic);
         for (pipeline, writer) in self.writers.iter().enumerate() {
             self.board.show(writer.number, |status| {
                 self.machine.show(pipeline, now(), status);
                 status.trouble = trouble.as_ref().map(ToString::to_string);
+                status.missing_topic = missing.map(ToString::to_string);
             });
         }
     }

@@ -40,6 +40,8 @@ pub struct PipelineStatus {
     pub state: State,
     /// What keeps it from reading or writing just now: the broker is away. It goes on by itself.
     pub trouble: Option<String>,
+    /// The topic, read or written, that does not exist any more. It is waited for.
+    pub missing_topic: Option<String>,
     /// Records taken from the topic.
     pub records_in: u64,
     /// Results that the sink's topic has acknowledged.

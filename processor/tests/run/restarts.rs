@@ -157,3 +157,58 @@ fn a_broker_that_crashes_and_comes_back_is_waited_for() {
     let ended = job.ends(Duration::from_secs(3));
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
 }
+
+#[test]
+fn a_partition_that_is_added_is_read_from_its_first_record() {
+    let Some(kafka) = Kafka::shared() else { return };
+    let bed = Bed { name: "kafka", bootstrap: kafka.bootstrap() };
+    // Who begins at the end means the records that were there before, not those of partitions that were not.
+    let latest = ("'earliest-offset'", "'latest-offset', 'properties.metadata.max.age.ms'='1000'");
+    let script = bed.script("grown", 1, &[latest]);
+    let arguments = ["--bootstrap", bed.bootstrap, "--speed", SPEED];
+    let grow = |partitions: &str| {
+        let alter = ["--bootstrap-server", bed.bootstrap, "--alter", "--topic", &script.source];
+        let tool = "org.apache.kafka.tools.TopicCommand";
+        let altered = kafka.run_tool(tool, &[&alter[..], &["--partitions", partitions]].concat(), "").unwrap();
+        assert!(altered.status.success(), "{altered:?}");
+    };
+    let job = Tidemill::run(&script.file, &arguments);
+    job.says(&format!("reading topic {}", script.source), PATIENCE);
+    bed.write(&script.source, 1, (0..10).map(click));
+    bed.read_until(&script.sink, |values| has_all(values, 0..10));
+    // While it runs, and written to before it can know.
+    grow("2");
+    bed.write(&script.source, 2, (10..30).map(click));
+    bed.read_until(&script.sink, |values| has_all(values, 0..30));
+    job.terminate();
+    assert_eq!(job.ends(Duration::from_secs(3)).code, Some(0));
+    // While it does not.
+    grow("3");
+    bed.write(&script.source, 3, (30..60).map(click));
+    let job = Tidemill::run(&script.file, &arguments);
+    let values = bed.read_until(&script.sink, |values| has_all(values, 0..60));
+    assert!(values.iter().all(|value| row(value).cnt == 1), "{values:#?}");
+    job.terminate();
+    assert_eq!(job.ends(Duration::from_secs(3)).code, Some(0));
+}
+
+#[test]
+fn a_topic_that_is_deleted_is_named_and_waited_for() {
+    let Some(kafka) = Kafka::shared() else { return };
+    let bed = Bed { name: "kafka", bootstrap: kafka.bootstrap() };
+    let script = bed.script("deleted", 1, &[]);
+    let job = Tidemill::run(&script.file, &["--bootstrap", bed.bootstrap, "--speed", SPEED]);
+    job.says(&format!("reading topic {}", script.source), PATIENCE);
+    bed.write(&script.source, 1, (0..10).map(click));
+    bed.read_until(&script.sink, |values| has_all(values, 0..10));
+    let delete = ["--bootstrap-server", bed.bootstrap, "--delete", "--topic", &script.source];
+    let deleted = kafka.run_tool("org.apache.kafka.tools.TopicCommand", &delete, "").unwrap();
+    assert!(deleted.status.success(), "{deleted:?}");
+    job.says(&format!("topic {} does not exist any more, waiting for it", script.source), PATIENCE);
+    bed.create_topic(&script.source, 1);
+    job.says(&format!("topic {} is there again", script.source), PATIENCE);
+    bed.write(&script.source, 1, (10..15).map(click));
+    bed.read_until(&script.sink, |values| has_all(values, 0..15));
+    job.terminate();
+    assert_eq!(job.ends(Duration::from_secs(3)).code, Some(0));
+}

@@ -2,6 +2,7 @@
 //!
 //! Before: [`watch`](super::watch) says when to draw. What is drawn is the [`view`](super::view)'s.
 
+use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write as _};
 use std::time::Duration;
@@ -23,9 +24,10 @@ pub(super) struct Screen {
 }
 
 impl Screen {
-    /// Takes the terminal over, if standard output is one.
+    /// Takes the terminal over, if standard output is one that can be drawn on.
     pub(super) fn open() -> io::Result<Option<Self>> {
-        if !io::stdout().is_terminal() {
+        let term = std::env::var_os("TERM");
+        if !io::stdout().is_terminal() || !can_be_drawn_on(term.as_deref()) {
             return Ok(None);
         }
         // Also has a panic give the terminal back before it is reported.
@@ -128,9 +130,20 @@ fn escape_sequence(cell: &Cell) -> String {
 
 const RESET: &str = "\x1b[0m";
 
+/// Whether a terminal of this kind, as `TERM` names it, knows where its cursor is.
+fn can_be_drawn_on(term: Option<&OsStr>) -> bool {
+    term.is_none_or(|term| term != "dumb")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_dumb_terminal_gets_lines() {
+        assert!(!can_be_drawn_on(Some(OsStr::new("dumb"))));
+        assert!(can_be_drawn_on(Some(OsStr::new("xterm"))) && can_be_drawn_on(None));
+    }
 
     #[test]
     fn q_escape_and_control_c_end_it() {
