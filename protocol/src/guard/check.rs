@@ -5,6 +5,7 @@
 //! strings are all that is looked at closely: record batches pass as they are.
 //!
 //! The walk goes as deep as the tables do (structs only hold structs of lower numbers), never as deep as the bytes say.
+//! A message that is read by hand takes the same [`steps`](super::steps) one by one.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -37,14 +38,7 @@ pub(super) fn walk(
     start: usize,
     budget: Budget,
 ) -> Result<usize, DecodeError> {
-    let budget_bytes = budget.bytes_for(bytes.len());
-    let mut walk = Walk {
-        cursor: Cursor::new(bytes, start),
-        version,
-        is_flexible: version >= message.flexible,
-        budget_bytes,
-        budget_left: budget_bytes,
-    };
+    let mut walk = Walk::new(message, version, bytes, start, budget);
     match walk.structure(find(message.body)) {
         Ok(()) => Ok(walk.cursor.at()),
         Err(refusal) => Err(refusal.into_error()),
@@ -57,24 +51,38 @@ pub(super) fn find(number: u16) -> &'static Struct {
     STRUCTS.get(usize::from(number)).unwrap_or(&NOTHING)
 }
 
-struct Walk<'a> {
-    cursor: Cursor<'a>,
-    version: i16,
-    is_flexible: bool,
+/// A walk under way.
+#[derive(Debug)]
+pub(crate) struct Walk<'a> {
+    pub(super) cursor: Cursor<'a>,
+    pub(super) version: i16,
+    pub(super) is_flexible: bool,
     budget_bytes: usize,
     budget_left: usize,
 }
 
-type Walked = Result<(), Box<Refusal>>;
+/// What a step gives, or why the message is refused.
+pub(crate) type Walked<T = ()> = Result<T, Box<Refusal>>;
 
-impl Walk<'_> {
+impl<'a> Walk<'a> {
+    pub(super) const fn new(message: &Message, version: i16, bytes: &'a [u8], start: usize, budget: Budget) -> Self {
+        let budget_bytes = budget.bytes_for(bytes.len());
+        Self {
+            cursor: Cursor::new(bytes, start),
+            version,
+            is_flexible: version >= message.flexible,
+            budget_bytes,
+            budget_left: budget_bytes,
+        }
+    }
+
     fn structure(&mut self, structure: &Struct) -> Walked {
         for field in structure.fields {
             if field.tag.is_none() && field.versions.contains(self.version) {
                 self.field(field)?;
             }
         }
-        if self.is_flexible { self.tagged_fields(structure) } else { Ok(()) }
+        self.tagged_fields(structure, Self::field)
     }
 
     fn field(&mut self, field: &Field) -> Walked {
@@ -89,19 +97,9 @@ impl Walk<'_> {
     }
 
     fn array(&mut self, kind: Kind, is_compact: bool, is_nullable: bool) -> Walked {
-        let at = self.cursor.at();
-        let count = if is_compact { self.cursor.compact_length() } else { self.cursor.length32() };
-        let Some(count) = count.map_err(|reason| Refusal::new(at, reason))? else {
-            return if is_nullable { Ok(()) } else { Err(Refusal::new(at, NULL)) };
+        let Some(count) = self.count(self.element_bytes(kind, is_compact), is_compact, is_nullable)? else {
+            return Ok(());
         };
-        let (least, size) = self.element_bytes(kind, is_compact);
-        let left = self.cursor.left();
-        // An element that may take no bytes at all is bounded by the budget: in memory it takes some.
-        if least.checked_mul(count).is_none_or(|bytes| bytes > left) {
-            let reason = format!("{count} elements of at least {least} bytes each, and {left} bytes are left");
-            return Err(Refusal::new(at, reason));
-        }
-        self.charge(at, size.saturating_mul(count))?;
         if let Some(bytes) = kind.fixed_bytes() {
             return self.skip(bytes.saturating_mul(count));
         }
@@ -109,6 +107,29 @@ impl Walk<'_> {
             self.value(kind, is_compact, false).map_err(|refusal| refusal.inside(Step::Index(index)))?;
         }
         Ok(())
+    }
+
+    /// The count of an array, `None` for null; its elements take at least so many bytes on the wire, and so many in
+    /// memory, which are charged.
+    pub(super) fn count(
+        &mut self,
+        (least, size): (usize, usize),
+        is_compact: bool,
+        is_nullable: bool,
+    ) -> Walked<Option<usize>> {
+        let at = self.cursor.at();
+        let count = if is_compact { self.cursor.compact_length() } else { self.cursor.length32() };
+        let Some(count) = count.map_err(|reason| Refusal::new(at, reason))? else {
+            return if is_nullable { Ok(None) } else { Err(Refusal::new(at, NULL)) };
+        };
+        let left = self.cursor.left();
+        // An element that may take no bytes at all is bounded by the budget: in memory it takes some.
+        if least.checked_mul(count).is_none_or(|bytes| bytes > left) {
+            let reason = format!("{count} elements of at least {least} bytes each, and {left} bytes are left");
+            return Err(Refusal::new(at, reason));
+        }
+        self.charge(at, size.saturating_mul(count))?;
+        Ok(Some(count))
     }
 
     /// The fewest bytes that an element of an array takes on the wire, and those it takes in memory.
@@ -136,21 +157,8 @@ impl Walk<'_> {
             Kind::Int32 => self.skip(4),
             Kind::Int64 | Kind::Float64 => self.skip(8),
             Kind::Uuid => self.skip(16),
-            Kind::String => {
-                let length = if is_compact { self.cursor.compact_length() } else { self.cursor.length16() };
-                let text = self.sized(at, length, is_nullable)?;
-                if text.len() > STRING_BYTES_MAX {
-                    return Err(Refusal::new(at, "a string of more than 32767 bytes"));
-                }
-                match std::str::from_utf8(text) {
-                    Ok(_) => Ok(()),
-                    Err(_) => Err(Refusal::new(at, "a string that is not UTF-8")),
-                }
-            }
-            Kind::Bytes | Kind::Records => {
-                let length = if is_compact { self.cursor.compact_length() } else { self.cursor.length32() };
-                self.sized(at, length, is_nullable).map(|_| ())
-            }
+            Kind::String => self.string(is_compact, is_nullable).map(|_| ()),
+            Kind::Bytes | Kind::Records => self.bytes(is_compact, is_nullable).map(|_| ()),
             Kind::Struct(number) => {
                 if is_nullable {
                     match self.cursor.i8().map_err(|reason| Refusal::new(at, reason))? {
@@ -169,27 +177,56 @@ impl Walk<'_> {
         self.cursor.take(bytes).map(|_| ()).map_err(|reason| Refusal::new(at, reason))
     }
 
-    /// The bytes of a string or of bytes whose length was read at `at`; none for null.
+    /// A string, `None` for null.
+    pub(super) fn string(&mut self, is_compact: bool, is_nullable: bool) -> Walked<Option<&'a str>> {
+        let at = self.cursor.at();
+        let length = if is_compact { self.cursor.compact_length() } else { self.cursor.length16() };
+        let Some(text) = self.sized(at, length, is_nullable)? else { return Ok(None) };
+        if text.len() > STRING_BYTES_MAX {
+            return Err(Refusal::new(at, "a string of more than 32767 bytes"));
+        }
+        match std::str::from_utf8(text) {
+            Ok(text) => Ok(Some(text)),
+            Err(_) => Err(Refusal::new(at, "a string that is not UTF-8")),
+        }
+    }
+
+    /// Bytes, `None` for null.
+    pub(super) fn bytes(&mut self, is_compact: bool, is_nullable: bool) -> Walked<Option<&'a [u8]>> {
+        let at = self.cursor.at();
+        let length = if is_compact { self.cursor.compact_length() } else { self.cursor.length32() };
+        self.sized(at, length, is_nullable)
+    }
+
+    /// The bytes of a string or of bytes whose length was read at `at`; `None` for null.
     fn sized(
         &mut self,
         at: usize,
         length: Result<Option<usize>, Reason>,
         is_nullable: bool,
-    ) -> Result<&[u8], Box<Refusal>> {
+    ) -> Walked<Option<&'a [u8]>> {
         match length {
             Ok(Some(length)) => {
                 let left = self.cursor.left();
-                let taken = self.cursor.take(length);
+                let taken = self.cursor.take(length).map(Some);
                 taken.map_err(|_| Refusal::new(at, format!("{length} bytes, and {left} are left")))
             }
-            Ok(None) if is_nullable => Ok(&[]),
+            Ok(None) if is_nullable => Ok(None),
             Ok(None) => Err(Refusal::new(at, NULL)),
             Err(reason) => Err(Refusal::new(at, reason)),
         }
     }
 
-    /// The section that ends every struct of a flexible version (KIP-482).
-    fn tagged_fields(&mut self, structure: &Struct) -> Walked {
+    /// The section that ends every struct of a flexible version (KIP-482); in others there is none. The fields that the
+    /// version knows go to `known`, which has no more before it than their bytes.
+    pub(super) fn tagged_fields(
+        &mut self,
+        structure: &Struct,
+        mut known: impl FnMut(&mut Self, &Field) -> Walked,
+    ) -> Walked {
+        if !self.is_flexible {
+            return Ok(());
+        }
         let mut previous = None;
         let mut has_unknown = false;
         let inside = |refusal: Box<Refusal>| refusal.inside(Step::Field("tagged fields"));
@@ -213,7 +250,7 @@ impl Walk<'_> {
             match structure.tagged(tag) {
                 Some(field) if field.versions.contains(self.version) => {
                     let behind = std::mem::replace(&mut self.cursor, value);
-                    self.field(field)?;
+                    known(self, field)?;
                     if self.cursor.left() > 0 {
                         let refusal = Refusal::new(self.cursor.at(), "a tagged field that is shorter than its size");
                         return Err(refusal.inside(Step::Field(field.name)));
@@ -230,7 +267,7 @@ impl Walk<'_> {
         Ok(())
     }
 
-    fn varint(&mut self) -> Result<u32, Box<Refusal>> {
+    fn varint(&mut self) -> Walked<u32> {
         let at = self.cursor.at();
         self.cursor.varint().map_err(|reason| Refusal::new(at, reason))
     }
@@ -252,32 +289,32 @@ impl Walk<'_> {
 
 /// Why a message is refused; its path grows from the inside out while the walk returns.
 #[derive(Debug)]
-struct Refusal {
+pub(crate) struct Refusal {
     offset: usize,
     reason: Cow<'static, str>,
     path: Vec<Step>,
 }
 
 #[derive(Debug)]
-enum Step {
+pub(super) enum Step {
     Field(&'static str),
     Index(usize),
 }
 
 impl Refusal {
     #[cold]
-    fn new(offset: usize, reason: impl Into<Cow<'static, str>>) -> Box<Self> {
+    pub(super) fn new(offset: usize, reason: impl Into<Cow<'static, str>>) -> Box<Self> {
         Box::new(Self { offset, reason: reason.into(), path: Vec::new() })
     }
 
     #[cold]
-    fn inside(mut self: Box<Self>, step: Step) -> Box<Self> {
+    pub(super) fn inside(mut self: Box<Self>, step: Step) -> Box<Self> {
         self.path.push(step);
         self
     }
 
     #[cold]
-    fn into_error(self) -> DecodeError {
+    pub(super) fn into_error(self) -> DecodeError {
         let mut path = String::new();
         for step in self.path.iter().rev() {
             match step {
