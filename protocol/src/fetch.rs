@@ -1,7 +1,7 @@
 //! The response of `Fetch`, read by hand: headers of partitions, and views of the frame where the records are.
 //!
 //! The message that consumers read most. [`frame`](crate::frame) has split the bytes; here every byte is checked as the
-//! [`guard`](crate::guard) checks it, and read, in one walk. Whatever the number of partitions, two lists are allocated;
+//! [`guard`] checks it, and read, in one walk. Whatever the number of partitions, two lists are allocated;
 //! names, aborted transactions and records stay in the frame. The records are for [`records`](crate::records) to read.
 //!
 //! What nobody knows, tagged fields of newer versions, is checked and passed over.

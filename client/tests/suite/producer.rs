@@ -35,6 +35,7 @@ on_every_cluster! {
     kafkas_console_consumer_reads_what_we_write(1);
     we_read_what_kafkas_console_producer_writes(super::PARTITIONS);
     a_topic_that_does_not_come_is_named(1);
+    a_topic_that_is_made_anew_is_written_to(1);
 }
 
 async fn what_is_written_reads_back_in_order_whatever_the_codec(bed: Bed) {
@@ -116,6 +117,20 @@ async fn we_read_what_kafkas_console_producer_writes(bed: Bed) {
         .collect();
     numbers.sort_unstable();
     assert!(numbers.into_iter().eq(0..300));
+}
+
+/// A broker is asked for the old topic's id, which it does not know any more.
+async fn a_topic_that_is_made_anew_is_written_to(bed: Bed) {
+    let producer = producer(&bed, Codec::None);
+    let old = producer.send(Record::new(&bed.topic).value(b"old")).await.unwrap();
+    assert_eq!(old.await.unwrap().offset, Some(0));
+    bed.make_anew(1).await;
+    for value in ["new", "newer"] {
+        let new = producer.send(Record::new(&bed.topic).value(value.as_bytes())).await.unwrap();
+        tokio::time::timeout(PATIENCE, new).await.unwrap().unwrap();
+    }
+    producer.close(PATIENCE).await.unwrap();
+    assert_eq!(read_all(&bed, 2).await, BTreeMap::from([(0, vec!["new".to_owned(), "newer".to_owned()])]));
 }
 
 async fn a_topic_that_does_not_come_is_named(bed: Bed) {
