@@ -161,12 +161,17 @@ impl Error {
         self
     }
 
-    /// No configured broker could be reached: names the last address tried and what to change.
+    /// No configured broker could be reached: names the last address tried and what to change, or how what answered
+    /// there shows that it is no broker.
     pub(crate) fn unreachable(&self, host: &str, port: u16, tried: usize) -> Self {
         let mut inner = Inner::clone(&self.0);
         let others = if tried > 1 { format!(" (the last of {tried} addresses)") } else { String::new() };
         inner.attempt = format!("connecting to {host}:{port}{others}");
-        inner.detail = Some("is the broker running there? The address comes from bootstrap.servers".to_owned());
+        // Somebody answers, and what is wrong with the answer is known.
+        inner.detail = Some(match &self.0.detail {
+            Some(reason) => format!("{reason}; the address comes from bootstrap.servers"),
+            None => "is the broker running there? The address comes from bootstrap.servers".to_owned(),
+        });
         Self(Arc::new(inner))
     }
 
@@ -233,5 +238,20 @@ mod tests {
         let error = Error::network("connecting to localhost:9092", refused).with_detail("check bootstrap.servers");
         assert_eq!(error.to_string(), "connecting to localhost:9092: connection refused; check bootstrap.servers");
         assert!(std::error::Error::source(&error).is_some());
+    }
+
+    #[test]
+    fn who_answers_and_is_no_broker_is_named_with_what_is_wrong() {
+        let error = Error::protocol("ApiVersions to localhost:443").with_detail("a frame of 352518912 bytes");
+        assert_eq!(
+            error.unreachable("localhost", 443, 1).to_string(),
+            "connecting to localhost:443; a frame of 352518912 bytes; the address comes from bootstrap.servers"
+        );
+        let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+        assert_eq!(
+            Error::network("ApiVersions to localhost:9092", refused).unreachable("localhost", 9092, 2).to_string(),
+            "connecting to localhost:9092 (the last of 2 addresses): connection refused; is the broker running there? \
+             The address comes from bootstrap.servers"
+        );
     }
 }

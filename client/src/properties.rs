@@ -128,7 +128,7 @@ pub(crate) fn set<T>(config: &mut T, table: &[Property<T>], name: &str, value: &
     };
     (property.set)(config, value.trim()).map_err(|reason| {
         let usage = format!("{} (default: {})", property.doc, property.default);
-        Error::config(format!("property '{name}' cannot be '{value}': {reason}")).with_detail(usage)
+        Error::config(format!("property '{name}' cannot be '{}': {reason}", shorten(value))).with_detail(usage)
     })?;
     Ok(true)
 }
@@ -139,10 +139,19 @@ fn unknown<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Error {
         .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
         .min()
         .filter(|(distance, _)| *distance <= name.len().div_ceil(3));
-    let error = Error::config(format!("unknown property '{name}'"));
+    let error = Error::config(format!("unknown property '{}'", shorten(name)));
     match nearest {
         Some((_, candidate)) => error.with_detail(format!("did you mean '{candidate}'?")),
         None => error.with_detail("no property has a similar name"),
+    }
+}
+
+/// What is not known to be short is cut in messages, so that an error stays on one screen.
+fn shorten(text: &str) -> String {
+    const CHARS_MAX: usize = 60;
+    match text.char_indices().nth(CHARS_MAX) {
+        Some((cut, _)) => format!("{}…", &text[..cut]),
+        None => text.to_owned(),
     }
 }
 
@@ -163,7 +172,8 @@ pub(crate) fn addresses(value: &str) -> Result<Vec<(String, u16)>, String> {
         let bare = address.strip_prefix("PLAINTEXT://").unwrap_or(address);
         let (host, port) = match bare.rsplit_once(':') {
             Some((host, port)) if !host.ends_with(':') && (host.starts_with('[') || !host.contains(':')) => {
-                let port: u16 = port.parse().map_err(|_| format!("'{port}' in '{address}' is not a port"))?;
+                let port: u16 =
+                    port.parse().map_err(|_| format!("'{}' in '{}' is not a port", shorten(port), shorten(address)))?;
                 (host, port)
             }
             Some(_) | None => (bare, 9092),
@@ -187,5 +197,16 @@ mod tests {
         assert_eq!(read("PLAINTEXT://a:1"), [("a".to_owned(), 1)]);
         assert!(addresses("a:99999").is_err());
         assert!(addresses(" , ").is_err());
+    }
+
+    #[test]
+    fn a_message_does_not_grow_with_what_was_given() {
+        let long = "9".repeat(10_000);
+        for (name, value) in
+            [("bootstrap.servers", format!("a:{long}")), ("linger.ms", long.clone()), (&*long, long.clone())]
+        {
+            let refused = crate::ProducerConfig::from_properties([(name, value)]).unwrap_err().to_string();
+            assert!(refused.len() < 500, "{refused}");
+        }
     }
 }

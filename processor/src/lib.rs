@@ -8,6 +8,8 @@
 //! # Ok::<(), tidemill::sql::SqlError>(())
 //! ```
 //!
+//! [`job::Job`] runs it, from topic to topic, until it ends, fails or is stopped.
+//!
 //! What is wrong with a text is a [`sql::SqlError`]; [`sql::SqlError::render`] draws it for humans.
 
 mod aggregate;

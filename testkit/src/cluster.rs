@@ -89,6 +89,9 @@ impl TestCluster {
     ///
     /// # Errors
     /// When the address cannot be listened on.
+    ///
+    /// # Cancel safety
+    /// A future that is dropped leaves no broker behind.
     pub async fn start(config: ClusterConfig) -> io::Result<Self> {
         let listener = TcpListener::bind(config.listen).await?;
         let address = listener.local_addr()?;
@@ -134,6 +137,9 @@ impl TestCluster {
     }
 
     /// Closes the listener and all connections, and waits until they are.
+    ///
+    /// # Cancel safety
+    /// When the future is dropped the broker stops all the same, without anybody waiting for it.
     pub async fn stop(self) {
         let Self { stop, server, .. } = self;
         drop(stop);

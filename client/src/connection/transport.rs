@@ -20,7 +20,15 @@ pub type ConnectFuture = Pin<Box<dyn Future<Output = io::Result<Box<dyn Stream>>
 
 /// Opens connections to brokers: over TCP, or inside the process for tests.
 pub trait Connector: fmt::Debug + Send + Sync {
-    /// Opens a connection to the broker at this address.
+    /// Opens a connection to the broker at this address, which was configured or is what a broker says of itself or of
+    /// another.
+    ///
+    /// # Errors
+    /// Whatever keeps it from being opened; it is tried again later, as `reconnect.backoff.ms` says.
+    ///
+    /// # Cancel safety
+    /// The future is dropped after `socket.connection.setup.timeout.ms`, and when the client ends: it must leave nothing
+    /// behind.
     fn connect(&self, host: String, port: u16) -> ConnectFuture;
 }
 

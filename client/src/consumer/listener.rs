@@ -57,6 +57,9 @@ impl Rebalancing {
     ///
     /// # Errors
     /// As [`Consumer::commit`](super::Consumer::commit).
+    ///
+    /// # Cancel safety
+    /// As [`Consumer::commit`](super::Consumer::commit).
     pub async fn commit(&self) -> Result<(), Error> {
         super::commit(&self.shared, None).await
     }
@@ -64,6 +67,9 @@ impl Rebalancing {
     /// Commits these offsets.
     ///
     /// # Errors
+    /// As [`Consumer::commit_offsets`](super::Consumer::commit_offsets).
+    ///
+    /// # Cancel safety
     /// As [`Consumer::commit_offsets`](super::Consumer::commit_offsets).
     pub async fn commit_offsets<O: Into<OffsetAndMetadata>>(
         &self,

@@ -5,7 +5,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use tidemill_client::{Admin, AutoOffsetReset, ClientConfig, ConsumerConfig, NewTopic, TopicPartition};
+use tidemill_client::{
+    Admin, AutoOffsetReset, ClientConfig, ConnectFuture, Connector, ConsumerConfig, NewTopic, Stream, TcpConnector,
+    TopicPartition,
+};
 use tidemill_protocol::compression::Codec;
 use tidemill_protocol::header::{decode_response, encode_request};
 use tidemill_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
@@ -15,7 +18,6 @@ use tidemill_protocol::{Request, StrBytes};
 use tidemill_testkit::kafka::Kafka;
 use tidemill_testkit::{ClusterConfig, TestCluster};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
 /// A topic of its own for each case, and its cluster.
 #[derive(Debug, Clone)]
@@ -23,6 +25,7 @@ pub(crate) struct Bed {
     bootstrap: String,
     pub(crate) topic: String,
     pub(crate) group: String,
+    connector: Arc<dyn Connector>,
     /// The embedded cluster, which stops with the last bed on it; none on a real Kafka.
     _cluster: Option<Arc<TestCluster>>,
 }
@@ -30,9 +33,38 @@ pub(crate) struct Bed {
 /// How long a case may wait for anything.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Makes two tests of each case: `embedded::case` on a cluster inside the process, `kafka::case` on the real Kafka that
-/// the tests share. The number is how many partitions the case's topic has.
+/// The way through memory: the address does not matter, there is one broker.
+#[derive(Debug)]
+struct InMemory(Arc<TestCluster>);
+
+impl Connector for InMemory {
+    fn connect(&self, _host: String, _port: u16) -> ConnectFuture {
+        let stream: Box<dyn Stream> = Box::new(self.0.connect());
+        Box::pin(async { Ok(stream) })
+    }
+}
+
+/// Makes three tests of each case: `memory::case` on a cluster inside the process that is reached without a socket, and
+/// those of [`over_tcp`]. The number is how many partitions the case's topic has.
 macro_rules! on_every_cluster {
+    ($($case:ident($partitions:expr);)*) => {
+        mod memory {
+            $(
+                #[tokio::test]
+                async fn $case() {
+                    super::$case($crate::bed::Bed::memory(stringify!($case), $partitions).await).await;
+                }
+            )*
+        }
+
+        $crate::bed::over_tcp! { $($case($partitions);)* }
+    };
+}
+pub(crate) use on_every_cluster;
+
+/// Makes two tests of each case: `embedded::case` on a cluster inside the process, `kafka::case` on the real Kafka that
+/// the tests share.
+macro_rules! over_tcp {
     ($($case:ident($partitions:expr);)*) => {
         mod embedded {
             $(
@@ -55,34 +87,52 @@ macro_rules! on_every_cluster {
         }
     };
 }
-pub(crate) use on_every_cluster;
+pub(crate) use over_tcp;
 
 impl Bed {
     /// A fresh topic on a fresh cluster inside the process.
     pub(crate) async fn embedded(name: &str, partitions: i32) -> Self {
         let cluster = TestCluster::start(ClusterConfig::default()).await.unwrap();
         let bootstrap = cluster.bootstrap().to_owned();
-        Self::on(&bootstrap, Some(Arc::new(cluster)), name, partitions).await
+        Self::on(&bootstrap, Arc::new(TcpConnector::default()), Some(Arc::new(cluster)), name, partitions).await
+    }
+
+    /// The same, reached through memory: no socket could be opened to the address that the clients are given.
+    pub(crate) async fn memory(name: &str, partitions: i32) -> Self {
+        let cluster = Arc::new(TestCluster::start(ClusterConfig::default()).await.unwrap());
+        let connector = Arc::new(InMemory(Arc::clone(&cluster)));
+        Self::on("memory.invalid:1", connector, Some(cluster), name, partitions).await
     }
 
     /// A fresh topic on the real Kafka that the tests share; none, after a line that says so, when there is no Kafka.
     pub(crate) async fn kafka(name: &str, partitions: i32) -> Option<Self> {
         let kafka = tokio::task::spawn_blocking(Kafka::shared).await.unwrap()?;
-        Some(Self::on(kafka.bootstrap(), None, name, partitions).await)
+        Some(Self::on(kafka.bootstrap(), Arc::new(TcpConnector::default()), None, name, partitions).await)
     }
 
-    async fn on(bootstrap: &str, cluster: Option<Arc<TestCluster>>, name: &str, partitions: i32) -> Self {
+    async fn on(
+        bootstrap: &str,
+        connector: Arc<dyn Connector>,
+        cluster: Option<Arc<TestCluster>>,
+        name: &str,
+        partitions: i32,
+    ) -> Self {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let start = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
         let unique = format!("{name}-{start}-{}", COUNT.fetch_add(1, Ordering::Relaxed));
-        let bed =
-            Self { bootstrap: bootstrap.to_owned(), topic: unique.clone(), group: unique.clone(), _cluster: cluster };
+        let bed = Self {
+            bootstrap: bootstrap.to_owned(),
+            topic: unique.clone(),
+            group: unique.clone(),
+            connector,
+            _cluster: cluster,
+        };
         bed.another(&unique, partitions).await
     }
 
     /// The same cluster and group, with another topic, which is made.
     pub(crate) async fn another(&self, topic: &str, partitions: i32) -> Self {
-        let admin = Admin::new(ClientConfig::default().bootstrap_servers(&*self.bootstrap)).unwrap();
+        let admin = Admin::new(self.client(&[])).unwrap();
         let created = admin.create_topics(&[NewTopic::new(topic).partitions(partitions)], PATIENCE).await.unwrap();
         assert!(created.iter().all(|(_, outcome)| outcome.is_ok()), "{created:?}");
         Self { topic: topic.to_owned(), ..self.clone() }
@@ -96,7 +146,7 @@ impl Bed {
     /// How to reach the cluster, with these of Kafka's properties.
     pub(crate) fn client(&self, properties: &[(&str, &str)]) -> ClientConfig {
         let properties = properties.iter().copied().chain([("bootstrap.servers", &*self.bootstrap)]);
-        ClientConfig::from_properties(properties).unwrap()
+        ClientConfig::from_properties(properties).unwrap().connector(Arc::clone(&self.connector))
     }
 
     pub(crate) fn partition(&self, number: i32) -> TopicPartition {
@@ -109,7 +159,7 @@ impl Bed {
 
     /// A reader from the earliest record, without a group.
     pub(crate) fn reader(&self) -> ConsumerConfig {
-        ConsumerConfig::default().bootstrap_servers(&*self.bootstrap).auto_offset_reset(AutoOffsetReset::Earliest)
+        ConsumerConfig::default().client(self.client(&[])).auto_offset_reset(AutoOffsetReset::Earliest)
     }
 
     /// A reader in this case's own group, which commits when it is told to.
@@ -160,7 +210,8 @@ impl Bed {
 
     /// Makes a request past the client.
     async fn ask<R: Request>(&self, request: &R, version: i16) -> R::Response {
-        let mut stream = TcpStream::connect(&self.bootstrap).await.unwrap();
+        let (host, port) = self.bootstrap.rsplit_once(':').unwrap();
+        let mut stream = self.connector.connect(host.to_owned(), port.parse().unwrap()).await.unwrap();
         stream.write_all(&encode_request(request, version, 1, None).unwrap()).await.unwrap();
         let size = stream.read_i32().await.unwrap();
         let mut frame = vec![0; usize::try_from(size).unwrap()];

@@ -1,7 +1,7 @@
-//! The client against brokers over TCP, by topic.
+//! The client against brokers, by topic.
 //!
-//! Each case takes the address of a cluster and asks nothing else of it: every case runs on the embedded cluster and on a
-//! real Kafka.
+//! Each case takes the way to a cluster and asks nothing else of it: every case runs on the embedded cluster, through
+//! memory and over TCP, and on a real Kafka.
 
 #![expect(clippy::disallowed_methods, reason = "tests read the clock and spawn tasks")]
 #![expect(clippy::unwrap_used, reason = "a case that cannot go on has failed")]

@@ -16,10 +16,7 @@ fn producer(bed: &Bed, codec: Codec) -> Producer {
 
 /// Everything in the topic, by partition, in order.
 async fn read_all(bed: &Bed, count: usize) -> BTreeMap<i32, Vec<String>> {
-    let mut properties = vec![("auto.offset.reset", "earliest")];
-    let bootstrap = bed.bootstrap().to_owned();
-    properties.push(("bootstrap.servers", &bootstrap));
-    let consumer = Consumer::from_properties(properties).unwrap();
+    let consumer = Consumer::new(bed.reader()).unwrap();
     consumer.assign((0..PARTITIONS).map(|partition| TopicPartition::new(bed.topic.as_str(), partition))).unwrap();
     let mut values: BTreeMap<i32, Vec<String>> = BTreeMap::new();
     for _ in 0..count {
@@ -32,10 +29,17 @@ async fn read_all(bed: &Bed, count: usize) -> BTreeMap<i32, Vec<String>> {
 
 on_every_cluster! {
     what_is_written_reads_back_in_order_whatever_the_codec(super::PARTITIONS);
-    kafkas_console_consumer_reads_what_we_write(1);
-    we_read_what_kafkas_console_producer_writes(super::PARTITIONS);
     a_topic_that_does_not_come_is_named(1);
     a_topic_that_is_made_anew_is_written_to(1);
+}
+
+mod beside_kafkas_tools {
+    use super::{kafkas_console_consumer_reads_what_we_write, we_read_what_kafkas_console_producer_writes};
+
+    crate::bed::over_tcp! {
+        kafkas_console_consumer_reads_what_we_write(1);
+        we_read_what_kafkas_console_producer_writes(crate::producer::PARTITIONS);
+    }
 }
 
 async fn what_is_written_reads_back_in_order_whatever_the_codec(bed: Bed) {

@@ -5,13 +5,14 @@
 //! - `explain`: the plan of a SQL file as a tree, with types
 //! - `broker`: the embedded broker alone
 //! - `script`: a SQL file and settings as a plan, or a complaint
-//! - `signals`: being asked to stop
+//! - `signals`: being asked to stop; `numbers`: as people read them
 
 #[cfg(feature = "embedded")]
 mod broker;
 #[cfg(feature = "embedded")]
 mod demo;
 mod explain;
+mod numbers;
 mod progress;
 mod run;
 mod script;

@@ -8,6 +8,7 @@ use tidemill::job::{PipelineStatus, State, Status};
 use tidemill::plan::Plan;
 use tidemill::schema::Table;
 
+use super::numbers::{counted, grouped};
 use super::script::complain;
 
 /// How often a plain line is written.
@@ -69,7 +70,7 @@ impl Progress {
             complain(&format!("reading {}, writing {}", place(source), place(sink)));
         }
         let bar = || match &view {
-            View::Live(bars) => Some(bars.add(ProgressBar::new_spinner())),
+            View::Live(bars) => Some(bars.add(ProgressBar::new_spinner().with_style(style(SPINNER)))),
             View::Plain | View::None => None,
         };
         let line = |_| Line {
@@ -240,8 +241,7 @@ fn say(view: &View, text: &str) {
 fn draw(bar: &ProgressBar, status: &PipelineStatus, text: String) {
     match status.bounded {
         Some(bounded) if bar.length() != Some(bounded.total) => {
-            let style = ProgressStyle::with_template("{bar:30} {percent}%  {msg}");
-            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+            bar.set_style(style(BAR));
             bar.set_length(bounded.total);
             bar.set_position(bounded.read);
         }
@@ -251,7 +251,15 @@ fn draw(bar: &ProgressBar, status: &PipelineStatus, text: String) {
     bar.set_message(text);
 }
 
-/// One line: what comes in, what lies behind, what goes out, and what is next.
+/// What is live is one line, cut at the terminal's edge: of a line that goes on below, a part would stay behind.
+const SPINNER: &str = "{spinner} {wide_msg}";
+const BAR: &str = "{bar:20} {percent:>3}%  {wide_msg}";
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
+/// One line, what matters most first: what comes in, what lies behind, what goes out, and what is next.
 fn describe(status: &PipelineStatus, per_second: f64) -> String {
     if status.state == State::Connecting {
         return "connecting".to_owned();
@@ -263,11 +271,11 @@ fn describe(status: &PipelineStatus, per_second: f64) -> String {
     if let Some(lag) = status.lag {
         text += &format!(", lag {}", grouped(lag));
     }
-    text += &format!(", {} closed, {} out", counted(status.windows_closed, "window"), counted(status.rows_out, "row"));
+    text += &format!(", {} closed", counted(status.windows_closed, "window"));
     if let Some(ends_ms) = status.window_ends_ms {
-        text += &format!(", next closes in {}", duration(ends_ms.saturating_sub(status.processing_time_ms)));
+        text += &format!(", next in {}", duration(ends_ms.saturating_sub(status.processing_time_ms)));
     }
-    text
+    text + &format!(", {} out", counted(status.rows_out, "row"))
 }
 
 fn place(table: &Table) -> String {
@@ -280,24 +288,6 @@ fn rounded(number: f64) -> u64 {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate is small and not negative")]
     let rounded = number.round() as u64;
     rounded
-}
-
-fn counted(count: u64, noun: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{} {noun}{plural}", grouped(count))
-}
-
-/// Digits in threes: `1,234,567`.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// The largest unit that fits, and the next smaller one: `29 min 12 s`.
@@ -317,11 +307,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_and_times_read_well() {
-        assert_eq!(grouped(0), "0");
-        assert_eq!(grouped(999), "999");
-        assert_eq!(grouped(1_234_567), "1,234,567");
-        assert_eq!(counted(1, "row"), "1 row");
+    fn times_read_well() {
         assert_eq!(duration(999), "0 s");
         assert_eq!(duration(29 * 60_000 + 12_345), "29 min 12 s");
         assert_eq!(duration(25 * 3_600_000), "1 d 1 h");

@@ -225,8 +225,9 @@ impl Driver {
         debug!(?change, "partitions change");
         match change {
             Change::Assigned(assigned) => {
-                self.machine.handle_assigned(&assigned, now());
+                self.machine.handle_assigned(&assigned, now(), actions);
                 self.partitions = assigned;
+                self.revoking.clear();
             }
             Change::Revoked(revoked) => {
                 self.partitions.retain(|partition| !revoked.contains(partition));

@@ -25,7 +25,9 @@ pub(super) fn unreachable(table: &Table, waited: Duration, error: Option<tidemil
     let failure = Error::new(ErrorKind::Unreachable, message).note("address", bootstrap(table));
     let failure = match error {
         Some(error) => failure.note("what", error.to_string()).caused_by(error),
-        None => failure,
+        None => {
+            failure.note("what", "nothing was refused and nothing answered: a firewall, or a program that is no broker")
+        }
     };
     failure.note("change", "start the broker, or give its address: --bootstrap HOST:PORT")
 }
@@ -115,6 +117,9 @@ fn refused(message: String, table: &Table, group_id: Option<&str>, error: tidemi
              'latest', or 'scan.startup.mode'"
                 .to_owned(),
         ),
+        None if error.kind() == Fault::Protocol => {
+            Some("the address, if it is not the plaintext listener of a Kafka broker: --bootstrap HOST:PORT".to_owned())
+        }
         None if error.kind() == Fault::Misuse && group_id.is_some() => Some(
             "set 'scan.startup.mode' to 'earliest-offset' or 'latest-offset', or 'properties.auto.offset.reset'"
                 .to_owned(),

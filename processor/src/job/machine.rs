@@ -171,9 +171,18 @@ impl Machine {
         }
     }
 
-    /// These partitions are ours now, and no others.
-    pub(super) fn handle_assigned(&mut self, assigned: &BTreeSet<i32>, now: Instant) {
-        self.partitions.retain(|partition, _| assigned.contains(partition));
+    /// These partitions are ours now, and no others. What was asked back and not yet let go is gone: the group did not
+    /// wait for it.
+    pub(super) fn handle_assigned(&mut self, assigned: &BTreeSet<i32>, now: Instant, actions: &mut Vec<Action>) {
+        let mut gone: BTreeSet<i32> = self.partitions.keys().copied().filter(|it| !assigned.contains(it)).collect();
+        match &mut self.phase {
+            Phase::Waiting | Phase::Reading => {}
+            Phase::Releasing { revoked, .. } => gone.append(revoked),
+            Phase::Ending { .. } | Phase::Ended => gone.extend(self.partitions.keys()),
+        }
+        if !gone.is_empty() {
+            self.handle_lost(&gone, actions);
+        }
         for partition in assigned {
             self.partitions.entry(*partition).or_default();
         }
@@ -517,3 +526,7 @@ fn length(first: i64, next: i64) -> u64 {
 #[cfg(test)]
 #[path = "machine_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "machine_random_tests.rs"]
+mod random_tests;

@@ -67,7 +67,7 @@ impl World {
     }
 
     fn assigned(&mut self, partitions: &[i32]) {
-        self.machine.handle_assigned(&partitions.iter().copied().collect(), self.now);
+        self.machine.handle_assigned(&partitions.iter().copied().collect(), self.now, &mut self.actions);
         for partition in partitions {
             self.machine.handle_position(*partition, Some(0), Some(0));
         }
@@ -163,7 +163,7 @@ fn offsets_are_committed_when_the_results_of_what_lies_before_them_are_acknowled
 #[test]
 fn where_reading_begins_is_committed_so_that_a_restart_begins_there() {
     let mut world = World::new(None);
-    world.machine.handle_assigned(&BTreeSet::from([0]), world.now);
+    world.machine.handle_assigned(&BTreeSet::from([0]), world.now, &mut world.actions);
     world.machine.handle_position(0, None, None);
     world.pass(MOMENT);
     assert!(world.committed.is_empty());
@@ -251,11 +251,31 @@ fn partitions_go_when_what_is_closed_is_committed_and_open_windows_begin_anew() 
     assert_eq!(world.committed, [[(0, 1)]], "the open window is the next owner's");
 
     // The next owner is this one again, and reads from what is committed.
-    world.machine.handle_assigned(&BTreeSet::from([0]), world.now);
+    world.machine.handle_assigned(&BTreeSet::from([0]), world.now, &mut world.actions);
     world.machine.handle_position(0, Some(1), Some(3));
     world.records(0, 1, &[7, 7], 3);
     world.pass(MINUTE);
     assert_eq!(world.results(), [r#"{"user_id":7,"cnt":2}"#]);
+}
+
+#[test]
+fn partitions_that_the_group_took_without_waiting_are_forgotten_before_others_are_read() {
+    let mut world = World::reading(&[0]);
+    world.records(0, 0, &[7], 1);
+    world.pass(MINUTE);
+    world.records(0, 1, &[8], 2);
+    world.machine.handle_revoked(BTreeSet::from([0]));
+    world.poll();
+    // The result of the first window is not acknowledged for so long that the group goes on, and the partition comes
+    // back: it is read from what is committed.
+    world.assigned(&[0]);
+    world.records(0, 0, &[7, 8], 2);
+    assert!(world.committed.concat().iter().all(|commit| *commit == (0, 0)), "{:?}", world.committed);
+    world.sent.clear();
+    world.pass(MINUTE);
+    let mut results = world.results();
+    results.sort();
+    assert_eq!(results, [r#"{"user_id":7,"cnt":1}"#, r#"{"user_id":8,"cnt":1}"#], "each record counts once");
 }
 
 #[test]

@@ -5,6 +5,8 @@
 
 use std::collections::BTreeMap;
 
+use tidemill_client::{ConsumerConfig, ProducerConfig};
+
 use super::error::shorten;
 
 /// Settings that win over those of the SQL text. Default: none.
@@ -27,6 +29,7 @@ impl Settings {
             if property.is_empty() {
                 return Err("'properties.' needs the name of a client property behind it".to_owned());
             }
+            check_property(property, value).map_err(|error| error.to_string())?;
             self.properties.insert(property.to_owned(), value.to_owned());
         } else {
             self.set_statement(key, value)?;
@@ -50,6 +53,12 @@ impl Settings {
     }
 }
 
+/// Refuses what neither a consumer nor a producer takes: a name that nobody knows, a value that cannot be.
+pub(super) fn check_property(name: &str, value: &str) -> Result<(), tidemill_client::Error> {
+    let property = [(name, value)];
+    ConsumerConfig::from_properties(property).map(drop).or_else(|_| ProducerConfig::from_properties(property).map(drop))
+}
+
 const LOCAL_TIME_ZONE: &str = "table.local-time-zone";
 
 #[cfg(test)]
@@ -64,6 +73,8 @@ mod tests {
         assert!(berlin.is_ok() || !std::path::Path::new("/usr/share/zoneinfo").exists());
         assert!(settings.clone().set("properties.bootstrap.servers", "a:1").is_ok());
         assert!(settings.clone().set("table.local-time-zone", "Mars/Olympus").unwrap_err().contains("Mars/Olympus"));
+        let misspelt = settings.clone().set("properties.fetch.min.byte", "1").unwrap_err();
+        assert!(misspelt.contains("did you mean 'fetch.min.bytes'?"), "{misspelt}");
         assert!(settings.set("parallelism.default", "4").unwrap_err().contains("parallelism.default"));
     }
 }

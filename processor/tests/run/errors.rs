@@ -43,6 +43,67 @@ fn a_broker_that_is_not_there() {
 }
 
 #[test]
+fn what_listens_there_is_no_broker() {
+    let (address, _held) = listen(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+    // Both tables are asked about at once: which of them is told of first is a matter of moments.
+    let one_topic = std::fs::read_to_string(reference_file()).unwrap();
+    let folder = tempfile::TempDir::new().unwrap();
+    let file = folder.path().join("job.sql");
+    std::fs::write(&file, one_topic.replace("'topic'='user_clicks'", "'topic'='top_users'")).unwrap();
+    let job = Tidemill::run(&file, &["--bootstrap", &address]);
+    screen(
+        job,
+        &[
+            (&address, "HOST:PORT"),
+            ("table user_clicks failed", "TABLE failed"),
+            ("table top_users failed", "TABLE failed"),
+        ],
+        1,
+        expect![[r#"
+            reading topic top_users at HOST:PORT (table user_clicks), writing topic top_users at HOST:PORT (table top_users)
+            error: asking for topic top_users of TABLE failed
+              broker: HOST:PORT
+              what: connecting to HOST:PORT; frame length at byte 0: the frame is 1213486160 bytes long, the limit is 104857600; the other side speaks HTTP: is this the port of a Kafka listener?; the address comes from bootstrap.servers
+              change: the address, if it is not the plaintext listener of a Kafka broker: --bootstrap HOST:PORT
+        "#]],
+    );
+}
+
+#[test]
+fn what_listens_there_says_nothing() {
+    let (address, _held) = listen(b"");
+    let job = Tidemill::run(&reference_file(), &["--bootstrap", &address, "--start-timeout", "1"]);
+    screen(
+        job,
+        &[(&address, "HOST:PORT")],
+        1,
+        expect![[r#"
+        reading topic user_clicks at HOST:PORT (table user_clicks), writing topic top_users at HOST:PORT (table top_users)
+        error: no broker answered within 1 s
+          address: HOST:PORT
+          what: nothing was refused and nothing answered: a firewall, or a program that is no broker
+          change: start the broker, or give its address: --bootstrap HOST:PORT
+    "#]],
+    );
+}
+
+/// A program that says this to whoever connects, as long as what is given lives.
+fn listen(says: &'static [u8]) -> (String, std::sync::mpsc::Receiver<std::net::TcpStream>) {
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let (sender, held) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let written = std::io::Write::write_all(&mut stream, says);
+            if written.is_ok() && sender.send(stream).is_err() {
+                return;
+            }
+        }
+    });
+    (address, held)
+}
+
+#[test]
 fn a_topic_that_does_not_exist() {
     for bed in beds() {
         let script = bed.script("missing", 1, &[("'topic'='missing_clicks'", "'topic'='mising_clicks'")]);
@@ -113,10 +174,7 @@ fn an_option_that_the_client_does_not_know() {
         &[],
         2,
         expect![[r#"
-        reading topic user_clicks at localhost:9092 (table user_clicks), writing topic top_users at localhost:9092 (table top_users)
-        error: the options of table top_users do not work
-          what: unknown property 'fetch.min.byte'; did you mean 'fetch.min.bytes'?
-          change: the option of that name behind 'properties.' in its WITH, or what --set gave
+        error: --set 'properties.fetch.min.byte'='1': unknown property 'fetch.min.byte'; did you mean 'fetch.min.bytes'?
     "#]],
     );
 }

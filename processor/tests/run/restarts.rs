@@ -1,6 +1,8 @@
 //! Processes that are stopped, killed, or lose their broker.
 
 use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use tidemill_testkit::kafka::Kafka;
@@ -58,6 +60,50 @@ fn a_process_that_is_stopped_leaves_its_group() {
         let job = Tidemill::run(&script.file, &arguments);
         job.says(&format!("reading topic {}", script.source), PATIENCE);
         assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
+    }
+}
+
+#[test]
+fn a_second_signal_leaves_at_once() {
+    let (broker, bootstrap) = Broker::start();
+    let bed = Bed { name: "a broker of its own", bootstrap: bootstrap.leak() };
+    let script = bed.script("frozen", 1, &[]);
+    let job = Tidemill::run(&script.file, &["--bootstrap", bed.bootstrap]);
+    job.says(&format!("reading topic {}", script.source), PATIENCE);
+    // The first signal waits for it.
+    broker.freeze();
+    job.terminate();
+    job.says_a_line_with("stopping: ", PATIENCE);
+    job.terminate();
+    let ended = job.ends(PATIENCE);
+    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    assert!(ended.stderr.ends_with("left at once; what was not committed is read again by the next start\n"));
+}
+
+/// `tidemill broker`, killed when it is dropped.
+struct Broker(Child);
+
+impl Broker {
+    fn start() -> (Self, String) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tidemill"));
+        command.args(["broker", "--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut broker = Self(command.spawn().unwrap());
+        let mut address = String::new();
+        BufReader::new(broker.0.stdout.take().unwrap()).read_line(&mut address).unwrap();
+        (broker, address.trim().to_owned())
+    }
+
+    /// SIGSTOP: it is there and does not answer.
+    fn freeze(&self) {
+        let frozen = Command::new("kill").arg("-STOP").arg(self.0.id().to_string()).status().unwrap();
+        assert!(frozen.success());
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 

@@ -82,7 +82,7 @@ impl<'a> Walk<'a> {
                 self.field(field)?;
             }
         }
-        self.tagged_fields(structure, Self::field)
+        if self.is_flexible { self.tagged_fields(structure) } else { Ok(()) }
     }
 
     fn field(&mut self, field: &Field) -> Walked {
@@ -217,16 +217,17 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// The section that ends every struct of a flexible version (KIP-482); in others there is none. The fields that the
-    /// version knows go to `known`, which has no more before it than their bytes.
-    pub(super) fn tagged_fields(
+    /// The section that ends every struct of a flexible version (KIP-482).
+    fn tagged_fields(&mut self, structure: &Struct) -> Walked {
+        self.tagged_fields_by(structure, Self::field)
+    }
+
+    /// The same, with the fields that the version knows given to `known`, which has no more before it than their bytes.
+    pub(super) fn tagged_fields_by(
         &mut self,
         structure: &Struct,
         mut known: impl FnMut(&mut Self, &Field) -> Walked,
     ) -> Walked {
-        if !self.is_flexible {
-            return Ok(());
-        }
         let mut previous = None;
         let mut has_unknown = false;
         let inside = |refusal: Box<Refusal>| refusal.inside(Step::Field("tagged fields"));

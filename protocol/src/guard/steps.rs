@@ -122,10 +122,13 @@ impl<'a> Walk<'a> {
         read(self).map_err(|refusal| refusal.inside(Step::Field(name)))
     }
 
-    /// The tagged fields that end a struct; `known` reads the one of a name, and all that the tables know in this
+    /// The tagged fields that end a struct of a flexible version; `known` reads the one of a name, and all that the tables know in this
     /// version: what it leaves unread is refused.
     pub(crate) fn tags(&mut self, row: Row, mut known: impl FnMut(&mut Self, &str) -> Walked) -> Walked {
-        self.tagged_fields(row.0, |walk, field| known(walk, field.name))
+        if !self.is_flexible {
+            return Ok(());
+        }
+        self.tagged_fields_by(row.0, |walk, field| known(walk, field.name))
     }
 
     /// The tagged fields of a struct that has none of its own.

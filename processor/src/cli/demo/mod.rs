@@ -30,8 +30,9 @@ use tidemill_testkit::{ClusterConfig, TestCluster};
 use self::check::Mismatch;
 use self::clicks::Clicks;
 use self::screen::Screen;
-use self::view::{Palette, Phase, View, grouped, watch_command};
+use self::view::{Palette, Phase, View, watch_command};
 use self::watch::Watch;
+use super::numbers::counted;
 use super::signals::Signals;
 use super::{Ended, script};
 
@@ -142,7 +143,7 @@ async fn demo(options: &Options) -> Result<(), Box<dyn Error>> {
     view.phase = Phase::Ended;
     let shown = match screen {
         Some(screen) => screen.close(&view),
-        None => writeln!(io::stderr(), "{} windows, {} clicks", grouped(view.windows), grouped(view.clicks)),
+        None => writeln!(io::stderr(), "{}, {}", counted(view.windows, "window"), counted(view.clicks, "click")),
     };
     let _ = tokio::time::timeout(ENDING_MAX, cluster.stop()).await;
     outcome?;

@@ -1,13 +1,14 @@
 //! `WITH (...)` into [`TableOptions`]: one table of Flink's names, each read here, or known and not supported yet.
 //!
-//! Before: `sql/parse/ddl`. After: [`crate::schema`]. `properties.*` is the client's, which checks it by its own table.
+//! Before: `sql/parse/ddl`. After: [`crate::schema`]. `properties.*` is the client's: it is asked here, by its own
+//! table, so that what it refuses is shown where it stands; what only one side of a job refuses, the job's start says.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::super::error::{SqlError, shorten};
 use super::super::parse::Text;
-use super::super::settings::Settings;
+use super::super::settings::{Settings, check_property};
 use crate::schema::{BoundedMode, Format, JsonOptions, StartupMode, TableOptions};
 
 /// Types the options of the table `name`.
@@ -18,7 +19,13 @@ pub(super) fn bind(written: Vec<(Text, Text)>, name: &Text, settings: &Settings)
         let (key, span) = (key.value, key.span);
         let twice = match key.strip_prefix("properties.") {
             Some("") => return Err(SqlError::new("'properties.' needs the name of a client property behind it", span)),
-            Some(property) => properties.insert(property.to_owned(), value.value).is_some(),
+            Some(property) => {
+                if !settings.properties.contains_key(property) {
+                    let place = span.start..value.span.end;
+                    check_property(property, &value.value).map_err(|error| refused(&error, place))?;
+                }
+                properties.insert(property.to_owned(), value.value).is_some()
+            }
             None => options.values.insert(key.clone(), (span.clone(), value)).is_some(),
         };
         if twice {
@@ -69,6 +76,15 @@ pub(super) fn bind(written: Vec<(Text, Text)>, name: &Text, settings: &Settings)
         bounded: bounded.unwrap_or_default(),
         format,
     })
+}
+
+/// What the client refuses, where it stands.
+fn refused(error: &tidemill_client::Error, span: Range<usize>) -> SqlError {
+    let error = error.to_string();
+    match error.split_once("; ") {
+        Some((what, help)) => SqlError::new(what, span).help(help),
+        None => SqlError::new(error, span),
+    }
 }
 
 fn format(options: &mut Written<'_>) -> Result<Format, SqlError> {

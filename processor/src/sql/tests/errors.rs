@@ -43,6 +43,56 @@ fn an_offset_argument_needs_backticks() {
 }
 
 #[test]
+fn client_properties_are_refused_where_they_stand() {
+    let with = |property: &str| {
+        format!(
+            "'connector'='kafka', 'topic'='t', 'format'='json', 'properties.bootstrap.servers'='a:1',\n  {property}"
+        )
+    };
+    option_error(
+        &with("'properties.grup.id'='top'"),
+        &expect![[r#"
+        error: unknown property 'grup.id'
+         --> test.sql:3:3
+          |
+        3 |   'properties.grup.id'='top'
+          |   ^^^^^^^^^^^^^^^^^^^^^^^^^^
+          |
+          = help: did you mean 'group.id'?"#]],
+    );
+    option_error(
+        &with("'properties.request.timeout.ms' = 'soon'"),
+        &expect![[r#"
+        error: property 'request.timeout.ms' cannot be 'soon': not a whole number in range
+         --> test.sql:3:3
+          |
+        3 |   'properties.request.timeout.ms' = 'soon'
+          |   ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+          |
+          = help: how long a broker may take for an answer, in milliseconds (default: 30000)"#]],
+    );
+    option_error(
+        &with("'properties.security.protocol'='SSL'"),
+        &expect![[r#"
+        error: property 'security.protocol' cannot be 'SSL': TLS and SASL are not supported yet, only PLAINTEXT is
+         --> test.sql:3:3
+          |
+        3 |   'properties.security.protocol'='SSL'
+          |   ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+          |
+          = help: how connections are secured (default: PLAINTEXT)"#]],
+    );
+}
+
+#[test]
+fn a_client_property_that_is_set_outside_is_not_asked_about() {
+    let settings = Settings::default().set("properties.bootstrap.servers", "a:1").unwrap();
+    let text = format!("{TABLES}{SELECT}").replace("b:9092", "b:port of your own");
+    assert!(plan_script(&text, &Settings::default()).is_err());
+    assert!(plan_script(&text, &settings).is_ok());
+}
+
+#[test]
 fn unknown_names_are_refused_with_the_nearest() {
     let wrong = |from: &str, to: &str| SELECT.replacen(from, to, 1);
     insert_error(

@@ -163,9 +163,3 @@ fn bars_grow_by_eighths() {
     assert_eq!(bar(0, 16, 2), "");
     assert_eq!(bar(5, 0, 2), "██");
 }
-
-#[test]
-fn numbers_are_grouped() {
-    let shown: Vec<String> = [0, 999, 1000, 12_345, 1_234_567].map(grouped).into();
-    assert_eq!(shown, ["0", "999", "1,000", "12,345", "1,234,567"]);
-}
