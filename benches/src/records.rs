@@ -18,15 +18,22 @@ pub struct Input {
     records: Vec<([u8; 8], [u8; 100])>,
 }
 
-impl Default for Input {
-    fn default() -> Self {
+impl Input {
+    /// So many records.
+    pub fn of(count: usize) -> Self {
         let record = |number: usize| {
             let digits = format!("{number:08}");
             let mut key = [0; 8];
             key.copy_from_slice(digits.as_bytes());
             (key, [b'a' + u8::try_from(number % 26).unwrap_or(0); 100])
         };
-        Self { records: (0..RECORD_COUNT).map(record).collect() }
+        Self { records: (0..count).map(record).collect() }
+    }
+}
+
+impl Default for Input {
+    fn default() -> Self {
+        Self::of(RECORD_COUNT)
     }
 }
 
