@@ -1,5 +1,7 @@
 //! Walks the bytes of a message along its schema and refuses what does not fit, before any struct is built.
 //!
+//! A [plan](super::plan) is tried first; what is said here of the walk holds for both, and refusals are found here.
+//!
 //! Comes after the [tables](super::tables), whose rows it follows, and before the decoders of the message structs, which
 //! believe every count they read. On the good road nothing is allocated; each byte is looked at once, and the bytes of
 //! strings are all that is looked at closely: record batches pass as they are.
@@ -15,6 +17,7 @@ use bytes::Bytes;
 
 use super::Budget;
 use super::cursor::{Cursor, Reason};
+use super::plan::Plan;
 use super::schema::{Field, Kind, Message, Struct};
 use super::tables::STRUCTS;
 use crate::error::DecodeError;
@@ -24,7 +27,7 @@ const TAGS_BYTES: usize = 512;
 /// What it takes for each further one.
 const TAG_BYTES: usize = 128;
 /// The longest string that Kafka reads.
-const STRING_BYTES_MAX: usize = 0x7fff;
+pub(super) const STRING_BYTES_MAX: usize = 0x7fff;
 
 const NULL: Reason = "null, which this field may not be";
 
@@ -38,11 +41,36 @@ pub(super) fn walk(
     start: usize,
     budget: Budget,
 ) -> Result<usize, DecodeError> {
-    let mut walk = Walk::new(message, version, bytes, start, budget);
-    match walk.structure(find(message.body)) {
-        Ok(()) => Ok(walk.cursor.at()),
-        Err(refusal) => Err(refusal.into_error()),
+    if let (Some(end), _) = follow(message, version, bytes, start, budget) {
+        return Ok(end);
     }
+    walk_rows(message, version, bytes, start, budget).0
+}
+
+/// Where the message ends by its [plan](super::plan), and what is left of the budget.
+pub(super) fn follow(
+    message: &Message,
+    version: i16,
+    bytes: &[u8],
+    start: usize,
+    budget: Budget,
+) -> (Option<usize>, usize) {
+    let mut walk = Walk::new(message, version, bytes, start, budget);
+    let end = Plan::of(message, version).and_then(|plan| walk.follow(plan));
+    (end, walk.budget_left)
+}
+
+/// The same without the plan: slower, and knows what is wrong.
+pub(super) fn walk_rows(
+    message: &Message,
+    version: i16,
+    bytes: &[u8],
+    start: usize,
+    budget: Budget,
+) -> (Result<usize, DecodeError>, usize) {
+    let mut walk = Walk::new(message, version, bytes, start, budget);
+    let walked = walk.structure(find(message.body));
+    (walked.map(|()| walk.cursor.at()).map_err(|refusal| refusal.into_error()), walk.budget_left)
 }
 
 /// The row of a struct. That every number in the tables has one is tested.
@@ -58,7 +86,7 @@ pub(crate) struct Walk<'a> {
     pub(super) version: i16,
     pub(super) is_flexible: bool,
     budget_bytes: usize,
-    budget_left: usize,
+    pub(super) budget_left: usize,
 }
 
 /// What a step gives, or why the message is refused.
@@ -85,7 +113,7 @@ impl<'a> Walk<'a> {
         if self.is_flexible { self.tagged_fields(structure) } else { Ok(()) }
     }
 
-    fn field(&mut self, field: &Field) -> Walked {
+    pub(super) fn field(&mut self, field: &Field) -> Walked {
         let is_compact = self.is_flexible && !field.is_old_form;
         let is_nullable = field.nullable.contains(self.version);
         let walked = if field.is_array {
@@ -97,7 +125,7 @@ impl<'a> Walk<'a> {
     }
 
     fn array(&mut self, kind: Kind, is_compact: bool, is_nullable: bool) -> Walked {
-        let Some(count) = self.count(self.element_bytes(kind, is_compact), is_compact, is_nullable)? else {
+        let Some(count) = self.count(element_bytes(kind, self.version, is_compact), is_compact, is_nullable)? else {
             return Ok(());
         };
         if let Some(bytes) = kind.fixed_bytes() {
@@ -130,23 +158,6 @@ impl<'a> Walk<'a> {
         }
         self.charge(at, size.saturating_mul(count))?;
         Ok(Some(count))
-    }
-
-    /// The fewest bytes that an element of an array takes on the wire, and those it takes in memory.
-    fn element_bytes(&self, kind: Kind, is_compact: bool) -> (usize, usize) {
-        match kind {
-            Kind::Bool | Kind::Int8 => (1, 1),
-            Kind::Int16 | Kind::Uint16 => (2, 2),
-            Kind::Int32 => (4, 4),
-            Kind::Int64 | Kind::Float64 => (8, 8),
-            Kind::Uuid => (16, 16),
-            Kind::String => (if is_compact { 1 } else { 2 }, size_of::<Bytes>()),
-            Kind::Bytes | Kind::Records => (if is_compact { 1 } else { 4 }, size_of::<Bytes>()),
-            Kind::Struct(number) => {
-                let structure = find(number);
-                (structure.least_bytes(self.version), structure.size)
-            }
-        }
     }
 
     fn value(&mut self, kind: Kind, is_compact: bool, is_nullable: bool) -> Walked {
@@ -218,7 +229,7 @@ impl<'a> Walk<'a> {
     }
 
     /// The section that ends every struct of a flexible version (KIP-482).
-    fn tagged_fields(&mut self, structure: &Struct) -> Walked {
+    pub(super) fn tagged_fields(&mut self, structure: &Struct) -> Walked {
         self.tagged_fields_by(structure, Self::field)
     }
 
@@ -284,6 +295,23 @@ impl<'a> Walk<'a> {
                 let reason = format!("the message would take more than {} bytes of memory", self.budget_bytes);
                 Err(Refusal::new(at, reason))
             }
+        }
+    }
+}
+
+/// The fewest bytes that an element of an array takes on the wire, and those it takes in memory.
+pub(super) fn element_bytes(kind: Kind, version: i16, is_compact: bool) -> (usize, usize) {
+    match kind {
+        Kind::Bool | Kind::Int8 => (1, 1),
+        Kind::Int16 | Kind::Uint16 => (2, 2),
+        Kind::Int32 => (4, 4),
+        Kind::Int64 | Kind::Float64 => (8, 8),
+        Kind::Uuid => (16, 16),
+        Kind::String => (if is_compact { 1 } else { 2 }, size_of::<Bytes>()),
+        Kind::Bytes | Kind::Records => (if is_compact { 1 } else { 4 }, size_of::<Bytes>()),
+        Kind::Struct(number) => {
+            let structure = find(number);
+            (structure.least_bytes(version), structure.size)
         }
     }
 }

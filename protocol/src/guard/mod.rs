@@ -18,6 +18,7 @@
 //! - `tables`: the rows, generated from the schemas of Kafka by `protocol/schemagen`
 //! - `cursor`: reads lengths and varints
 //! - `check`: the walk
+//! - `plan`: the walk of good messages, in fewer steps
 //! - `steps`: the same walk, step by step, for a message that is read by hand
 //! - `describe`: the same walk, printed for humans
 //!
@@ -39,6 +40,7 @@
 mod check;
 mod cursor;
 mod describe;
+mod plan;
 mod schema;
 mod steps;
 #[rustfmt::skip]
