@@ -7,6 +7,7 @@
 //! What nobody knows, tagged fields of newer versions, is checked and passed over.
 
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use bytes::Bytes;
 use kafka_protocol::protocol::StrBytes;
@@ -162,7 +163,9 @@ impl FetchResponse {
     /// As [`read`](Self::read).
     pub fn read_within(version: i16, frame: &Bytes, budget: Budget) -> Result<Self, DecodeError> {
         guard::read_response(ApiKey::FETCH, version, frame, budget, |walk, row| {
-            Reader { frame, version, rows: Rows::of(row) }.response(walk)
+            // Looked up once in the life of the process.
+            static ROWS: OnceLock<Rows> = OnceLock::new();
+            Reader { frame, version, rows: ROWS.get_or_init(|| Rows::of(row)) }.response(walk)
         })
     }
 
@@ -225,7 +228,7 @@ impl Rows {
 struct Reader<'a> {
     frame: &'a Bytes,
     version: i16,
-    rows: Rows,
+    rows: &'static Rows,
 }
 
 impl<'a> Reader<'a> {
@@ -264,15 +267,13 @@ impl<'a> Reader<'a> {
         let count = walk.count_of("partitions", self.rows.partition)?;
         let first = partitions.len();
         partitions.reserve(count);
-        walk.elements("partitions", count, |walk| {
-            partitions.push(self.partition(walk)?);
-            Ok(())
-        })?;
+        walk.elements("partitions", count, |walk| self.partition(walk, partitions))?;
         walk.no_tags(self.rows.topic)?;
         Ok(TopicEntry { name, id, partitions: first..partitions.len() })
     }
 
-    fn partition(&self, walk: &mut Walk<'a>) -> Walked<PartitionData> {
+    /// Reads a partition to the end of the list, where there is room for it: it is made in its place.
+    fn partition(&self, walk: &mut Walk<'a>, partitions: &mut Vec<PartitionData>) -> Walked {
         let partition_index = walk.int32("partition_index")?;
         let error_code = ErrorCode(walk.int16("error_code")?);
         let high_watermark = walk.int64("high_watermark")?;
@@ -281,43 +282,50 @@ impl<'a> Reader<'a> {
         let aborted_transactions = self.aborted(walk)?;
         let preferred_read_replica = if self.version >= 11 { walk.int32("preferred_read_replica")? } else { -1 };
         let records = walk.nullable_bytes("records")?.map(|records| self.frame.slice_ref(records));
-        let mut partition = PartitionData {
+        let mut diverging_epoch = EpochEndOffset { epoch: -1, end_offset: -1 };
+        let mut current_leader = LeaderIdAndEpoch { leader_id: -1, leader_epoch: -1 };
+        let mut snapshot_id = SnapshotId { end_offset: -1, epoch: -1 };
+        walk.tags(self.rows.partition, |walk, field| match field {
+            "diverging_epoch" => walk.inner("diverging_epoch", |walk| {
+                let (epoch, end_offset) = (walk.int32("epoch")?, walk.int64("end_offset")?);
+                diverging_epoch = EpochEndOffset { epoch, end_offset };
+                walk.no_tags(self.rows.diverging_epoch)
+            }),
+            "current_leader" => walk.inner("current_leader", |walk| {
+                let (leader_id, leader_epoch) = (walk.int32("leader_id")?, walk.int32("leader_epoch")?);
+                current_leader = LeaderIdAndEpoch { leader_id, leader_epoch };
+                walk.no_tags(self.rows.current_leader)
+            }),
+            "snapshot_id" => walk.inner("snapshot_id", |walk| {
+                let (end_offset, epoch) = (walk.int64("end_offset")?, walk.int32("epoch")?);
+                snapshot_id = SnapshotId { end_offset, epoch };
+                walk.no_tags(self.rows.snapshot_id)
+            }),
+            _ => Ok(()),
+        })?;
+        partitions.push(PartitionData {
             partition_index,
             error_code,
             high_watermark,
             last_stable_offset,
             log_start_offset,
-            diverging_epoch: EpochEndOffset { epoch: -1, end_offset: -1 },
-            current_leader: LeaderIdAndEpoch { leader_id: -1, leader_epoch: -1 },
-            snapshot_id: SnapshotId { end_offset: -1, epoch: -1 },
+            diverging_epoch,
+            current_leader,
+            snapshot_id,
             aborted_transactions,
             preferred_read_replica,
             records,
-        };
-        walk.tags(self.rows.partition, |walk, field| match field {
-            "diverging_epoch" => walk.inner("diverging_epoch", |walk| {
-                let (epoch, end_offset) = (walk.int32("epoch")?, walk.int64("end_offset")?);
-                partition.diverging_epoch = EpochEndOffset { epoch, end_offset };
-                walk.no_tags(self.rows.diverging_epoch)
-            }),
-            "current_leader" => walk.inner("current_leader", |walk| {
-                let (leader_id, leader_epoch) = (walk.int32("leader_id")?, walk.int32("leader_epoch")?);
-                partition.current_leader = LeaderIdAndEpoch { leader_id, leader_epoch };
-                walk.no_tags(self.rows.current_leader)
-            }),
-            "snapshot_id" => walk.inner("snapshot_id", |walk| {
-                let (end_offset, epoch) = (walk.int64("end_offset")?, walk.int32("epoch")?);
-                partition.snapshot_id = SnapshotId { end_offset, epoch };
-                walk.no_tags(self.rows.snapshot_id)
-            }),
-            _ => Ok(()),
-        })?;
-        Ok(partition)
+        });
+        Ok(())
     }
 
     fn aborted(&self, walk: &mut Walk<'a>) -> Walked<Option<AbortedTransactions>> {
         const NAME: &str = "aborted_transactions";
         let Some(count) = walk.nullable_count_of(NAME, self.rows.aborted)? else { return Ok(None) };
+        let is_flexible = walk.is_flexible();
+        if count == 0 {
+            return Ok(Some(AbortedTransactions { elements: Bytes::new(), is_flexible }));
+        }
         let elements = walk.taken(|walk| {
             walk.elements(NAME, count, |walk| {
                 walk.int64("producer_id")?;
@@ -326,7 +334,7 @@ impl<'a> Reader<'a> {
             })
         })?;
         let elements = self.frame.slice_ref(elements);
-        Ok(Some(AbortedTransactions { elements, is_flexible: walk.is_flexible() }))
+        Ok(Some(AbortedTransactions { elements, is_flexible }))
     }
 
     fn endpoint(&self, walk: &mut Walk<'a>) -> Walked<NodeEndpoint> {

@@ -67,6 +67,13 @@ impl<'a> Cursor<'a> {
         Ok(*bytes)
     }
 
+    /// Passes the next byte if it is this one.
+    pub(super) fn pass(&mut self, byte: u8) -> bool {
+        let is_next = self.bytes.get(self.at) == Some(&byte);
+        self.at += usize::from(is_next);
+        is_next
+    }
+
     pub(super) fn i8(&mut self) -> Result<i8, Reason> {
         self.chunk().map(i8::from_be_bytes)
     }

@@ -125,7 +125,7 @@ impl<'a> Walk<'a> {
     /// The tagged fields that end a struct of a flexible version; `known` reads the one of a name, and all that the tables know in this
     /// version: what it leaves unread is refused.
     pub(crate) fn tags(&mut self, row: Row, mut known: impl FnMut(&mut Self, &str) -> Walked) -> Walked {
-        if !self.is_flexible {
+        if !self.is_flexible || self.cursor.pass(0) {
             return Ok(());
         }
         self.tagged_fields_by(row.0, |walk, field| known(walk, field.name))
