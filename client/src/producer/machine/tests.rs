@@ -194,6 +194,12 @@ fn until_a_first_batch_is_written_only_one_is_on_its_way() {
 
 #[test]
 fn a_topic_that_was_made_anew_gets_its_first_batch_alone() {
+    for code in [ErrorCode::UNKNOWN_TOPIC_ID, ErrorCode::INCONSISTENT_TOPIC_ID] {
+        made_anew(code);
+    }
+}
+
+fn made_anew(code: ErrorCode) {
     let mut world = World::new(1);
     world.send(0, "to the old one").forget();
     world.settle();
@@ -201,7 +207,7 @@ fn a_topic_that_was_made_anew_gets_its_first_batch_alone() {
     assert_eq!(world.requests.len(), 3);
     world.logs.clear();
     for plan in std::mem::take(&mut world.requests) {
-        world.answer(&plan, |_, _| Answer::Refused(ErrorCode::UNKNOWN_TOPIC_ID));
+        world.answer(&plan, |_, _| Answer::Refused(code));
     }
     assert!(world.refreshes > 0, "the new id is looked for");
     world.now += Duration::from_secs(1);
