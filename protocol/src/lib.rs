@@ -13,6 +13,9 @@
 //! [`header::decode_response`] build them. That crate's decoders trust the counts they read, so [`guard`] walks every frame
 //! against Kafka's own schema first, with a limit on the memory its structs will take.
 //!
+//! Two messages carry the records, and go by roads of their own: a request of [`produce`] is written as slices, its batches
+//! as they are; the response of [`fetch`] is read into headers and views of the frame.
+//!
 //! # Records
 //!
 //! [`records`] builds and reads record batches (magic 2) without an allocation per record; [`compression`] holds the
@@ -34,9 +37,11 @@ pub mod api;
 pub mod compression;
 pub mod error;
 pub mod error_code;
+pub mod fetch;
 pub mod frame;
 pub mod guard;
 pub mod header;
+pub mod produce;
 pub mod records;
 
 pub use api::ApiKey;

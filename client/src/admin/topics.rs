@@ -98,7 +98,7 @@ impl Admin {
                 }
             })
         };
-        let results = reply.body.topics.iter().map(|topic| {
+        let results = reply.topics.iter().map(|topic| {
             let name = topic.name.to_string();
             let outcome = outcome(topic.error_code, &name, topic.error_message.as_ref());
             (name, outcome)
@@ -133,8 +133,7 @@ impl Admin {
         let described = topics.iter().map(|topic| {
             let name = topic.as_ref();
             let attempt = || format!("describing topic '{name}'");
-            let found =
-                reply.body.topics.iter().find(|found| found.name.as_ref().is_some_and(|found| &***found == name));
+            let found = reply.topics.iter().find(|found| found.name.as_ref().is_some_and(|found| &***found == name));
             let found = found.ok_or_else(|| Error::protocol(attempt()).with_detail("the answer leaves it out"))?;
             ErrorCode(found.error_code).into_result().map_err(|code| Error::broker(attempt(), code))?;
             listing(found).ok_or_else(|| Error::protocol(attempt()).with_detail("the answer does not name it"))
@@ -153,7 +152,7 @@ impl Admin {
         let request = MetadataRequest::default().with_topics(None).with_allow_auto_topic_creation(false);
         let cluster = self.client.cluster();
         let reply = cluster.request(Target::Any, Purpose::General, METADATA_VERSIONS, timeout, |_| request).await?;
-        let mut listings: Vec<TopicListing> = reply.body.topics.iter().filter_map(listing).collect();
+        let mut listings: Vec<TopicListing> = reply.topics.iter().filter_map(listing).collect();
         listings.sort_by(|one, other| one.name.cmp(&other.name));
         Ok(listings)
     }

@@ -67,13 +67,6 @@ pub(crate) enum Purpose {
     Coordination,
 }
 
-/// An answer, and the version it came in.
-#[derive(Debug)]
-pub(crate) struct Reply<T> {
-    pub(crate) version: i16,
-    pub(crate) body: T,
-}
-
 /// A handle to the cluster, cheap to clone. The task behind it ends with the last one.
 #[derive(Debug, Clone)]
 pub(crate) struct Cluster(Arc<Handle>);
@@ -194,7 +187,7 @@ impl Cluster {
         versions: VersionRange,
         timeout: Duration,
         build: impl FnOnce(i16) -> R + Send,
-    ) -> Result<Reply<R::Response>, Error> {
+    ) -> Result<R::Response, Error> {
         let shared = &self.0.shared;
         let connection = match target {
             Target::Broker(id) => shared.connection_to_broker(id, purpose)?,
@@ -208,8 +201,16 @@ impl Cluster {
                 shared.connection_to_broker(id, purpose)?
             }
         };
-        let (version, body) = connection.request(versions, timeout, build).await?;
-        Ok(Reply { version, body })
+        let (_, response) = connection.request(versions, timeout, build).await?;
+        Ok(response)
+    }
+
+    /// The connection to a broker for a purpose, for requests and answers that have no struct.
+    ///
+    /// # Errors
+    /// When the broker's address is not known.
+    pub(crate) fn connection_to_broker(&self, id: i32, purpose: Purpose) -> Result<Arc<Connection>, Error> {
+        self.0.shared.connection_to_broker(id, purpose)
     }
 
     /// The broker that coordinates a group.

@@ -21,8 +21,9 @@ mod versions;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
 use tidemill_protocol::api::VersionRange;
-use tidemill_protocol::{ApiKey, Request, StrBytes, header};
+use tidemill_protocol::{ApiKey, DecodeError, EncodeError, Request, StrBytes, header};
 use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
@@ -95,7 +96,25 @@ impl Connection {
         timeout: Duration,
         build: impl FnOnce(i16) -> R + Send,
     ) -> Result<(i16, R::Response), Error> {
-        let api = ApiKey(R::KEY);
+        let write = |version, correlation_id, client_id: &StrBytes| {
+            header::encode_request(&build(version), version, correlation_id, Some(client_id)).map(|frame| vec![frame])
+        };
+        let (version, frame) = self.exchange(ApiKey(R::KEY), versions, timeout, write).await?;
+        Ok((version, self.read(frame, |frame| header::decode_response::<R>(version, frame))?))
+    }
+
+    /// [`request`](Self::request) for a message that has no struct: `write` gives the slices of the request's frame, for
+    /// a version, a correlation id and a client id. The answer is the response's frame, for [`read`](Self::read).
+    ///
+    /// # Cancel safety
+    /// As [`request`](Self::request).
+    pub(crate) async fn exchange(
+        &self,
+        api: ApiKey,
+        versions: VersionRange,
+        timeout: Duration,
+        write: impl FnOnce(i16, i32, &StrBytes) -> Result<Vec<Bytes>, EncodeError> + Send,
+    ) -> Result<(i16, Bytes), Error> {
         let deadline = Instant::now() + timeout;
         let lost = |failure: pipeline::Failure| failure.into_error(api, &self.shared.address);
         self.ready(deadline).await.map_err(lost)?;
@@ -106,18 +125,20 @@ impl Connection {
                 .map_err(|reason| Error::protocol(format!("{api} to {}", self.shared.address)).with_detail(reason))?;
             (version, pipeline.next_correlation_id())
         };
-        let frame = header::encode_request(&build(version), version, correlation_id, Some(&self.shared.client_id))
+        let slices = write(version, correlation_id, &self.shared.client_id)
             .map_err(|error| Error::encode(format!("{api} to {}", self.shared.address), error))?;
         let (answered, answer) = oneshot::channel();
-        self.shared.pipeline().send(vec![frame], correlation_id, deadline, answered);
+        self.shared.pipeline().send(slices, correlation_id, deadline, answered);
         self.shared.woken.notify_one();
-        let frame = match answer.await {
-            Ok(frame) => frame.map_err(lost)?,
-            Err(_) => return Err(lost(pipeline::Failure::Closed)),
-        };
-        let body = header::decode_response::<R>(version, frame)
-            .map_err(|error| Error::decode(format!("the answer of {}", self.shared.address), error))?;
-        Ok((version, body))
+        match answer.await {
+            Ok(frame) => Ok((version, frame.map_err(lost)?)),
+            Err(_) => Err(lost(pipeline::Failure::Closed)),
+        }
+    }
+
+    /// Reads an answer; a refusal names the broker that gave it.
+    pub(crate) fn read<T>(&self, frame: Bytes, read: impl FnOnce(Bytes) -> Result<T, DecodeError>) -> Result<T, Error> {
+        read(frame).map_err(|error| Error::decode(format!("the answer of {}", self.shared.address), error))
     }
 
     /// Waits until requests can be made.

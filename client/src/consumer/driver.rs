@@ -14,11 +14,12 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tidemill_protocol::api::VersionRange;
+use tidemill_protocol::fetch::FetchResponse;
 use tidemill_protocol::messages::{
     HeartbeatRequest, JoinGroupRequest, LeaveGroupRequest, ListOffsetsRequest, OffsetCommitRequest, OffsetFetchRequest,
     SyncGroupRequest,
 };
-use tidemill_protocol::{ErrorCode, Request};
+use tidemill_protocol::{ApiKey, ErrorCode, Request, StrBytes, header};
 use tracing::warn;
 
 use super::config::{IsolationLevel, Settings};
@@ -202,13 +203,22 @@ impl Driver {
     }
 
     async fn fetch(self, plan: Arc<fetcher::Plan>) -> Event {
-        let timeout = self.request_timeout + plan.wait_max;
-        let target = Target::Broker(plan.broker);
-        let purpose = if plan.express { Purpose::General } else { Purpose::Fetch };
-        let build = |version| fetch::request(&plan, version);
-        let reply = self.cluster.request(target, purpose, fetch::versions_of(&plan), timeout, build).await;
-        let reply = reply.map(|reply| fetch::reply(&plan, reply.version, reply.body));
+        let reply = self.ask_for_records(&plan).await;
         Event::Fetched { plan: (plan.broker, plan.token), reply }
+    }
+
+    async fn ask_for_records(&self, plan: &fetcher::Plan) -> Result<fetcher::Reply, Error> {
+        let timeout = self.request_timeout + plan.wait_max;
+        let purpose = if plan.express { Purpose::General } else { Purpose::Fetch };
+        let connection = self.cluster.connection_to_broker(plan.broker, purpose)?;
+        let write = |version, correlation_id, client_id: &StrBytes| {
+            let request = fetch::request(plan, version);
+            header::encode_request(&request, version, correlation_id, Some(client_id)).map(|frame| vec![frame])
+        };
+        let versions = fetch::versions_of(plan);
+        let (version, frame) = connection.exchange(ApiKey::FETCH, versions, timeout, write).await?;
+        let response = connection.read(frame, |frame| FetchResponse::read(version, &frame))?;
+        Ok(fetch::reply(plan, version, &response))
     }
 
     async fn list_offsets(self, plan: offset_lookup::Plan) -> Event {
@@ -217,7 +227,7 @@ impl Driver {
             requests::list_offsets_request(&plan, self.isolation_level, timeout, version)
         };
         let reply = self.cluster.request(target, Purpose::General, versions::LIST_OFFSETS, timeout, build).await;
-        let reply = reply.map(|reply| requests::offsets_listed(reply.body));
+        let reply = reply.map(requests::offsets_listed);
         Event::OffsetsListed { token: plan.token, reply }
     }
 
@@ -233,8 +243,7 @@ impl Driver {
         };
         let target = Target::Coordinator(CoordinatorKind::Group, group.id.to_string());
         let build = |version| build(group, version);
-        let reply = self.cluster.request(target, Purpose::Coordination, versions, timeout, build).await?;
-        Ok(reply.body)
+        self.cluster.request(target, Purpose::Coordination, versions, timeout, build).await
     }
 
     async fn tell(self, change: Change, partitions: BTreeSet<TopicPartition>) -> Event {

@@ -2,29 +2,28 @@
 //! back. Decides nothing.
 #![expect(clippy::disallowed_methods, reason = "a driver reads the clock for its machine")]
 
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tidemill_protocol::api::VersionRange;
-use tidemill_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
-use tidemill_protocol::messages::{InitProducerIdRequest, ProduceRequest, ProduceResponse, TopicName};
-use tidemill_protocol::{ErrorCode, StrBytes};
+use tidemill_protocol::messages::{self, InitProducerIdRequest, ProduceResponse};
+use tidemill_protocol::produce::{self, PartitionBatch, ProduceRequest};
+use tidemill_protocol::{ApiKey, ErrorCode, header};
 
 use super::Shared;
 use super::config::Guarantee;
 use super::machine::Action;
 use super::sender::{Answer, Part, Plan};
 use super::sequences::Identity;
-use crate::cluster::{Purpose, Target};
+use crate::cluster::{Cluster, Purpose, Target};
 use crate::error::Error;
 
-/// From 3 on batches have magic 2; from 13 on topics have ids instead of names.
-const PRODUCE_VERSIONS: VersionRange = VersionRange::new(3, 12);
+/// What is spoken while the id of a topic is not known: from 13 on, topics go by their id.
+const PRODUCE_BY_NAME_VERSIONS: VersionRange = VersionRange::new(produce::VERSIONS.min, 12);
 const INIT_PRODUCER_ID_VERSIONS: VersionRange = VersionRange::new(0, 5);
 
 /// What came back.
@@ -85,48 +84,67 @@ async fn identify(shared: Arc<Shared>) -> Event {
     let cluster = &shared.cluster;
     let reply = cluster.request(Target::Any, Purpose::General, INIT_PRODUCER_ID_VERSIONS, timeout, |_| request).await;
     Event::Identified(reply.and_then(|reply| {
-        ErrorCode(reply.body.error_code)
-            .into_result()
-            .map_err(|code| Error::broker("asking for a producer id", code))?;
-        Ok(Identity { producer_id: reply.body.producer_id.0, producer_epoch: reply.body.producer_epoch })
+        ErrorCode(reply.error_code).into_result().map_err(|code| Error::broker("asking for a producer id", code))?;
+        Ok(Identity { producer_id: reply.producer_id.0, producer_epoch: reply.producer_epoch })
     }))
 }
 
-async fn produce(shared: Arc<Shared>, plan: Plan) -> Event {
+async fn produce(shared: Arc<Shared>, mut plan: Plan) -> Event {
     let acks = match shared.config.guarantee {
         Guarantee::AtLeastOnce { all_replicas: false } => 1,
         Guarantee::AtLeastOnce { all_replicas: true } | Guarantee::Idempotent => -1,
     };
     let left = plan.deadline.saturating_duration_since(Instant::now());
     let timeout = shared.config.client.request_timeout.min(left);
-    let mut topics: BTreeMap<Arc<str>, Vec<PartitionProduceData>> = BTreeMap::new();
-    for part in &plan.parts {
-        let records = part.payload.seal(shared.config.codec, part.stamp);
-        let data = PartitionProduceData::default().with_index(part.partition.partition).with_records(Some(records));
-        topics.entry(Arc::clone(&part.partition.topic)).or_default().push(data);
-    }
-    let topics = topics.into_iter().map(|(name, partitions)| {
-        let name = TopicName(StrBytes::from_string(name.to_string()));
-        TopicProduceData::default().with_name(name).with_partition_data(partitions)
+    // In the request, neighbours of one topic share its entry.
+    plan.parts.sort_unstable_by(|one, other| one.partition.cmp(&other.partition));
+    let batches = plan.parts.iter().map(|part| PartitionBatch {
+        topic: &part.partition.topic,
+        topic_id: part.topic_id,
+        partition: part.partition.partition,
+        records: part.payload.seal(shared.config.codec, part.stamp),
     });
-    let request = ProduceRequest::default()
-        .with_acks(acks)
-        .with_timeout_ms(i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX))
-        .with_topic_data(topics.collect());
-    let cluster = &shared.cluster;
-    let target = Target::Broker(plan.broker);
-    let reply = cluster.request(target, Purpose::Produce, PRODUCE_VERSIONS, timeout, |_| request).await;
-    let answers = match reply {
-        Ok(reply) => read(&plan.parts, &reply.body),
+    let batches: Vec<PartitionBatch<'_>> = batches.collect();
+    let timeout_ms = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
+    let request = ProduceRequest { transactional_id: None, acks, timeout_ms, batches: &batches };
+    let answers = match ask(&shared.cluster, plan.broker, &request, timeout).await {
+        Ok((version, response)) => read(&plan.parts, version, &response),
         Err(error) => plan.parts.into_iter().map(|part| (part, Answer::Unanswered(error.clone()))).collect(),
     };
     Event::Produced(answers)
 }
 
+/// Makes the request: the batches go out as they were sealed, none is copied.
+async fn ask(
+    cluster: &Cluster,
+    broker: i32,
+    request: &ProduceRequest<'_>,
+    timeout: Duration,
+) -> Result<(i16, ProduceResponse), Error> {
+    let connection = cluster.connection_to_broker(broker, Purpose::Produce)?;
+    let versions = versions_of(request.batches);
+    let (version, frame) = connection
+        .exchange(ApiKey::PRODUCE, versions, timeout, |version, correlation_id, client_id| {
+            request.encode(version, correlation_id, Some(client_id))
+        })
+        .await?;
+    let response =
+        connection.read(frame, |frame| header::decode_response::<messages::ProduceRequest>(version, frame))?;
+    Ok((version, response))
+}
+
+/// The versions in which these can be said.
+fn versions_of(batches: &[PartitionBatch<'_>]) -> VersionRange {
+    if batches.iter().any(|batch| batch.topic_id.is_nil()) { PRODUCE_BY_NAME_VERSIONS } else { produce::VERSIONS }
+}
+
 /// Finds the answer for each batch; a broker that leaves one out has not answered it.
-fn read(parts: &[Part], response: &ProduceResponse) -> Vec<(Part, Answer)> {
+fn read(parts: &[Part], version: i16, response: &ProduceResponse) -> Vec<(Part, Answer)> {
+    let by_id = version > PRODUCE_BY_NAME_VERSIONS.max;
     let answer_of = |part: &Part| {
-        let topic = response.responses.iter().find(|topic| *topic.name.0 == *part.partition.topic)?;
+        let topic = response.responses.iter().find(|topic| {
+            if by_id { topic.topic_id == part.topic_id } else { *topic.name.0 == *part.partition.topic }
+        })?;
         topic.partition_responses.iter().find(|answer| answer.index == part.partition.partition)
     };
     let answers = parts.iter().map(|part| {
@@ -146,5 +164,21 @@ async fn sleep_until_some(wake_at: Option<Instant>) {
     match wake_at {
         Some(at) => tokio::time::sleep_until(at.into()).await,
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn topics_go_by_their_ids_once_all_of_them_are_known() {
+        let batch =
+            |id| PartitionBatch { topic: "clicks", topic_id: Uuid::from_u128(id), partition: 0, records: Bytes::new() };
+        assert_eq!(versions_of(&[batch(1), batch(2)]), produce::VERSIONS);
+        assert_eq!(versions_of(&[batch(1), batch(0)]), VersionRange::new(3, 12));
     }
 }

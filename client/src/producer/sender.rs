@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use tidemill_protocol::ErrorCode;
 use tidemill_protocol::records::ProducerStamp;
+use uuid::Uuid;
 
 use super::accumulator::{Accumulator, Batch, Payload, Queue};
 use super::sequences::{Identity, Sequences};
@@ -23,6 +24,8 @@ pub(super) struct Part {
     queue: usize,
     order: u64,
     pub(super) partition: TopicPartition,
+    /// Nil while it is not known.
+    pub(super) topic_id: Uuid,
     pub(super) payload: Arc<Payload>,
     pub(super) stamp: Option<ProducerStamp>,
 }
@@ -84,7 +87,7 @@ pub(super) fn plan(
         }
         *bytes += batch.bytes;
         *deadline = expires.min(*deadline);
-        parts.extend(take(place, queue, identity));
+        parts.extend(take(place, queue, leader.topic_id, identity));
     }
     plans.into_iter().map(|(broker, (_, deadline, parts))| Plan { broker, deadline, parts }).collect()
 }
@@ -149,7 +152,7 @@ fn may_send(queue: &mut Queue, identity: Option<Identity>, limits: &Limits, now:
     true
 }
 
-fn take(place: usize, queue: &mut Queue, identity: Option<Identity>) -> Option<Part> {
+fn take(place: usize, queue: &mut Queue, topic_id: Uuid, identity: Option<Identity>) -> Option<Part> {
     let mut batch = queue.waiting.pop_front()?;
     batch.attempts = batch.attempts.saturating_add(1);
     if let (None, Some(Identity { producer_id, producer_epoch })) = (batch.stamp, identity) {
@@ -161,6 +164,7 @@ fn take(place: usize, queue: &mut Queue, identity: Option<Identity>) -> Option<P
         queue: place,
         order: batch.order,
         partition: queue.partition.clone(),
+        topic_id,
         payload: Arc::clone(&batch.payload),
         stamp: batch.stamp,
     };
@@ -207,6 +211,10 @@ pub(super) fn handle_answer(
         Answer::Refused(code) if code.is_retriable() => {
             effect.refresh_metadata = code.refreshes_metadata();
             queue.blocked_until = Some(now + wait);
+            // The topic was made anew: in its log no batch of ours is the last one, and a broker takes any sequence.
+            if matches!(code, ErrorCode::UNKNOWN_TOPIC_ID | ErrorCode::INCONSISTENT_TOPIC_ID) {
+                queue.confirmed = false;
+            }
             if matches!(code, ErrorCode::REQUEST_TIMED_OUT | ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND) {
                 batch.unanswered = Some(Error::broker("writing", code));
             }

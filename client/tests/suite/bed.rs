@@ -9,12 +9,12 @@ use tidemill_client::{
     Admin, AutoOffsetReset, ClientConfig, ConnectFuture, Connector, ConsumerConfig, NewTopic, Stream, TcpConnector,
     TopicPartition,
 };
-use tidemill_protocol::StrBytes;
 use tidemill_protocol::compression::Codec;
 use tidemill_protocol::header::{decode_response, encode_request};
 use tidemill_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
-use tidemill_protocol::messages::{ProduceRequest, TopicName};
+use tidemill_protocol::messages::{DeleteTopicsRequest, ProduceRequest, TopicName};
 use tidemill_protocol::records::{BatchBuilder, BatchFlags, NewRecord};
+use tidemill_protocol::{Request, StrBytes};
 use tidemill_testkit::kafka::Kafka;
 use tidemill_testkit::{ClusterConfig, TestCluster};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -190,20 +190,32 @@ impl Bed {
         panic!("no leader for {}-{partition}", self.topic);
     }
 
+    /// Deletes the topic and makes another of its name.
+    pub(crate) async fn make_anew(&self, partitions: i32) {
+        let name = TopicName(StrBytes::from_string(self.topic.clone()));
+        let request = DeleteTopicsRequest::default().with_topic_names(vec![name]).with_timeout_ms(5_000);
+        let response = self.ask(&request, 5).await;
+        assert_eq!(response.responses[0].error_code, 0);
+        self.another(&self.topic, partitions).await;
+    }
+
     async fn produce(&self, partition: i32, batch: Bytes) -> i16 {
-        const VERSION: i16 = 9;
         let data = PartitionProduceData::default().with_index(partition).with_records(Some(batch));
         let topic = TopicProduceData::default()
             .with_name(TopicName(StrBytes::from_string(self.topic.clone())))
             .with_partition_data(vec![data]);
         let request = ProduceRequest::default().with_acks(-1).with_timeout_ms(5_000).with_topic_data(vec![topic]);
+        self.ask(&request, 9).await.responses[0].partition_responses[0].error_code
+    }
+
+    /// Makes a request past the client.
+    async fn ask<R: Request>(&self, request: &R, version: i16) -> R::Response {
         let (host, port) = self.bootstrap.rsplit_once(':').unwrap();
         let mut stream = self.connector.connect(host.to_owned(), port.parse().unwrap()).await.unwrap();
-        stream.write_all(&encode_request(&request, VERSION, 1, None).unwrap()).await.unwrap();
+        stream.write_all(&encode_request(request, version, 1, None).unwrap()).await.unwrap();
         let size = stream.read_i32().await.unwrap();
         let mut frame = vec![0; usize::try_from(size).unwrap()];
         stream.read_exact(&mut frame).await.unwrap();
-        let response = decode_response::<ProduceRequest>(VERSION, frame.into()).unwrap();
-        response.responses[0].partition_responses[0].error_code
+        decode_response::<R>(version, frame.into()).unwrap()
     }
 }

@@ -30,6 +30,7 @@ async fn read_all(bed: &Bed, count: usize) -> BTreeMap<i32, Vec<String>> {
 on_every_cluster! {
     what_is_written_reads_back_in_order_whatever_the_codec(super::PARTITIONS);
     a_topic_that_does_not_come_is_named(1);
+    a_topic_that_is_made_anew_is_written_to(1);
 }
 
 mod beside_kafkas_tools {
@@ -120,6 +121,20 @@ async fn we_read_what_kafkas_console_producer_writes(bed: Bed) {
         .collect();
     numbers.sort_unstable();
     assert!(numbers.into_iter().eq(0..300));
+}
+
+/// A broker is asked for the old topic's id, which it does not know any more.
+async fn a_topic_that_is_made_anew_is_written_to(bed: Bed) {
+    let producer = producer(&bed, Codec::None);
+    let old = producer.send(Record::new(&bed.topic).value(b"old")).await.unwrap();
+    assert_eq!(old.await.unwrap().offset, Some(0));
+    bed.make_anew(1).await;
+    for value in ["new", "newer"] {
+        let new = producer.send(Record::new(&bed.topic).value(value.as_bytes())).await.unwrap();
+        tokio::time::timeout(PATIENCE, new).await.unwrap().unwrap();
+    }
+    producer.close(PATIENCE).await.unwrap();
+    assert_eq!(read_all(&bed, 2).await, BTreeMap::from([(0, vec!["new".to_owned(), "newer".to_owned()])]));
 }
 
 async fn a_topic_that_does_not_come_is_named(bed: Bed) {

@@ -3,8 +3,10 @@
 //! They are written in the one form in which a struct's encoder writes them too (flags are 0 or 1, tagged fields hold
 //! something other than their default), so decoding and encoding must give the same bytes.
 
+use super::find;
 use super::schema::{Field, Kind, Message, Struct};
-use super::tables::STRUCTS;
+use super::tables::{RESPONSES, STRUCTS};
+use crate::api::ApiKey;
 
 /// How full a message is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +22,11 @@ pub(super) enum Shape {
 /// No tag that a schema names is as high.
 pub(super) const UNKNOWN_TAG_MIN: u32 = 100;
 
+/// A random response of a version, without a header.
+pub(crate) fn any_response(api: ApiKey, version: i16, seed: u64) -> Vec<u8> {
+    message(find(RESPONSES, api, version).unwrap(), version, Shape::Any, seed)
+}
+
 /// A message of a version, without a header.
 pub(super) fn message(message: &Message, version: i16, shape: Shape, seed: u64) -> Vec<u8> {
     let mut writer =
@@ -30,7 +37,7 @@ pub(super) fn message(message: &Message, version: i16, shape: Shape, seed: u64) 
 
 /// A little random number generator (splitmix64), so that a seed says all.
 #[derive(Debug)]
-pub(super) struct Random(pub(super) u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
     fn next(&mut self) -> u64 {
@@ -41,7 +48,7 @@ impl Random {
     }
 
     /// A number below `end`.
-    pub(super) fn below(&mut self, end: usize) -> usize {
+    pub(crate) fn below(&mut self, end: usize) -> usize {
         (self.next() % end as u64) as usize
     }
 }

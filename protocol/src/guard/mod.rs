@@ -18,6 +18,8 @@
 //! - `tables`: the rows, generated from the schemas of Kafka by `protocol/schemagen`
 //! - `cursor`: reads lengths and varints
 //! - `check`: the walk
+//! - `plan`: the walk of good messages, in fewer steps
+//! - `steps`: the same walk, step by step, for a message that is read by hand
 //! - `describe`: the same walk, printed for humans
 //!
 //! # Where the structs' decoders say otherwise
@@ -38,11 +40,13 @@
 mod check;
 mod cursor;
 mod describe;
+mod plan;
 mod schema;
+mod steps;
 #[rustfmt::skip]
 mod tables;
 #[cfg(test)]
-mod generate;
+pub(crate) mod generate;
 #[cfg(test)]
 mod tests;
 
@@ -50,6 +54,7 @@ use crate::api::{ApiKey, VersionRange};
 use crate::error::DecodeError;
 pub use describe::{describe_request, describe_response};
 use schema::Message;
+pub(crate) use steps::{Row, Walk, Walked, behind_tags, read_response};
 
 /// How much memory the structs of one message may take, beside the frame that they share.
 ///

@@ -6,9 +6,9 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use tidemill_protocol::ErrorCode;
+use tidemill_protocol::fetch::{AbortedTransactions, FetchResponse};
 use tidemill_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
-use tidemill_protocol::messages::{FetchRequest, FetchResponse, TopicName};
+use tidemill_protocol::messages::{FetchRequest, TopicName};
 use uuid::Uuid;
 
 use super::{VersionRange, isolation, millis, text, versions};
@@ -58,30 +58,29 @@ pub(in crate::consumer) fn request(plan: &Plan, version: i16) -> FetchRequest {
 }
 
 /// What the broker said of each partition asked for. What was not asked for is ignored.
-pub(in crate::consumer) fn reply(plan: &Plan, version: i16, response: FetchResponse) -> Reply {
-    ErrorCode(response.error_code).into_result()?;
+pub(in crate::consumer) fn reply(plan: &Plan, version: i16, response: &FetchResponse) -> Reply {
+    response.error_code.into_result()?;
     let by_id = version >= 13;
-    let key = |id: Uuid, name: &'_ str| if by_id { (id, String::new()) } else { (Uuid::nil(), name.to_owned()) };
-    let mut topics: BTreeMap<(Uuid, String), BTreeMap<i32, usize>> = BTreeMap::new();
+    let mut indexes: BTreeMap<(Uuid, &str, i32), usize> = BTreeMap::new();
     for (index, Wanted { partition, topic_id, .. }) in plan.partitions.iter().enumerate() {
-        topics.entry(key(*topic_id, &partition.topic)).or_default().insert(partition.partition, index);
+        let topic = if by_id { (*topic_id, "") } else { (Uuid::nil(), &*partition.topic) };
+        indexes.insert((topic.0, topic.1, partition.partition), index);
     }
     let mut answers = Vec::with_capacity(plan.partitions.len());
-    for topic in response.responses {
-        let Some(indexes) = topics.get_mut(&key(topic.topic_id, &topic.topic.0)) else { continue };
+    for topic in response.topics() {
         for part in topic.partitions {
             // Taken out: a partition that is answered twice is answered once.
-            let Some(index) = indexes.remove(&part.partition_index) else { continue };
-            let records = part.records.unwrap_or_default();
-            let aborted = part.aborted_transactions.unwrap_or_default();
+            let Some(index) = indexes.remove(&(topic.id, topic.name.as_str(), part.partition_index)) else { continue };
+            let records = part.records.clone().unwrap_or_default();
+            let aborted = part.aborted_transactions.iter().flat_map(AbortedTransactions::iter);
             answers.push(Answer {
                 index,
-                code: ErrorCode(part.error_code),
+                code: part.error_code,
                 high_watermark: match plan.isolation_level {
                     IsolationLevel::ReadUncommitted => part.high_watermark,
                     IsolationLevel::ReadCommitted => part.last_stable_offset,
                 },
-                aborted: aborted.iter().map(|aborted| (aborted.first_offset, aborted.producer_id.0)).collect(),
+                aborted: aborted.map(|aborted| (aborted.first_offset, aborted.producer_id)).collect(),
                 next_offset: next_offset(&records),
                 records,
             });

@@ -1,6 +1,6 @@
 //! Each request in every version both sides may speak: it can be written, and reads back as what was meant.
 
-use tidemill_protocol::header::{decode_request, encode_request, read_request_header};
+use tidemill_protocol::header::{decode_request, encode_request, encode_response, read_request_header};
 use tidemill_protocol::messages::fetch_response::{FetchableTopicResponse, PartitionData};
 use tidemill_protocol::messages::{BrokerId, FetchRequest, FetchResponse};
 use tidemill_protocol::{Request, messages};
@@ -115,7 +115,9 @@ fn a_fetch_names_topics_by_id_where_it_can_and_finds_them_again_in_the_reply() {
         let topic = FetchableTopicResponse::default().with_partitions(vec![data(1), data(1), data(9), data(3)]);
         let topic = if version >= 13 { topic.with_topic_id(id) } else { topic.with_topic(TopicName(text("orders"))) };
         let response = FetchResponse::default().with_responses(vec![topic]);
-        let answers = fetch::reply(&plan, version, response).unwrap();
+        let frame = encode_response::<FetchRequest>(&response, version, 7).unwrap().slice(4..);
+        let response = tidemill_protocol::fetch::FetchResponse::read(version, &frame).unwrap();
+        let answers = fetch::reply(&plan, version, &response).unwrap();
         let found: Vec<(usize, i64)> = answers.iter().map(|answer| (answer.index, answer.high_watermark)).collect();
         assert_eq!(found, [(1, 1), (0, 3)], "version {version}");
     }

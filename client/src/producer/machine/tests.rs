@@ -52,6 +52,7 @@ struct World {
     logs: BTreeMap<i32, Log>,
     requests: Vec<Plan>,
     identities: i64,
+    refreshes: usize,
     freed_bytes: usize,
     sent_bytes: usize,
 }
@@ -71,6 +72,7 @@ impl World {
             logs: BTreeMap::new(),
             requests: Vec::new(),
             identities: 0,
+            refreshes: 0,
             freed_bytes: 0,
             sent_bytes: 0,
         }
@@ -98,7 +100,7 @@ impl World {
                     self.poll();
                 }
                 Action::Free(bytes) => self.freed_bytes += bytes,
-                Action::RefreshMetadata => {}
+                Action::RefreshMetadata => self.refreshes += 1,
             }
         }
     }
@@ -188,6 +190,34 @@ fn until_a_first_batch_is_written_only_one_is_on_its_way() {
     world.answer(&first, |_, _| Answer::Refused(ErrorCode::NOT_ENOUGH_REPLICAS));
     world.settle();
     assert_eq!(world.values(0), ["a", "b", "c"]);
+}
+
+#[test]
+fn a_topic_that_was_made_anew_gets_its_first_batch_alone() {
+    for code in [ErrorCode::UNKNOWN_TOPIC_ID, ErrorCode::INCONSISTENT_TOPIC_ID] {
+        made_anew(code);
+    }
+}
+
+fn made_anew(code: ErrorCode) {
+    let mut world = World::new(1);
+    world.send(0, "to the old one").forget();
+    world.settle();
+    let mut deliveries: Vec<Delivery> = ["a", "b", "c"].map(|value| world.send(0, value)).into();
+    assert_eq!(world.requests.len(), 3);
+    world.logs.clear();
+    for plan in std::mem::take(&mut world.requests) {
+        world.answer(&plan, |_, _| Answer::Refused(code));
+    }
+    assert!(world.refreshes > 0, "the new id is looked for");
+    world.now += Duration::from_secs(1);
+    world.poll();
+    assert_eq!(world.requests.len(), 1, "the new log takes any first sequence: a later batch must not be it");
+    let first = world.requests.remove(0);
+    world.answer(&first, |_, _| Answer::Refused(ErrorCode::NOT_LEADER_OR_FOLLOWER));
+    world.settle();
+    assert_eq!(world.values(0), ["a", "b", "c"]);
+    assert!(deliveries.iter_mut().all(|delivery| outcome(delivery).unwrap().is_ok()));
 }
 
 #[test]
