@@ -68,10 +68,10 @@ async fn what_is_written_reads_back_in_order_whatever_the_codec(bed: Bed) {
 }
 
 /// A batch of so many bytes has several chunks, blocks or frames, whatever the codec.
-const LARGE_BATCH_BYTES: usize = 600_000;
+const LARGE_BATCH_BYTES: usize = 800_000;
 const LARGE_BATCH_RECORDS: usize = 12_000;
 
-/// Writes two large batches or three, and returns what is in them.
+/// Writes a large batch, or two where time cuts it, and returns what is in them.
 async fn write_large_batches(bed: &Bed, compression: impl Into<Compression>) -> Vec<String> {
     let config = ProducerConfig::default().client(bed.client(&[])).compression(compression);
     let config = config.batch_bytes(LARGE_BATCH_BYTES).linger(Duration::from_secs(1));
@@ -144,7 +144,7 @@ async fn kafkas_log_dump_finds_our_batches_sound() {
         let arguments = ["--deep-iteration", "--print-data-log", "--files", segment.to_str().unwrap()];
         let output = run_tool(on_a_thread(Tools::find).await.unwrap(), DUMP, arguments.into_iter(), "").await;
         let batches: Vec<&str> = output.lines().filter(|line| line.starts_with("baseOffset: ")).collect();
-        assert!(batches.len() >= 2 && batches.iter().all(|line| line.contains("isvalid: true")), "{output}");
+        assert!(!batches.is_empty() && batches.iter().all(|line| line.contains("isvalid: true")), "{output}");
         assert!(batches.iter().any(|line| line.contains(&format!("compresscodec: {codec}"))), "{batches:?}");
         let payloads = output.lines().filter_map(|line| line.split_once(" payload: ")).map(|(_, payload)| payload);
         assert!(payloads.eq(&values), "{codec} {level}");
