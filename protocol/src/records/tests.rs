@@ -200,8 +200,9 @@ fn bytes(length: usize) -> impl Strategy<Value = Vec<u8>> {
 
 fn fields() -> impl Strategy<Value = Vec<Fields>> {
     let header = (bytes(10), prop::option::of(bytes(10)));
+    let timestamp = prop_oneof![0i64..1 << 45, -(1i64 << 62)..1 << 62];
     let record =
-        (0i64..1 << 45, prop::option::of(bytes(20)), prop::option::of(bytes(200)), prop::collection::vec(header, 0..4));
+        (timestamp, prop::option::of(bytes(20)), prop::option::of(bytes(200)), prop::collection::vec(header, 0..4));
     prop::collection::vec(record, 1..20)
 }
 
