@@ -102,7 +102,7 @@ async fn produce(shared: Arc<Shared>, mut plan: Plan) -> Event {
         topic: &part.partition.topic,
         topic_id: part.topic_id,
         partition: part.partition.partition,
-        records: part.payload.seal(shared.config.codec, part.stamp),
+        records: part.payload.seal(shared.config.compression.compression(), part.stamp),
     });
     let batches: Vec<PartitionBatch<'_>> = batches.collect();
     let timeout_ms = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);

@@ -15,11 +15,10 @@ use std::mem::size_of;
 
 use bytes::Bytes;
 
-use super::Budget;
 use super::cursor::{Cursor, Reason};
-use super::plan::Plan;
 use super::schema::{Field, Kind, Message, Struct};
 use super::tables::STRUCTS;
+use super::{Budget, plan};
 use crate::error::DecodeError;
 
 /// What a struct's map of unknown tagged fields takes in memory with the first of them: a node of a B-tree.
@@ -56,7 +55,7 @@ pub(super) fn follow(
     budget: Budget,
 ) -> (Option<usize>, usize) {
     let mut walk = Walk::new(message, version, bytes, start, budget);
-    let end = Plan::of(message, version).and_then(|plan| walk.follow(plan));
+    let end = plan::of(message, version).and_then(|plan| walk.follow(plan));
     (end, walk.budget_left)
 }
 

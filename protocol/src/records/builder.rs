@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::batch::{self, HEADER_BYTES};
 use super::cursor::{put_varint, varint_bytes, zigzag};
 use super::record::Header;
-use crate::compression::{self, Codec};
+use crate::compression::{self, Codec, Compression};
 
 /// A record to append; everything is borrowed and copied once.
 #[derive(Debug, Clone, Copy)]
@@ -138,18 +138,21 @@ impl BatchBuilder {
 
     /// Closes the batch and compresses its records. Pure and possibly slow: not under a lock.
     ///
-    /// A batch that compression would make larger is left as it is.
+    /// A batch that compression would make larger, or that the codec has no memory for, is left as it is.
     #[must_use]
-    pub fn seal(self, codec: Codec) -> SealedBatch {
+    pub fn seal(self, compression: impl Into<Compression>) -> SealedBatch {
         let Self { mut buffer, end, record_count, base_timestamp, max_timestamp } = self;
         buffer.truncate(end);
+        let compression = compression.into();
         let mut used = Codec::None;
-        if let (true, Some(records)) = (codec != Codec::None && record_count > 0, buffer.get(HEADER_BYTES..)) {
-            let compressed = compression::compress(codec, records);
-            if compressed.len() < records.len() {
-                buffer.truncate(HEADER_BYTES);
-                buffer.extend_from_slice(&compressed);
-                used = codec;
+        if let (true, Some(records)) =
+            (compression.codec() != Codec::None && record_count > 0, buffer.get(HEADER_BYTES..))
+        {
+            let mut compressed = vec![0; HEADER_BYTES];
+            let done = compression::compress(compression, records, &mut compressed);
+            if done.is_ok() && compressed.len() < buffer.len() {
+                buffer = compressed;
+                used = compression.codec();
             }
         }
         SealedBatch { buffer, codec: used, record_count, base_timestamp, max_timestamp }

@@ -5,7 +5,7 @@ use super::*;
 use crate::compression::Codec;
 use crate::error::DecodeError;
 
-const CODECS: [Codec; 3] = [Codec::None, Codec::Snappy, Codec::Lz4];
+const CODECS: [Codec; 5] = Codec::ALL;
 
 fn value(text: &str) -> NewRecord<'_> {
     NewRecord { timestamp: 1000, key: None, value: Some(text.as_bytes()), headers: &[] }
