@@ -68,7 +68,6 @@ pub(crate) enum Purpose {
 }
 
 /// An answer, and the version it came in.
-#[derive(Debug)]
 pub(crate) struct Reply<T> {
     pub(crate) version: i16,
     pub(crate) body: T,
