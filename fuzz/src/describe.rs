@@ -41,7 +41,7 @@ pub struct Node {
     /// What stands behind its name or index.
     pub text: String,
     /// The fields or elements in it, by name or index.
-    pub children: Vec<(String, Node)>,
+    pub children: Vec<(String, Self)>,
 }
 
 /// Reads a description; its first line names the message.

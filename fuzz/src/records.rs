@@ -50,7 +50,7 @@ fn sealed(base_offset: i64, checked: &[u8]) -> BytesMut {
 fn read(records: &Bytes, allocated: Allocated) -> usize {
     let mut batches = RecordBatches::new(records.clone());
     let (mut taken, mut count, mut failed) = (0, 0, false);
-    while let Some(batch) = batches.next() {
+    for batch in batches.by_ref() {
         let Ok(batch) = batch else {
             failed = true;
             continue;
