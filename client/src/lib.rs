@@ -48,6 +48,6 @@ pub use record::{Record, TopicPartition};
 /// What a broker answers with when it refuses.
 pub use tidemill_protocol::ErrorCode;
 /// How a producer compresses its batches.
-pub use tidemill_protocol::compression::Codec;
+pub use tidemill_protocol::compression::{Codec, Compression, LevelError};
 /// A header of a record; keys are bytes and may repeat.
 pub use tidemill_protocol::records::Header;

@@ -4,5 +4,5 @@
 mod counting;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    tidemill_fuzz::bodies::run(bytes, counting::allocated);
+    tidemill_fuzz::bodies::run(bytes, counting::peak);
 });

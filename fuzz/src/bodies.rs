@@ -9,15 +9,15 @@ use tidemill_protocol::{ApiKey, Request};
 
 use super::golden::{self, Side};
 use super::messages::{request, response};
-use super::{Allocated, Seed};
+use super::{Peak, Seed};
 
 /// Whether the body was accepted. What must hold is in [`messages`](super::messages).
-pub fn run(bytes: &[u8], allocated: Allocated) -> bool {
+pub fn run(bytes: &[u8], peak: Peak) -> bool {
     let Some((api, version, side, body)) = choose(bytes) else { return false };
     match side {
-        Side::Request => with_request!(api, request(version, Bytes::copy_from_slice(body), allocated)),
+        Side::Request => with_request!(api, request(version, Bytes::copy_from_slice(body), peak)),
         Side::Response => {
-            with_request!(api, response(version, golden::framed(api, version, side, body), allocated))
+            with_request!(api, response(version, golden::framed(api, version, side, body), peak))
         }
     }
 }

@@ -12,7 +12,7 @@ use tidemill_protocol::{ApiKey, Request};
 
 use super::golden::{self, Side};
 use super::messages::{request, response};
-use super::{Allocated, Seed};
+use super::{Peak, Seed};
 
 /// As what the bytes were accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,43 +27,43 @@ pub struct Accepted {
 const FRAME_BYTES_MAX: usize = 1 << 20;
 
 /// Both, and as a stream of frames.
-pub fn run(bytes: &[u8], allocated: Allocated) -> Accepted {
-    stream(bytes, allocated);
+pub fn run(bytes: &[u8], peak: Peak) -> Accepted {
+    stream(bytes, peak);
     let mut framed = BytesMut::new();
     framed.put_u32(u32::try_from(bytes.len()).expect("a fuzzer's input is short"));
     framed.put_slice(bytes);
     let frame = take_frame(&mut framed, bytes.len()).expect("the length is true").expect("the frame is whole");
     assert_eq!(frame, bytes);
-    Accepted { request: as_request(frame.clone(), allocated), response: as_response(&frame, allocated) }
+    Accepted { request: as_request(frame.clone(), peak), response: as_response(&frame, peak) }
 }
 
 /// As a stream whose lengths may lie: what is taken was there.
-fn stream(bytes: &[u8], allocated: Allocated) {
+fn stream(bytes: &[u8], peak: Peak) {
     let mut stream = BytesMut::from(bytes);
     while let Ok(Some(frame)) = take_frame(&mut stream, FRAME_BYTES_MAX) {
         assert!(frame.len() <= FRAME_BYTES_MAX && frame.len() + stream.len() + 4 <= bytes.len());
-        as_request(frame, allocated);
+        as_request(frame, peak);
     }
 }
 
-fn as_request(frame: Bytes, allocated: Allocated) -> bool {
+fn as_request(frame: Bytes, peak: Peak) -> bool {
     let mut body = frame.clone();
     let accepted = match read_request_header(&mut body) {
-        Ok(header) => with_request!(header.api_key, request(header.api_version, body, allocated)),
+        Ok(header) => with_request!(header.api_key, request(header.api_version, body, peak)),
         Err(_) => false,
     };
     assert_eq!(guard::describe_request(&frame).is_ok(), accepted);
     accepted
 }
 
-fn as_response(bytes: &Bytes, allocated: Allocated) -> bool {
+fn as_response(bytes: &Bytes, peak: Peak) -> bool {
     let Some(([api_high, api_low, version_high, version_low], _)) = bytes.split_first_chunk::<4>() else {
         return false;
     };
     let api = ApiKey(i16::from_be_bytes([*api_high, *api_low]));
     let version = i16::from_be_bytes([*version_high, *version_low]);
     let frame = bytes.slice(4..);
-    let accepted = with_request!(api, response(version, frame.clone(), allocated));
+    let accepted = with_request!(api, response(version, frame.clone(), peak));
     assert_eq!(guard::describe_response(api, version, &frame).is_ok(), accepted);
     accepted
 }

@@ -23,8 +23,8 @@ pub mod frames;
 pub mod golden;
 pub mod records;
 
-/// How much has been allocated so far, for those who count it.
-pub type Allocated = fn() -> usize;
+/// Runs something and says how many bytes it held at the most, as far as somebody counts.
+pub type Peak = fn(&mut dyn FnMut()) -> usize;
 
 /// An input of a target and what it is called.
 pub type Seed = (String, Vec<u8>);

@@ -9,7 +9,7 @@ use tidemill_protocol::header::{
 };
 use tidemill_protocol::{ApiKey, Request};
 
-use super::Allocated;
+use super::Peak;
 
 /// A shared buffer counts its users in a few bytes of its own.
 const SHARED_BYTES: usize = 64;
@@ -22,14 +22,13 @@ fn budget(is_within: impl Fn(Budget) -> bool, length: usize) -> (Budget, usize) 
 }
 
 /// Whether the body of a request is accepted.
-pub fn request<R: Request>(version: i16, body: Bytes, allocated: Allocated) -> bool {
+pub fn request<R: Request>(version: i16, body: Bytes, peak: Peak) -> bool {
     let api = ApiKey(R::KEY);
     let (budget, bytes_max) = budget(|budget| guard::check_request(api, version, &body, budget).is_ok(), body.len());
     let checked = guard::check_request(api, version, &body, budget);
-    let before = allocated();
-    let read = decode_request_within::<R>(version, body, budget);
-    let taken = allocated() - before;
-    match (checked, read) {
+    let mut read = None;
+    let taken = peak(&mut || read = Some(decode_request_within::<R>(version, body.clone(), budget)));
+    match (checked, read.expect("it ran")) {
         (Ok(()), Ok(read)) => {
             assert!(taken <= bytes_max + SHARED_BYTES, "{api} v{version}: {taken} bytes of {bytes_max}");
             let written = encode_request(&read, version, 7, None).expect("what was read can be written");
@@ -48,14 +47,13 @@ pub fn request<R: Request>(version: i16, body: Bytes, allocated: Allocated) -> b
 }
 
 /// Whether a response frame is accepted.
-pub fn response<R: Request>(version: i16, frame: Bytes, allocated: Allocated) -> bool {
+pub fn response<R: Request>(version: i16, frame: Bytes, peak: Peak) -> bool {
     let api = ApiKey(R::KEY);
     let (budget, bytes_max) = budget(|budget| guard::check_response(api, version, &frame, budget).is_ok(), frame.len());
     let checked = guard::check_response(api, version, &frame, budget);
-    let before = allocated();
-    let read = decode_response_within::<R>(version, frame, budget);
-    let taken = allocated() - before;
-    match (checked, read) {
+    let mut read = None;
+    let taken = peak(&mut || read = Some(decode_response_within::<R>(version, frame.clone(), budget)));
+    match (checked, read.expect("it ran")) {
         (Ok(_), Ok(read)) => {
             assert!(taken <= bytes_max + SHARED_BYTES, "{api} v{version}: {taken} bytes of {bytes_max}");
             let written = encode_response::<R>(&read, version, 7).expect("what was read can be written");

@@ -11,25 +11,22 @@ use tidemill_protocol::records::{
     BatchBuilder, BatchFlags, Header, NewRecord, OpenBatch, ProducerStamp, Record, RecordBatches, TimestampType,
 };
 
-use super::{Allocated, Seed};
+use super::compression::WORKSPACE_BYTES_MAX;
+use super::{Peak, Seed};
 
 /// The limit on what a batch may inflate to.
 const INFLATED_BYTES_MAX: usize = 1 << 18;
-/// What inflating takes beside it; see [`compression`](super::compression).
-const WORKSPACE_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// The bytes of a batch in front of its attributes.
 const CHECKED_FROM: usize = 21;
-/// As the batches that are put together choose them.
-const CODECS: [Codec; 3] = [Codec::None, Codec::Snappy, Codec::Lz4];
 
 /// How many records were read.
-pub fn run(bytes: &[u8], allocated: Allocated) -> usize {
+pub fn run(bytes: &[u8], peak: Peak) -> usize {
     match bytes.split_first() {
         Some((choice, rest)) if choice % 2 == 0 => {
             let Some((base_offset, rest)) = rest.split_first_chunk::<8>() else { return 0 };
-            read(&sealed(i64::from_be_bytes(*base_offset), rest).freeze(), allocated)
+            read(&sealed(i64::from_be_bytes(*base_offset), rest).freeze(), peak)
         }
-        Some((_, rest)) => Parts::arbitrary(&mut Unstructured::new(rest)).map_or(0, |parts| parts.run(allocated)),
+        Some((_, rest)) => Parts::arbitrary(&mut Unstructured::new(rest)).map_or(0, |parts| parts.run(peak)),
         None => 0,
     }
 }
@@ -47,7 +44,7 @@ fn sealed(base_offset: i64, checked: &[u8]) -> BytesMut {
 }
 
 /// Reads all batches; what they hold must hold together.
-fn read(records: &Bytes, allocated: Allocated) -> usize {
+fn read(records: &Bytes, peak: Peak) -> usize {
     let mut batches = RecordBatches::new(records.clone());
     let (mut taken, mut count, mut failed) = (0, 0, false);
     for batch in batches.by_ref() {
@@ -57,12 +54,12 @@ fn read(records: &Bytes, allocated: Allocated) -> usize {
         };
         assert!(!failed, "a batch behind an error");
         taken += batch.as_bytes().len();
-        let before = allocated();
-        let open = batch.open(INFLATED_BYTES_MAX);
-        let opened = allocated() - before;
-        assert!(opened <= WORKSPACE_BYTES_MAX + 4 * INFLATED_BYTES_MAX, "{opened} bytes to open a batch");
-        if let Ok(open) = open {
-            count += read_batch(&open, allocated);
+        let mut open = None;
+        let opened = peak(&mut || open = Some(batch.open(INFLATED_BYTES_MAX)));
+        let opened_max = WORKSPACE_BYTES_MAX + 4 * records.len() + 3 * INFLATED_BYTES_MAX;
+        assert!(opened <= opened_max, "{opened} bytes to open a batch");
+        if let Some(Ok(open)) = open {
+            count += read_batch(&open, peak);
         }
     }
     if !failed {
@@ -71,23 +68,24 @@ fn read(records: &Bytes, allocated: Allocated) -> usize {
     count
 }
 
-fn read_batch(open: &OpenBatch, allocated: Allocated) -> usize {
+fn read_batch(open: &OpenBatch, peak: Peak) -> usize {
     assert!(open.body().len() <= INFLATED_BYTES_MAX);
     let header = open.header();
-    let before = allocated();
     let (mut count, mut whole) = (0, true);
-    for record in open.iter() {
-        assert!(whole, "a record behind an error");
-        match record {
-            Ok(record) => {
-                assert!((header.base_offset..=header.last_offset()).contains(&record.offset), "{record:?}");
-                count += 1;
+    let held = peak(&mut || {
+        for record in open.iter() {
+            assert!(whole, "a record behind an error");
+            match record {
+                Ok(record) => {
+                    assert!((header.base_offset..=header.last_offset()).contains(&record.offset), "{record:?}");
+                    count += 1;
+                }
+                Err(_) => whole = false,
             }
-            Err(_) => whole = false,
         }
-    }
+    });
     // An error has a few words.
-    assert!(allocated() - before <= 4096, "records are views");
+    assert!(held <= 4096, "records are views");
     if whole {
         assert_eq!(i32::try_from(count), Ok(header.record_count));
         assert_builds_again(open);
@@ -110,7 +108,7 @@ fn assert_builds_again(open: &OpenBatch) {
         builder.append(&new);
         assert_eq!(builder.bytes(), bytes);
     }
-    let batch = builder.seal(Codec::Lz4).stamp(None, BatchFlags::default());
+    let batch = builder.seal(Codec::None).stamp(None, BatchFlags::default());
     let batch = RecordBatches::new(batch).next().expect("a batch").expect("our own batch");
     let again = batch.open(usize::MAX).expect("our own batch");
     for (index, (built, read)) in again.iter().zip(&records).enumerate() {
@@ -188,13 +186,13 @@ impl<'a> Arbitrary<'a> for Part {
 }
 
 impl Parts {
-    fn run(&self, allocated: Allocated) -> usize {
+    fn run(&self, peak: Peak) -> usize {
         let mut body = Vec::new();
         for part in &self.records {
             part.write(&mut body);
         }
         body.extend_from_slice(&self.behind_records);
-        let codec = CODECS[usize::from(self.codec) % CODECS.len()];
+        let codec = Codec::ALL[usize::from(self.codec) % Codec::ALL.len()];
         let last_offset_delta = self.records.iter().map(|part| part.offset_delta).max().unwrap_or(0);
         let record_count = i32::try_from(self.records.len()).expect("a fuzzer's input is short");
         let mut checked = BytesMut::new();
@@ -206,11 +204,13 @@ impl Parts {
         checked.put_i16(-1);
         checked.put_i32(-1);
         checked.put_i32(self.record_count.unwrap_or(record_count));
-        checked.put_slice(&compress(codec, &body));
+        let mut compressed = Vec::new();
+        compress(codec, &body, &mut compressed).expect("memory enough");
+        checked.put_slice(&compressed);
         let mut bytes = sealed(self.base_offset, &checked);
         let batch = bytes.clone().freeze();
         bytes.put_slice(&self.behind_batch);
-        let count = read(&bytes.freeze(), allocated);
+        let count = read(&bytes.freeze(), peak);
         if self.is_true(last_offset_delta) {
             self.assert_reads(&batch);
         }
@@ -289,7 +289,7 @@ fn put_varint(buffer: &mut Vec<u8>, value: i64) {
 /// Batches of our own builder, in each codec, cut to what follows their checksum.
 pub fn seeds() -> Vec<Seed> {
     let mut seeds = Vec::new();
-    for codec in CODECS {
+    for codec in Codec::ALL {
         for (name, count) in [("empty", 0), ("one", 1), ("many", 60)] {
             let mut builder = BatchBuilder::new(0);
             let headers = [Header { key: b"x", value: None }, Header { key: b"x", value: Some(b"y") }];

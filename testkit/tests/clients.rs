@@ -68,7 +68,7 @@ async fn kcat_lists_what_is_there() {
 #[tokio::test]
 async fn kcat_writes_and_reads_whatever_the_codec() {
     let cluster = cluster(3).await;
-    for codec in ["none", "lz4", "snappy"] {
+    for codec in ["none", "gzip", "snappy", "lz4", "zstd"] {
         for idempotence in ["enable.idempotence=true", "enable.idempotence=false"] {
             // The topic is made by the first who asks for it.
             let topic = format!("{codec}-{}", idempotence.ends_with("true"));
@@ -125,7 +125,7 @@ const TOPICS: &str = "org.apache.kafka.tools.TopicCommand";
 #[tokio::test]
 async fn kafkas_console_producer_and_consumer_understand_each_other() {
     let cluster = cluster(1).await;
-    for codec in ["none", "lz4", "snappy"] {
+    for codec in ["none", "gzip", "snappy", "lz4", "zstd"] {
         let write = ["--topic", codec, "--compression-codec", codec];
         let Some(output) = tool(&cluster, PRODUCER, &write, &lines()).await else { return };
         stdout(&output);

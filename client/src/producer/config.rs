@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use tidemill_protocol::compression::Codec;
+use tidemill_protocol::compression::{Codec, Compression};
 
+use super::compression::Choice;
 use crate::config::ClientConfig;
 use crate::error::Error;
 use crate::properties::{self, Property, milliseconds, number};
@@ -27,7 +28,7 @@ pub enum Guarantee {
 pub struct ProducerConfig {
     pub(super) client: ClientConfig,
     pub(super) guarantee: Guarantee,
-    pub(super) codec: Codec,
+    pub(super) compression: Choice,
     pub(super) batch_bytes: usize,
     pub(super) request_bytes_max: usize,
     pub(super) buffer_bytes: u32,
@@ -42,7 +43,7 @@ impl Default for ProducerConfig {
         Self {
             client: ClientConfig::default(),
             guarantee: Guarantee::Idempotent,
-            codec: Codec::None,
+            compression: Choice::default(),
             batch_bytes: 16 * 1024,
             request_bytes_max: 1 << 20,
             buffer_bytes: 32 << 20,
@@ -89,10 +90,11 @@ impl ProducerConfig {
         self
     }
 
-    /// How batches are compressed. Default: not at all. Kafka's `compression.type`.
+    /// How batches are compressed: a codec alone, or with its level. Default: not at all. Kafka's `compression.type` and
+    /// `compression.gzip.level` with its kin (KIP-390).
     #[must_use]
-    pub const fn compression(mut self, codec: Codec) -> Self {
-        self.codec = codec;
+    pub fn compression(mut self, compression: impl Into<Compression>) -> Self {
+        self.compression = Choice::from(compression.into());
         self
     }
 
@@ -187,17 +189,33 @@ const PROPERTIES: &[Property<ProducerConfig>] = &[
     Property {
         names: &["compression.type", "compression.codec"],
         default: "none",
-        doc: "how batches are compressed: none, snappy or lz4",
-        set: |config, value| {
-            config.codec = match value {
-                "none" => Codec::None,
-                "snappy" => Codec::Snappy,
-                "lz4" => Codec::Lz4,
-                "gzip" | "zstd" => return Err("not supported yet".to_owned()),
-                _ => return Err("none of none, snappy, lz4".to_owned()),
-            };
-            Ok(())
-        },
+        doc: "how batches are compressed: none, gzip, snappy, lz4 or zstd",
+        set: |config, value| config.compression.set_codec(value),
+    },
+    Property {
+        names: &["compression.gzip.level"],
+        default: "-1",
+        doc: "how hard gzip tries: 1 to 9, or -1 for 6",
+        set: |config, value| config.compression.set_level(Codec::Gzip, value),
+    },
+    Property {
+        names: &["compression.lz4.level"],
+        default: "9",
+        doc: "how hard lz4 tries: 1 to 17; whichever it is, it is written as Java writes 9",
+        set: |config, value| config.compression.set_level(Codec::Lz4, value),
+    },
+    Property {
+        names: &["compression.zstd.level"],
+        default: "3",
+        doc: "how hard zstd tries: -131072 to 22; without the feature `zstd` it is written at about 1",
+        set: |config, value| config.compression.set_level(Codec::Zstd, value),
+    },
+    Property {
+        names: &["compression.level"],
+        default: "-1",
+        doc: "how hard the codec tries, as librdkafka counts it: 0 to 12, or -1 for the codec's default; what is beyond the \
+              codec's own levels is its nearest",
+        set: |config, value| config.compression.set_any_level(value),
     },
     Property {
         names: &["linger.ms", "queue.buffering.max.ms"],
@@ -265,7 +283,7 @@ mod tests {
     #[test]
     fn what_cannot_be_says_what_can() {
         let refused = ProducerConfig::from_properties([("compression.type", "brotli")]).unwrap_err().to_string();
-        assert!(refused.contains("none, snappy or lz4"), "{refused}");
+        assert!(refused.contains("none, gzip, snappy, lz4 or zstd"), "{refused}");
         let config = ProducerConfig::from_properties([("max.in.flight", "6")]).unwrap();
         assert!(config.check().unwrap_err().to_string().contains("enable.idempotence"));
     }

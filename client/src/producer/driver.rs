@@ -101,7 +101,7 @@ async fn produce(shared: Arc<Shared>, plan: Plan) -> Event {
     let timeout = shared.config.client.request_timeout.min(left);
     let mut topics: BTreeMap<Arc<str>, Vec<PartitionProduceData>> = BTreeMap::new();
     for part in &plan.parts {
-        let records = part.payload.seal(shared.config.codec, part.stamp);
+        let records = part.payload.seal(shared.config.compression.compression(), part.stamp);
         let data = PartitionProduceData::default().with_index(part.partition.partition).with_records(Some(records));
         topics.entry(Arc::clone(&part.partition.topic)).or_default().push(data);
     }

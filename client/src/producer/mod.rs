@@ -10,6 +10,7 @@
 #![expect(clippy::disallowed_methods, reason = "a front door reads the clock for its machine")]
 
 mod accumulator;
+mod compression;
 mod config;
 mod delivery;
 mod driver;
@@ -93,6 +94,7 @@ impl Producer {
 
     fn start(cluster: Cluster, config: ProducerConfig) -> Result<Self, Error> {
         config.check()?;
+        config.compression.warn();
         let runtime = tokio::runtime::Handle::try_current()
             .map_err(|_| Error::misuse("a producer needs a tokio runtime: create it inside one"))?;
         let machine = Machine::new(&config, cluster.snapshot(), fastrand::u64(..));

@@ -1,41 +1,211 @@
-//! lz4 frames, as Kafka writes them since magic 2; concatenated frames are read as one.
+//! lz4 frames, written as the Java client does and read in every shape the format has.
+//!
+//! The frame is read here and its blocks are left to `lz4_flex`, which inflates them straight into the output: that
+//! spares a copy, lets dependent blocks see what was written before them, and gives a say over header checksums. Called
+//! by [`compress`](super::compress) and [`decompress`](super::decompress).
 
-use std::io::{Read, Write};
+use std::cell::RefCell;
 
-use lz4_flex::frame::{BlockMode, BlockSize, FrameDecoder, FrameEncoder, FrameInfo};
+use lz4_flex::block::{
+    CompressTable, DecompressError, compress_into_with_table, decompress_into, decompress_into_with_dict,
+    get_maximum_output_size,
+};
+use twox_hash::XxHash32;
 
-use super::{Output, Refusal};
+use super::{CompressError, Output, Refusal};
 
-/// Inflated this much at a time; the largest block of the format is 4 MiB, its smallest 64 KiB.
-const CHUNK_BYTES: usize = 64 * 1024;
+const MAGIC: u32 = 0x184d_2204;
+const MAGIC_LEGACY: u32 = 0x184c_2102;
+/// The last four bits are free.
+const MAGIC_SKIPPABLE: u32 = 0x184d_2a50;
 
-pub(super) fn compress(records: &[u8]) -> Vec<u8> {
-    // As the Java client: blocks of 64 KiB that stand alone, no checksum of the content.
-    let info = FrameInfo::new().block_size(BlockSize::Max64KB).block_mode(BlockMode::Independent);
-    let mut encoder = FrameEncoder::with_frame_info(info, Vec::with_capacity(records.len() / 2));
-    let written = encoder.write_all(records);
-    // Writing to a vector cannot fail; an empty result would be seen as incompressible by the caller's size check.
-    match (written, encoder.finish()) {
-        (Ok(()), Ok(bytes)) => bytes,
-        (Err(_), _) | (_, Err(_)) => records.to_vec(),
-    }
+const VERSION: u8 = 0b0100_0000;
+const VERSION_MASK: u8 = 0b1100_0000;
+const INDEPENDENT_BLOCKS: u8 = 1 << 5;
+const BLOCK_CHECKSUMS: u8 = 1 << 4;
+const CONTENT_SIZE: u8 = 1 << 3;
+const CONTENT_CHECKSUM: u8 = 1 << 2;
+const RESERVED: u8 = 1 << 1;
+const DICTIONARY: u8 = 1;
+
+/// Set in a block's length when the block is not compressed.
+const PLAIN_BLOCK: u32 = 1 << 31;
+
+/// The header that the Java client writes: blocks of 64 KiB that stand alone, no checksums but the header's own.
+const HEADER: [u8; 7] = [0x04, 0x22, 0x4d, 0x18, VERSION | INDEPENDENT_BLOCKS, 4 << 4, 0x82];
+const BLOCK_BYTES: usize = 64 * 1024;
+const END_MARK: [u8; 4] = [0; 4];
+
+/// How far back a match may reach, across blocks that depend on each other.
+const WINDOW_BYTES: usize = 64 * 1024;
+
+/// A block cannot inflate further than this: a byte of a match's length stands for 255 bytes of the match.
+const RATIO_MAX: usize = 255;
+
+thread_local! {
+    /// Tables for blocks below 64 KiB and for whole ones, which a thread keeps.
+    static TABLES: RefCell<[CompressTable; 2]> = RefCell::new([CompressTable::small(), CompressTable::large()]);
 }
 
-pub(super) fn decompress(bytes: &[u8], output: &mut Output) -> Result<(), Refusal> {
-    let mut input = bytes;
-    if input.is_empty() {
-        return Err(Refusal::malformed("no frame at all"));
+pub(super) fn compress(records: &[u8], output: &mut Vec<u8>) -> Result<(), CompressError> {
+    output.reserve(records.len().min(2 * BLOCK_BYTES) + HEADER.len() + END_MARK.len());
+    output.extend_from_slice(&HEADER);
+    TABLES.with_borrow_mut(|[small, large]| {
+        for block in records.chunks(BLOCK_BYTES) {
+            let table = if block.len() < BLOCK_BYTES { &mut *small } else { &mut *large };
+            compress_block(block, table, output)?;
+        }
+        Ok(())
+    })?;
+    output.extend_from_slice(&END_MARK);
+    Ok(())
+}
+
+fn compress_block(block: &[u8], table: &mut CompressTable, output: &mut Vec<u8>) -> Result<(), CompressError> {
+    let length_at = output.len();
+    let start = length_at + 4;
+    output.resize(start + get_maximum_output_size(block.len()), 0);
+    let room = output.get_mut(start..).unwrap_or_default();
+    let compressed = compress_into_with_table(block, room, table).map_err(CompressError::new)?;
+    let mut length = u32::try_from(compressed.min(block.len())).unwrap_or(u32::MAX);
+    output.truncate(start + compressed);
+    if compressed >= block.len() {
+        output.truncate(start);
+        output.extend_from_slice(block);
+        length |= PLAIN_BLOCK;
     }
-    let mut chunk = vec![0; CHUNK_BYTES];
-    while !input.is_empty() {
-        let mut decoder = FrameDecoder::new(&mut input);
-        loop {
-            let count = decoder.read(&mut chunk).map_err(|error| Refusal::malformed(error.to_string()))?;
-            if count == 0 {
-                break;
-            }
-            output.push(chunk.get(..count).unwrap_or_default())?;
+    if let Some(field) = output.get_mut(length_at..start) {
+        field.copy_from_slice(&length.to_le_bytes());
+    }
+    Ok(())
+}
+
+pub(super) fn decompress(bytes: &[u8], header_is_checked: bool, output: &mut Output) -> Result<(), Refusal> {
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let magic = take_u32(&mut rest)?;
+        if magic & !0xf == MAGIC_SKIPPABLE {
+            let length = usize::try_from(take_u32(&mut rest)?).unwrap_or(usize::MAX);
+            take(&mut rest, length)?;
+        } else if magic == MAGIC {
+            let frame = Frame::take(&mut rest, header_is_checked)?;
+            frame.inflate(&mut rest, output)?;
+        } else if magic == MAGIC_LEGACY {
+            return Err(Refusal::unsupported("a legacy frame, from before the frame format"));
+        } else {
+            return Err(Refusal::malformed(format!("no frame begins with {magic:#010x}")));
         }
     }
     Ok(())
+}
+
+/// What a frame's header says.
+struct Frame {
+    flags: u8,
+    block_bytes_max: usize,
+    content_bytes: Option<u64>,
+}
+
+impl Frame {
+    /// Reads the header behind the magic.
+    fn take(rest: &mut &[u8], is_checked: bool) -> Result<Self, Refusal> {
+        let header = *rest;
+        let [flags, sizes] = take_array(rest)?;
+        if flags & VERSION_MASK != VERSION {
+            return Err(Refusal::unsupported(format!("version {} of the frame format, only 1 is known", flags >> 6)));
+        }
+        if flags & RESERVED != 0 || sizes & 0b1000_1111 != 0 {
+            return Err(Refusal::malformed("reserved bits are set in a frame's header"));
+        }
+        let block_bytes_max = match sizes >> 4 {
+            4 => 64 << 10,
+            5 => 256 << 10,
+            6 => 1 << 20,
+            7 => 4 << 20,
+            size => return Err(Refusal::malformed(format!("no block size has the number {size}"))),
+        };
+        let content_bytes = if flags & CONTENT_SIZE == 0 { None } else { Some(u64::from_le_bytes(take_array(rest)?)) };
+        if flags & DICTIONARY != 0 {
+            let id = take_u32(rest)?;
+            return Err(Refusal::unsupported(format!("the frame needs dictionary {id}, and Kafka has none")));
+        }
+        let checked = header.get(..header.len().saturating_sub(rest.len())).unwrap_or_default();
+        let [checksum] = take_array(rest)?;
+        let [_, expected, ..] = XxHash32::oneshot(0, checked).to_le_bytes();
+        if is_checked && checksum != expected {
+            return Err(Refusal::malformed("the checksum of a frame's header is wrong"));
+        }
+        Ok(Self { flags, block_bytes_max, content_bytes })
+    }
+
+    fn inflate(&self, rest: &mut &[u8], output: &mut Output) -> Result<(), Refusal> {
+        let start = output.len();
+        if let Some(size) = self.content_bytes {
+            let size = usize::try_from(size).unwrap_or(usize::MAX);
+            if size > output.room() {
+                return Err(Refusal::TooLarge);
+            }
+            output.reserve(size.min(rest.len().saturating_mul(RATIO_MAX)));
+        } else {
+            output.reserve(rest.len().saturating_mul(2));
+        }
+        loop {
+            let length = take_u32(rest)?;
+            if length == 0 {
+                break;
+            }
+            let bytes = usize::try_from(length & !PLAIN_BLOCK).unwrap_or(usize::MAX);
+            if bytes > self.block_bytes_max {
+                return Err(Refusal::malformed(format!("a block of {bytes} bytes in a frame that has none so large")));
+            }
+            let block = take(rest, bytes)?;
+            if self.flags & BLOCK_CHECKSUMS != 0 && take_u32(rest)? != XxHash32::oneshot(0, block) {
+                return Err(Refusal::malformed("the checksum of a block is wrong"));
+            }
+            if length & PLAIN_BLOCK == 0 {
+                self.inflate_block(block, start, output)?;
+            } else {
+                output.push(block)?;
+            }
+        }
+        let content = output.written_since(start);
+        if self.flags & CONTENT_CHECKSUM != 0 && take_u32(rest)? != XxHash32::oneshot(0, content) {
+            return Err(Refusal::malformed("the checksum of a frame's content is wrong"));
+        }
+        if self.content_bytes.is_some_and(|size| u64::try_from(content.len()) != Ok(size)) {
+            return Err(Refusal::malformed("a frame's content has not the size that it declares"));
+        }
+        Ok(())
+    }
+
+    fn inflate_block(&self, block: &[u8], frame_start: usize, output: &mut Output) -> Result<(), Refusal> {
+        let most = self.block_bytes_max.min(block.len().saturating_mul(RATIO_MAX).saturating_add(64));
+        output
+            .fill(most, |before, room| {
+                if self.flags & INDEPENDENT_BLOCKS != 0 {
+                    return decompress_into(block, room);
+                }
+                let window = before.len().saturating_sub(WINDOW_BYTES).max(frame_start);
+                decompress_into_with_dict(block, room, before.get(window..).unwrap_or_default())
+            })
+            .map_err(|error| {
+                // The room is as large as a block of this frame may be, unless the limit made it smaller.
+                let is_cut = matches!(error, DecompressError::OutputTooSmall { actual, .. } if actual < most);
+                if is_cut { Refusal::TooLarge } else { Refusal::malformed(error) }
+            })
+    }
+}
+
+fn take<'a>(rest: &mut &'a [u8], count: usize) -> Result<&'a [u8], Refusal> {
+    rest.split_off(..count).ok_or_else(|| Refusal::malformed("a frame is cut short"))
+}
+
+fn take_array<const COUNT: usize>(rest: &mut &[u8]) -> Result<[u8; COUNT], Refusal> {
+    let (array, behind) = rest.split_first_chunk().ok_or_else(|| Refusal::malformed("a frame is cut short"))?;
+    *rest = behind;
+    Ok(*array)
+}
+
+fn take_u32(rest: &mut &[u8]) -> Result<u32, Refusal> {
+    take_array(rest).map(u32::from_le_bytes)
 }

@@ -1,5 +1,7 @@
 //! Walks the bytes of a message along its schema and refuses what does not fit, before any struct is built.
 //!
+//! A [plan](super::plan) is tried first; what is said here of the walk holds for both, and refusals are found here.
+//!
 //! Comes after the [tables](super::tables), whose rows it follows, and before the decoders of the message structs, which
 //! believe every count they read. On the good road nothing is allocated; each byte is looked at once, and the bytes of
 //! strings are all that is looked at closely: record batches pass as they are.
@@ -12,10 +14,10 @@ use std::mem::size_of;
 
 use bytes::Bytes;
 
-use super::Budget;
 use super::cursor::{Cursor, Reason};
 use super::schema::{Field, Kind, Message, Struct};
 use super::tables::STRUCTS;
+use super::{Budget, plan};
 use crate::error::DecodeError;
 
 /// What a struct's map of unknown tagged fields takes in memory with the first of them: a node of a B-tree.
@@ -23,7 +25,7 @@ const TAGS_BYTES: usize = 512;
 /// What it takes for each further one.
 const TAG_BYTES: usize = 128;
 /// The longest string that Kafka reads.
-const STRING_BYTES_MAX: usize = 0x7fff;
+pub(super) const STRING_BYTES_MAX: usize = 0x7fff;
 
 const NULL: Reason = "null, which this field may not be";
 
@@ -37,18 +39,36 @@ pub(super) fn walk(
     start: usize,
     budget: Budget,
 ) -> Result<usize, DecodeError> {
-    let budget_bytes = budget.bytes_for(bytes.len());
-    let mut walk = Walk {
-        cursor: Cursor::new(bytes, start),
-        version,
-        is_flexible: version >= message.flexible,
-        budget_bytes,
-        budget_left: budget_bytes,
-    };
-    match walk.structure(find(message.body)) {
-        Ok(()) => Ok(walk.cursor.at()),
-        Err(refusal) => Err(refusal.into_error()),
+    if let (Some(end), _) = follow(message, version, bytes, start, budget) {
+        return Ok(end);
     }
+    walk_rows(message, version, bytes, start, budget).0
+}
+
+/// Where the message ends by its [plan](super::plan), and what is left of the budget.
+pub(super) fn follow(
+    message: &Message,
+    version: i16,
+    bytes: &[u8],
+    start: usize,
+    budget: Budget,
+) -> (Option<usize>, usize) {
+    let mut walk = Walk::new(message, version, bytes, start, budget);
+    let end = plan::of(message, version).and_then(|plan| walk.follow(plan));
+    (end, walk.budget_left)
+}
+
+/// The same without the plan: slower, and knows what is wrong.
+pub(super) fn walk_rows(
+    message: &Message,
+    version: i16,
+    bytes: &[u8],
+    start: usize,
+    budget: Budget,
+) -> (Result<usize, DecodeError>, usize) {
+    let mut walk = Walk::new(message, version, bytes, start, budget);
+    let walked = walk.structure(find(message.body));
+    (walked.map(|()| walk.cursor.at()).map_err(|refusal| refusal.into_error()), walk.budget_left)
 }
 
 /// The row of a struct. That every number in the tables has one is tested.
@@ -57,15 +77,29 @@ pub(super) fn find(number: u16) -> &'static Struct {
     STRUCTS.get(usize::from(number)).unwrap_or(&NOTHING)
 }
 
-struct Walk<'a> {
-    cursor: Cursor<'a>,
+/// A walk along the rows, and what it has left.
+pub(super) struct Walk<'a> {
+    pub(super) cursor: Cursor<'a>,
     version: i16,
-    is_flexible: bool,
+    pub(super) is_flexible: bool,
     budget_bytes: usize,
-    budget_left: usize,
+    pub(super) budget_left: usize,
 }
 
-type Walked = Result<(), Box<Refusal>>;
+pub(super) type Walked = Result<(), Box<Refusal>>;
+
+impl<'a> Walk<'a> {
+    fn new(message: &Message, version: i16, bytes: &'a [u8], start: usize, budget: Budget) -> Self {
+        let budget_bytes = budget.bytes_for(bytes.len());
+        Self {
+            cursor: Cursor::new(bytes, start),
+            version,
+            is_flexible: version >= message.flexible,
+            budget_bytes,
+            budget_left: budget_bytes,
+        }
+    }
+}
 
 impl Walk<'_> {
     fn structure(&mut self, structure: &Struct) -> Walked {
@@ -77,7 +111,7 @@ impl Walk<'_> {
         if self.is_flexible { self.tagged_fields(structure) } else { Ok(()) }
     }
 
-    fn field(&mut self, field: &Field) -> Walked {
+    pub(super) fn field(&mut self, field: &Field) -> Walked {
         let is_compact = self.is_flexible && !field.is_old_form;
         let is_nullable = field.nullable.contains(self.version);
         let walked = if field.is_array {
@@ -94,7 +128,7 @@ impl Walk<'_> {
         let Some(count) = count.map_err(|reason| Refusal::new(at, reason))? else {
             return if is_nullable { Ok(()) } else { Err(Refusal::new(at, NULL)) };
         };
-        let (least, size) = self.element_bytes(kind, is_compact);
+        let (least, size) = element_bytes(kind, self.version, is_compact);
         let left = self.cursor.left();
         // An element that may take no bytes at all is bounded by the budget: in memory it takes some.
         if least.checked_mul(count).is_none_or(|bytes| bytes > left) {
@@ -109,23 +143,6 @@ impl Walk<'_> {
             self.value(kind, is_compact, false).map_err(|refusal| refusal.inside(Step::Index(index)))?;
         }
         Ok(())
-    }
-
-    /// The fewest bytes that an element of an array takes on the wire, and those it takes in memory.
-    fn element_bytes(&self, kind: Kind, is_compact: bool) -> (usize, usize) {
-        match kind {
-            Kind::Bool | Kind::Int8 => (1, 1),
-            Kind::Int16 | Kind::Uint16 => (2, 2),
-            Kind::Int32 => (4, 4),
-            Kind::Int64 | Kind::Float64 => (8, 8),
-            Kind::Uuid => (16, 16),
-            Kind::String => (if is_compact { 1 } else { 2 }, size_of::<Bytes>()),
-            Kind::Bytes | Kind::Records => (if is_compact { 1 } else { 4 }, size_of::<Bytes>()),
-            Kind::Struct(number) => {
-                let structure = find(number);
-                (structure.least_bytes(self.version), structure.size)
-            }
-        }
     }
 
     fn value(&mut self, kind: Kind, is_compact: bool, is_nullable: bool) -> Walked {
@@ -189,7 +206,7 @@ impl Walk<'_> {
     }
 
     /// The section that ends every struct of a flexible version (KIP-482).
-    fn tagged_fields(&mut self, structure: &Struct) -> Walked {
+    pub(super) fn tagged_fields(&mut self, structure: &Struct) -> Walked {
         let mut previous = None;
         let mut has_unknown = false;
         let inside = |refusal: Box<Refusal>| refusal.inside(Step::Field("tagged fields"));
@@ -250,9 +267,26 @@ impl Walk<'_> {
     }
 }
 
+/// The fewest bytes that an element of an array takes on the wire, and those it takes in memory.
+pub(super) fn element_bytes(kind: Kind, version: i16, is_compact: bool) -> (usize, usize) {
+    match kind {
+        Kind::Bool | Kind::Int8 => (1, 1),
+        Kind::Int16 | Kind::Uint16 => (2, 2),
+        Kind::Int32 => (4, 4),
+        Kind::Int64 | Kind::Float64 => (8, 8),
+        Kind::Uuid => (16, 16),
+        Kind::String => (if is_compact { 1 } else { 2 }, size_of::<Bytes>()),
+        Kind::Bytes | Kind::Records => (if is_compact { 1 } else { 4 }, size_of::<Bytes>()),
+        Kind::Struct(number) => {
+            let structure = find(number);
+            (structure.least_bytes(version), structure.size)
+        }
+    }
+}
+
 /// Why a message is refused; its path grows from the inside out while the walk returns.
 #[derive(Debug)]
-struct Refusal {
+pub(super) struct Refusal {
     offset: usize,
     reason: Cow<'static, str>,
     path: Vec<Step>,

@@ -26,6 +26,21 @@ impl<'a> Cursor<'a> {
         self.at
     }
 
+    /// What is left.
+    pub(super) fn rest(&self) -> &'a [u8] {
+        self.bytes.get(self.at..).unwrap_or_default()
+    }
+
+    /// All that can be reached, and what lies before.
+    pub(super) const fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// The offset behind the last byte.
+    pub(super) const fn end(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// How many bytes are left.
     pub(super) const fn left(&self) -> usize {
         self.bytes.len().saturating_sub(self.at)

@@ -18,6 +18,7 @@
 //! - `tables`: the rows, generated from the schemas of Kafka by `protocol/schemagen`
 //! - `cursor`: reads lengths and varints
 //! - `check`: the walk
+//! - `plan`: the walk of good messages, in fewer steps
 //! - `describe`: the same walk, printed for humans
 //!
 //! # Where the structs' decoders say otherwise
@@ -38,6 +39,7 @@
 mod check;
 mod cursor;
 mod describe;
+mod plan;
 mod schema;
 #[rustfmt::skip]
 mod tables;

@@ -7,7 +7,7 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 use super::builder::{BatchFlags, ProducerStamp};
 use super::record::Records;
-use crate::compression::{self, Codec};
+use crate::compression::{self, Codec, InflateLimits};
 use crate::error::DecodeError;
 
 /// The bytes in front of the records.
@@ -232,20 +232,18 @@ impl RecordBatch {
         &self.bytes
     }
 
-    /// Makes the records readable: inflates them, to `bytes_max` bytes at the most, if they are compressed.
+    /// Makes the records readable: inflates them, to what `limits` allow, if they are compressed. A number alone is a
+    /// limit in bytes.
     ///
     /// # Errors
-    /// When the codec is unknown, or the records do not inflate or inflate to more than `bytes_max`.
-    pub fn open(&self, bytes_max: usize) -> Result<OpenBatch, DecodeError> {
+    /// When the codec is unknown, or the records do not inflate or inflate to more than the limits.
+    pub fn open(&self, limits: impl Into<InflateLimits>) -> Result<OpenBatch, DecodeError> {
         let records = self.bytes.slice(HEADER_BYTES.min(self.bytes.len())..);
         let codec = self.header.codec()?;
         // A batch that compaction has emptied keeps its codec and has nothing to inflate.
         let emptied = records.is_empty() && self.header.record_count == 0;
-        let body = if codec == Codec::None || emptied {
-            records
-        } else {
-            compression::decompress(codec, &records, bytes_max)?
-        };
+        let body =
+            if codec == Codec::None || emptied { records } else { compression::decompress(codec, &records, limits)? };
         Ok(OpenBatch { header: self.header.clone(), body })
     }
 }

@@ -6,9 +6,9 @@
 use bytes::Bytes;
 
 use super::batch::{self, HEADER_BYTES};
-use super::cursor::{put_varint, varint_bytes};
+use super::cursor::{put_varint, varint_bytes, zigzag};
 use super::record::Header;
-use crate::compression::{self, Codec};
+use crate::compression::{self, Codec, Compression};
 
 /// A record to append; everything is borrowed and copied once.
 #[derive(Debug, Clone, Copy)]
@@ -49,8 +49,9 @@ pub struct BatchFlags {
 /// An open batch.
 #[derive(Debug)]
 pub struct BatchBuilder {
-    /// Room for the header, then the encoded records.
+    /// Room for the header, then the encoded records up to `end`, then zeros: room for more.
     buffer: Vec<u8>,
+    end: usize,
     record_count: u32,
     base_timestamp: i64,
     max_timestamp: i64,
@@ -60,47 +61,67 @@ impl BatchBuilder {
     /// An empty batch whose buffer holds `capacity_bytes` before it grows.
     #[must_use]
     pub fn new(capacity_bytes: usize) -> Self {
-        let mut buffer = Vec::with_capacity(capacity_bytes.max(HEADER_BYTES));
-        buffer.resize(HEADER_BYTES, 0);
-        Self { buffer, record_count: 0, base_timestamp: 0, max_timestamp: 0 }
+        let buffer = vec![0; capacity_bytes.max(HEADER_BYTES)];
+        Self { buffer, end: HEADER_BYTES, record_count: 0, base_timestamp: 0, max_timestamp: 0 }
     }
 
     /// Encodes a record at the end of the batch; returns its index in the batch.
+    ///
+    /// Made to become part of the caller's loop: what is known there, such as that there are no headers, then takes no
+    /// time here.
+    #[inline]
     pub fn append(&mut self, record: &NewRecord<'_>) -> u32 {
         let index = self.record_count;
-        let length = self.body_bytes(record);
         if index == 0 {
             self.base_timestamp = record.timestamp;
             self.max_timestamp = record.timestamp;
         }
-        let buffer = &mut self.buffer;
-        put_varint(buffer, wide(length));
-        buffer.push(0);
-        put_varint(buffer, record.timestamp.wrapping_sub(self.base_timestamp));
-        put_varint(buffer, i64::from(index));
-        put_nullable(buffer, record.key);
-        put_nullable(buffer, record.value);
-        put_varint(buffer, wide(record.headers.len()));
+        let fields = self.fields(record);
+        let length = Varint::of_length(fields.length_bytes);
+        let start = self.end;
+        self.end += length.bytes + fields.length_bytes;
+        if self.buffer.len() < self.end + WORD_BYTES {
+            self.grow();
+        }
+        let buffer = &mut self.buffer[..];
+        let at = put_pair(buffer, start, length, ATTRIBUTES_BYTES, fields.timestamp_delta);
+        if fields.timestamp_delta.bytes > WORD_BYTES {
+            let delta = record.timestamp.wrapping_sub(self.base_timestamp);
+            put_varint(buffer.get_mut(start + length.bytes + ATTRIBUTES_BYTES..).unwrap_or_default(), delta);
+        }
+        let at = put_pair(buffer, at, fields.offset_delta, 0, fields.key_length);
+        let at = put_bytes(buffer, at, record.key);
+        let at = put(buffer, at, fields.value_length);
+        let at = put_bytes(buffer, at, record.value);
+        let mut at = put(buffer, at, fields.header_count);
         for header in record.headers {
-            put_nullable(buffer, Some(header.key));
-            put_nullable(buffer, header.value);
+            for part in [Some(header.key), header.value] {
+                at = put(buffer, at, nullable(part).0);
+                at = put_bytes(buffer, at, part);
+            }
         }
         self.max_timestamp = self.max_timestamp.max(record.timestamp);
         self.record_count += 1;
         index
     }
 
+    /// Makes room for what ends at `end`, and for as much again.
+    #[cold]
+    fn grow(&mut self) {
+        self.buffer.resize(2 * self.end + WORD_BYTES, 0);
+    }
+
     /// The size of the batch in bytes, uncompressed and with its header, if this record were appended.
     #[must_use]
     pub fn bytes_with(&self, record: &NewRecord<'_>) -> usize {
-        let length = self.body_bytes(record);
-        self.buffer.len() + varint_bytes(wide(length)) + length
+        let length = self.fields(record).length_bytes;
+        self.end + Varint::of_length(length).bytes + length
     }
 
     /// The size of the batch in bytes, uncompressed and with its header.
     #[must_use]
     pub const fn bytes(&self) -> usize {
-        self.buffer.len()
+        self.end
     }
 
     /// How many records it holds.
@@ -117,34 +138,61 @@ impl BatchBuilder {
 
     /// Closes the batch and compresses its records. Pure and possibly slow: not under a lock.
     ///
-    /// A batch that compression would make larger is left as it is.
+    /// A batch that compression would make larger, or that the codec has no memory for, is left as it is.
     #[must_use]
-    pub fn seal(self, codec: Codec) -> SealedBatch {
-        let Self { mut buffer, record_count, base_timestamp, max_timestamp } = self;
+    pub fn seal(self, compression: impl Into<Compression>) -> SealedBatch {
+        let Self { mut buffer, end, record_count, base_timestamp, max_timestamp } = self;
+        buffer.truncate(end);
+        let compression = compression.into();
         let mut used = Codec::None;
-        if let (true, Some(records)) = (codec != Codec::None && record_count > 0, buffer.get(HEADER_BYTES..)) {
-            let compressed = compression::compress(codec, records);
-            if compressed.len() < records.len() {
-                buffer.truncate(HEADER_BYTES);
-                buffer.extend_from_slice(&compressed);
-                used = codec;
+        if let (true, Some(records)) =
+            (compression.codec() != Codec::None && record_count > 0, buffer.get(HEADER_BYTES..))
+        {
+            let mut compressed = vec![0; HEADER_BYTES];
+            let done = compression::compress(compression, records, &mut compressed);
+            if done.is_ok() && compressed.len() < buffer.len() {
+                buffer = compressed;
+                used = compression.codec();
             }
         }
         SealedBatch { buffer, codec: used, record_count, base_timestamp, max_timestamp }
     }
 
-    /// The bytes of a record behind its length.
-    fn body_bytes(&self, record: &NewRecord<'_>) -> usize {
+    /// The small fields of a record that would come next.
+    #[inline]
+    fn fields(&self, record: &NewRecord<'_>) -> Fields {
         let timestamp_delta = if self.is_empty() { 0 } else { record.timestamp.wrapping_sub(self.base_timestamp) };
-        let headers: usize =
-            record.headers.iter().map(|header| nullable_bytes(Some(header.key)) + nullable_bytes(header.value)).sum();
-        1 + varint_bytes(timestamp_delta)
-            + varint_bytes(i64::from(self.record_count))
-            + nullable_bytes(record.key)
-            + nullable_bytes(record.value)
-            + varint_bytes(wide(record.headers.len()))
-            + headers
+        let timestamp_delta = Varint::of(timestamp_delta);
+        let offset_delta = Varint::of(i64::from(self.record_count));
+        let (key_length, key_bytes) = nullable(record.key);
+        let (value_length, value_bytes) = nullable(record.value);
+        let header_count = Varint::of_length(record.headers.len());
+        let mut length_bytes = ATTRIBUTES_BYTES
+            + timestamp_delta.bytes
+            + offset_delta.bytes
+            + key_length.bytes
+            + key_bytes
+            + value_length.bytes
+            + value_bytes
+            + header_count.bytes;
+        for header in record.headers {
+            for (length, bytes) in [nullable(Some(header.key)), nullable(header.value)] {
+                length_bytes += length.bytes + bytes;
+            }
+        }
+        Fields { length_bytes, timestamp_delta, offset_delta, key_length, value_length, header_count }
     }
+}
+
+/// What stands in a record beside its key, its value and its headers.
+struct Fields {
+    /// The bytes of the record behind its length.
+    length_bytes: usize,
+    timestamp_delta: Varint,
+    offset_delta: Varint,
+    key_length: Varint,
+    value_length: Varint,
+    header_count: Varint,
 }
 
 /// A closed batch, compressed, that waits for its sequence.
@@ -188,21 +236,115 @@ impl SealedBatch {
     }
 }
 
-fn put_nullable(buffer: &mut Vec<u8>, bytes: Option<&[u8]>) {
-    match bytes {
-        None => put_varint(buffer, -1),
-        Some(bytes) => {
-            put_varint(buffer, wide(bytes.len()));
-            buffer.extend_from_slice(bytes);
+/// A record's attributes: none are defined.
+const ATTRIBUTES_BYTES: usize = 1;
+
+/// What [`put`] writes, whatever of it counts.
+const WORD_BYTES: usize = 8;
+
+/// A varint that will be written, in one move: byte by byte, each would be a question whether there is room.
+#[derive(Clone, Copy)]
+struct Varint {
+    /// Its bytes, the first one lowest, when they are no more than a word has.
+    word: u64,
+    bytes: usize,
+}
+
+impl Varint {
+    #[inline]
+    fn of(value: i64) -> Self {
+        match zigzag(value) {
+            zigzag @ 0..0x80 => Self { word: zigzag, bytes: 1 },
+            zigzag @ 0x80..0x4000 => Self { word: zigzag & 0x7f | (zigzag & 0x3f80) << 1 | 0x80, bytes: 2 },
+            _ => Self::of_large(value),
         }
+    }
+
+    #[cold]
+    fn of_large(value: i64) -> Self {
+        let zigzag = zigzag(value);
+        // Groups of seven bits are spread to bytes: halves, quarters, eighths.
+        let word = zigzag & 0x0fff_ffff | (zigzag & 0x00ff_ffff_f000_0000) << 4;
+        let word = word & 0x0000_3fff_0000_3fff | (word & 0x0fff_c000_0fff_c000) << 2;
+        let word = word & 0x007f_007f_007f_007f | (word & 0x3f80_3f80_3f80_3f80) << 1;
+        let bytes = varint_bytes(value);
+        let continued = 0x8080_8080_8080_8080 & !(u64::MAX << (8 * (bytes - 1)).min(56));
+        Self { word: word | continued, bytes }
+    }
+
+    #[inline]
+    fn of_length(length: usize) -> Self {
+        Self::of(wide(length))
     }
 }
 
-fn nullable_bytes(bytes: Option<&[u8]>) -> usize {
-    bytes.map_or(1, |bytes| varint_bytes(wide(bytes.len())) + bytes.len())
+/// Writes a varint into room that was made for it, and returns where it ends.
+#[inline]
+fn put(buffer: &mut [u8], at: usize, varint: Varint) -> usize {
+    put_word(buffer, at, varint.word);
+    at + varint.bytes
+}
+
+/// Writes two varints, so many bytes of 0 between them, and returns where they end.
+#[inline]
+fn put_pair(buffer: &mut [u8], at: usize, first: Varint, zeros: usize, second: Varint) -> usize {
+    let between = first.bytes + zeros;
+    if between + second.bytes <= WORD_BYTES {
+        put_word(buffer, at, first.word | second.word << (8 * between));
+    } else {
+        put_word(buffer, at, first.word);
+        put_word(buffer, at + between, second.word);
+    }
+    at + between + second.bytes
+}
+
+#[inline]
+fn put_word(buffer: &mut [u8], at: usize, word: u64) {
+    if let Some(room) = buffer.get_mut(at..).and_then(<[u8]>::first_chunk_mut) {
+        *room = word.to_le_bytes();
+    }
+}
+
+#[inline]
+fn put_bytes(buffer: &mut [u8], at: usize, bytes: Option<&[u8]>) -> usize {
+    let Some(bytes) = bytes else { return at };
+    if let Some(room) = buffer.get_mut(at..at + bytes.len()) {
+        room.copy_from_slice(bytes);
+    }
+    at + bytes.len()
+}
+
+/// The length as it stands before the bytes, -1 for null, and how many bytes follow.
+#[inline]
+fn nullable(bytes: Option<&[u8]>) -> (Varint, usize) {
+    match bytes {
+        None => (Varint::of(-1), 0),
+        Some(bytes) => (Varint::of_length(bytes.len()), bytes.len()),
+    }
 }
 
 /// A length in memory, which fits in 63 bits.
 fn wide(length: usize) -> i64 {
     i64::try_from(length).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::cursor::Cursor;
+    use super::*;
+
+    #[test]
+    fn varints_as_words_are_those_written_byte_by_byte() {
+        for shift in 0..56 {
+            for value in [(1i64 << shift) - 1, 1 << shift, -(1 << shift), (1 << shift) + 1] {
+                let varint = Varint::of(value);
+                if varint.bytes <= WORD_BYTES {
+                    let mut expected = [0; 10];
+                    put_varint(&mut expected, value);
+                    assert_eq!(varint.word.to_le_bytes(), expected[..8], "{value}");
+                    assert_eq!(Cursor::new(&expected).varlong(), Ok(value));
+                }
+            }
+        }
+    }
 }

@@ -21,12 +21,14 @@ impl<'a> Cursor<'a> {
         self.rest
     }
 
+    #[inline]
     pub(super) fn take(&mut self, count: usize) -> Result<&'a [u8], Reason> {
         let (taken, rest) = self.rest.split_at_checked(count).ok_or("a length reaches past the end")?;
         self.rest = rest;
         Ok(taken)
     }
 
+    #[inline]
     pub(super) fn byte(&mut self) -> Result<u8, Reason> {
         let (byte, rest) = self.rest.split_first().ok_or("the bytes end too early")?;
         self.rest = rest;
@@ -34,13 +36,43 @@ impl<'a> Cursor<'a> {
     }
 
     /// A zigzag varint of at most 32 bits: five bytes, none of whose bits are lost.
+    ///
+    /// Deltas and lengths of most records take one byte or two, so these are read without a loop.
+    #[inline]
     pub(super) fn varint(&mut self) -> Result<i32, Reason> {
-        let wide = self.varlong()?;
-        i32::try_from(wide).map_err(|_| "a varint of more than 32 bits")
+        let zigzag = match *self.rest {
+            [low, ref rest @ ..] if low < 0x80 => {
+                self.rest = rest;
+                u32::from(low)
+            }
+            [low, high, ref rest @ ..] if high < 0x80 => {
+                self.rest = rest;
+                u32::from(low & 0x7f) | u32::from(high) << 7
+            }
+            _ => return self.long_varint(),
+        };
+        Ok((zigzag >> 1).cast_signed() ^ -((zigzag & 1).cast_signed()))
     }
 
     /// A zigzag varint of at most 64 bits: ten bytes, none of whose bits are lost.
+    #[inline]
     pub(super) fn varlong(&mut self) -> Result<i64, Reason> {
+        match *self.rest {
+            [low, ref rest @ ..] if low < 0x80 => {
+                self.rest = rest;
+                Ok(unzigzag(u64::from(low)))
+            }
+            _ => self.long_varlong(),
+        }
+    }
+
+    #[inline(never)]
+    fn long_varint(&mut self) -> Result<i32, Reason> {
+        i32::try_from(self.long_varlong()?).map_err(|_| "a varint of more than 32 bits")
+    }
+
+    #[inline(never)]
+    fn long_varlong(&mut self) -> Result<i64, Reason> {
         let mut value: u64 = 0;
         for shift in (0..64).step_by(7) {
             let byte = self.byte()?;
@@ -50,13 +82,14 @@ impl<'a> Cursor<'a> {
             }
             value |= bits << shift;
             if byte & 0x80 == 0 {
-                return Ok((value >> 1).cast_signed() ^ -((value & 1).cast_signed()));
+                return Ok(unzigzag(value));
             }
         }
         Err("a varint of more than ten bytes")
     }
 
     /// A varint length and that many bytes; `None` for the length -1.
+    #[inline]
     pub(super) fn nullable_bytes(&mut self) -> Result<Option<&'a [u8]>, Reason> {
         match self.varint()? {
             -1 => Ok(None),
@@ -68,21 +101,32 @@ impl<'a> Cursor<'a> {
     }
 }
 
+/// Even numbers are what they are halved, odd ones are negative: 0, -1, 1, -2, ...
+const fn unzigzag(value: u64) -> i64 {
+    (value >> 1).cast_signed() ^ -((value & 1).cast_signed())
+}
+
+/// The other way round.
+pub(super) const fn zigzag(value: i64) -> u64 {
+    ((value << 1) ^ (value >> 63)).cast_unsigned()
+}
+
 /// How many bytes the zigzag varint of `value` takes.
 pub(super) const fn varint_bytes(value: i64) -> usize {
-    let zigzag = ((value << 1) ^ (value >> 63)).cast_unsigned();
+    let zigzag = zigzag(value);
     // Seven bits a byte, and one byte at least.
     (70 - (zigzag | 1).leading_zeros() as usize) / 7
 }
 
-/// Appends the zigzag varint of `value`.
-pub(super) fn put_varint(buffer: &mut Vec<u8>, value: i64) {
-    let mut zigzag = ((value << 1) ^ (value >> 63)).cast_unsigned();
-    while zigzag >= 0x80 {
-        buffer.push((zigzag & 0x7f) as u8 | 0x80);
+/// Writes the zigzag varint of `value`, of any size, at the start of `room`.
+#[cold]
+pub(super) fn put_varint(room: &mut [u8], value: i64) {
+    let mut zigzag = zigzag(value);
+    for (byte, left) in room.iter_mut().zip((0..varint_bytes(value)).rev()) {
+        let more = if left > 0 { 0x80 } else { 0 };
+        *byte = (zigzag & 0x7f) as u8 | more;
         zigzag >>= 7;
     }
-    buffer.push((zigzag & 0x7f) as u8);
 }
 
 #[cfg(test)]
@@ -94,10 +138,11 @@ mod tests {
         for value in
             [0, 1, -1, 63, 64, -64, -65, 8191, 8192, i64::from(i32::MAX), i64::from(i32::MIN), i64::MAX, i64::MIN]
         {
-            let mut buffer = Vec::new();
+            let mut buffer = [0xff; 10];
             put_varint(&mut buffer, value);
-            assert_eq!(buffer.len(), varint_bytes(value), "{value}");
-            assert_eq!(Cursor::new(&buffer).varlong(), Ok(value));
+            let mut cursor = Cursor::new(&buffer);
+            assert_eq!(cursor.varlong(), Ok(value));
+            assert_eq!(10 - cursor.rest().len(), varint_bytes(value), "{value}");
         }
     }
 

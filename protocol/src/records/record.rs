@@ -3,7 +3,7 @@
 //! [`batch`](super::batch) hands out the iterator; nothing here allocates.
 
 use super::batch::{BatchHeader, TimestampType};
-use super::cursor::Cursor;
+use super::cursor::{Cursor, Reason};
 use crate::error::DecodeError;
 
 /// A header of a record. Keys are bytes and may repeat: Kafka promises neither UTF-8 nor uniqueness.
@@ -76,6 +76,8 @@ impl<'a> Iterator for HeaderIter<'a> {
 #[derive(Debug, Clone)]
 pub struct Records<'a> {
     header: &'a BatchHeader,
+    /// The time of all of them, where the broker's clock sets it.
+    log_append_time: Option<i64>,
     length: usize,
     cursor: Cursor<'a>,
     left: u32,
@@ -83,10 +85,15 @@ pub struct Records<'a> {
 
 impl<'a> Records<'a> {
     pub(super) const fn new(header: &'a BatchHeader, body: &'a [u8], count: u32) -> Self {
-        Self { header, length: body.len(), cursor: Cursor::new(body), left: count }
+        let log_append_time = match header.timestamp_type() {
+            TimestampType::CreateTime => None,
+            TimestampType::LogAppendTime => Some(header.max_timestamp),
+        };
+        Self { header, log_append_time, length: body.len(), cursor: Cursor::new(body), left: count }
     }
 
-    fn read(&mut self) -> Result<Record<'a>, &'static str> {
+    #[inline]
+    fn read(&mut self) -> Result<Record<'a>, Reason> {
         let length = usize::try_from(self.cursor.varint()?).map_err(|_| "a record of negative length")?;
         let mut record = Cursor::new(self.cursor.take(length)?);
         let _attributes = record.byte()?;
@@ -96,11 +103,9 @@ impl<'a> Records<'a> {
             return Err("an offset delta outside the batch");
         }
         let offset = self.header.base_offset.checked_add(i64::from(offset_delta)).ok_or("the offset overflows")?;
-        let timestamp = match self.header.timestamp_type() {
-            TimestampType::CreateTime => {
-                self.header.base_timestamp.checked_add(timestamp_delta).ok_or("the timestamp overflows")?
-            }
-            TimestampType::LogAppendTime => self.header.max_timestamp,
+        let timestamp = match self.log_append_time {
+            None => self.header.base_timestamp.checked_add(timestamp_delta).ok_or("the timestamp overflows")?,
+            Some(time) => time,
         };
         let key = record.nullable_bytes()?;
         let value = record.nullable_bytes()?;
@@ -116,7 +121,8 @@ impl<'a> Records<'a> {
         Ok(Record { offset, timestamp, key, value, headers })
     }
 
-    fn refuse(&mut self, reason: &'static str) -> DecodeError {
+    #[cold]
+    fn refuse(&mut self, reason: Reason) -> DecodeError {
         let at = self.length.saturating_sub(self.cursor.rest().len());
         let record = self.header.record_count.saturating_sub_unsigned(self.left);
         self.left = 0;
@@ -128,6 +134,7 @@ impl<'a> Records<'a> {
 impl<'a> Iterator for Records<'a> {
     type Item = Result<Record<'a>, DecodeError>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         if self.left == 0 {
             if self.cursor.rest().is_empty() {

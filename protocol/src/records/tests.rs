@@ -5,7 +5,7 @@ use super::*;
 use crate::compression::Codec;
 use crate::error::DecodeError;
 
-const CODECS: [Codec; 3] = [Codec::None, Codec::Snappy, Codec::Lz4];
+const CODECS: [Codec; 5] = Codec::ALL;
 
 fn value(text: &str) -> NewRecord<'_> {
     NewRecord { timestamp: 1000, key: None, value: Some(text.as_bytes()), headers: &[] }
@@ -200,8 +200,9 @@ fn bytes(length: usize) -> impl Strategy<Value = Vec<u8>> {
 
 fn fields() -> impl Strategy<Value = Vec<Fields>> {
     let header = (bytes(10), prop::option::of(bytes(10)));
+    let timestamp = prop_oneof![0i64..1 << 45, -(1i64 << 62)..1 << 62];
     let record =
-        (0i64..1 << 45, prop::option::of(bytes(20)), prop::option::of(bytes(200)), prop::collection::vec(header, 0..4));
+        (timestamp, prop::option::of(bytes(20)), prop::option::of(bytes(200)), prop::collection::vec(header, 0..4));
     prop::collection::vec(record, 1..20)
 }
 

@@ -306,7 +306,7 @@ impl Segment {
         }
     }
 
-    /// The first record of a batch with this timestamp or a later one. Where this build cannot read the codec, the batch
+    /// The first record of a batch with this timestamp or a later one. A batch that does not inflate
     /// stands for its records.
     fn first_record(&self, place: &Place, timestamp: i64) -> Option<TimestampOffset> {
         if place.max_timestamp < timestamp {

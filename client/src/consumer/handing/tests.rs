@@ -152,7 +152,7 @@ fn batches_go_out_whole_and_after_some_records_the_rest() {
 
 #[test]
 fn compressed_batches_read_alike() {
-    for codec in [Codec::Lz4, Codec::Snappy] {
+    for codec in Codec::ALL {
         let mut world = World::new();
         world.fetched(0, &[batch_of(0, &["a", "b"], None, codec)], &[]);
         assert_eq!(world.values(), ["a", "b"]);

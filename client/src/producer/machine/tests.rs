@@ -35,7 +35,7 @@ impl Log {
             return Answer::Refused(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER);
         }
         let offset = i64::try_from(self.values.len()).unwrap();
-        let batch = RecordBatches::new(part.payload.seal(Codec::None, part.stamp)).next().unwrap().unwrap();
+        let batch = RecordBatches::new(part.payload.seal(Codec::None.into(), part.stamp)).next().unwrap().unwrap();
         assert_eq!(batch.header().base_sequence, stamp.base_sequence);
         *expected += batch.header().record_count;
         for record in batch.open(1 << 20).unwrap().iter() {

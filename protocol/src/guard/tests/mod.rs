@@ -27,8 +27,12 @@ fn every_message() -> impl Iterator<Item = (Side, &'static Message, i16)> {
     requests.chain(responses).flat_map(move |(side, message)| versions(message).map(move |v| (side, message, v)))
 }
 
-/// A body alone, of either side.
+/// A body alone, of either side. What the plan says of it and what the rows say is the same, down to the memory.
 fn checked(message: &Message, version: i16, body: &[u8]) -> Result<(), DecodeError> {
+    let (by_plan, left_by_plan) = check::follow(message, version, body, 0, Budget::default());
+    let (by_rows, left_by_rows) = check::walk_rows(message, version, body, 0, Budget::default());
+    assert_eq!(by_plan, by_rows.as_ref().ok().copied(), "{} v{version} {body:02x?}", message.api);
+    assert!(by_plan.is_none() || left_by_plan == left_by_rows, "{} v{version} {body:02x?}", message.api);
     check::walk(message, version, body, 0, Budget::default()).and_then(|end| consumed(end, body.len()))
 }
 

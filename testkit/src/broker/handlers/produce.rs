@@ -1,10 +1,9 @@
 //! `Produce` 3-13 (KIP-98, KIP-467, KIP-516, KIP-951): checks batches and appends them.
 //!
 //! With one replica `acks=1` and `acks=-1` are the same, and both are answered at once. Every batch is opened and its
-//! records are read once, as Kafka does, so that nothing malformed reaches a reader; batches in a codec that this build
-//! does not read are taken as they are. This is stricter than Kafka in one thing: a record whose offset does not go with
-//! its place in the batch is refused. Transactional batches are refused: there are no transactions yet. The topic's
-//! `compression.type` does not recompress.
+//! records are read once, as Kafka does, so that nothing malformed reaches a reader. This is stricter than Kafka in one
+//! thing: a record whose offset does not go with its place in the batch is refused. Transactional batches are refused:
+//! there are no transactions yet. The topic's `compression.type` does not recompress.
 
 use bytes::Bytes;
 use tidemill_protocol::api::VersionRange;
@@ -214,17 +213,8 @@ fn check_batch(batch: &RecordBatch, config: &TopicConfig, unix_ms: i64) -> Resul
     if header.is_transactional() {
         return refuse(ErrorCode::INVALID_TXN_STATE, "transactions are not spoken".to_owned());
     }
-    match header.attributes & CODEC_BITS {
-        // Not read by this build; readers may.
-        GZIP | ZSTD if header.codec().is_err() => Ok(()),
-        _ => check_records(batch, config, unix_ms),
-    }
+    check_records(batch, config, unix_ms)
 }
-
-/// The bits of a batch's attributes that name its codec, and the codecs that may not be part of a build.
-const CODEC_BITS: i16 = 0b111;
-const GZIP: i16 = 1;
-const ZSTD: i16 = 4;
 
 /// Reads every record once.
 fn check_records(batch: &RecordBatch, config: &TopicConfig, unix_ms: i64) -> Result<(), Rejection> {

@@ -2,6 +2,7 @@
 
 use bytes::BytesMut;
 use tidemill_protocol::StrBytes;
+use tidemill_protocol::compression::Codec;
 use tidemill_protocol::messages::produce_response::PartitionProduceResponse;
 use tidemill_protocol::messages::{InitProducerIdRequest, TransactionalId};
 use tidemill_protocol::records::{BatchBuilder, BatchFlags, NewRecord, RecordBatches, TimestampType};
@@ -153,7 +154,7 @@ fn a_compacted_topic_wants_keys() {
     assert_eq!(refused.record_errors[0].batch_index, 0);
     let mut builder = BatchBuilder::new(100);
     builder.append(&NewRecord { timestamp: UNIX_MS, key: Some(b"k"), value: None, headers: &[] });
-    let keyed = builder.seal(Default::default()).stamp(None, BatchFlags::default());
+    let keyed = builder.seal(Codec::None).stamp(None, BatchFlags::default());
     assert_eq!(outcome(&world.produce(keyed)), (ErrorCode::NONE, 0));
 }
 
