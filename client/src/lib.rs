@@ -43,6 +43,7 @@ pub use consumer::{
 };
 pub use error::{Error, ErrorKind, Outcome};
 pub use producer::{Delivery, Guarantee, Producer, ProducerConfig, RecordMetadata};
+pub use properties::Properties;
 pub use record::{Record, TopicPartition};
 /// What a broker answers with when it refuses.
 pub use tidemill_protocol::ErrorCode;

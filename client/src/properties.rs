@@ -4,9 +4,101 @@
 //! error that suggests the right one; a name that belongs to another kind of client is passed over, so that one
 //! dictionary can serve producer and consumer.
 
+use std::collections::{BTreeMap, btree_map};
+use std::fmt;
+use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
 use crate::error::Error;
+
+/// Client properties by their names, as a Java or librdkafka dictionary has them.
+///
+/// Its `Debug` may go into a log: it shows the values of properties that are known not to be secret, and of no others.
+///
+/// ```
+/// use tidemill_client::Properties;
+/// let properties: Properties = [("client.id", "clicks"), ("sasl.password", "hunter2")].into_iter().collect();
+/// assert_eq!(format!("{properties:?}"), r#"{"client.id": "clicks", "sasl.password": [hidden]}"#);
+/// ```
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Properties(BTreeMap<String, String>);
+
+impl Properties {
+    /// Whether the value of a property may be shown: the name is known, and is not that of a secret. A misspelt name may
+    /// be a misspelt password.
+    #[must_use]
+    pub fn may_be_shown(name: &str) -> bool {
+        let of_clients = crate::config::names().chain(crate::consumer::property_names());
+        let mut known = of_clients.chain(crate::producer::property_names()).chain(PASSED_OVER.iter().copied());
+        known.any(|known| known == name) && !is_secret(name)
+    }
+}
+
+/// Names of what opens a lock, as Java and librdkafka spell them.
+fn is_secret(name: &str) -> bool {
+    [
+        "credential",
+        "jaas",
+        "key.pem",
+        "keystore.key",
+        "oauthbearer.config",
+        "password",
+        "private.key",
+        "secret",
+        "token",
+    ]
+    .iter()
+    .any(|part| name.contains(part))
+}
+
+impl fmt::Debug for Properties {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut map = f.debug_map();
+        for (name, value) in &self.0 {
+            let shown: &dyn fmt::Debug = if Self::may_be_shown(name) { value } else { &format_args!("[hidden]") };
+            map.entry(name, shown);
+        }
+        map.finish()
+    }
+}
+
+impl Deref for Properties {
+    type Target = BTreeMap<String, String>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl DerefMut for Properties {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.0
+    }
+}
+
+impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Properties {
+    fn from_iter<I: IntoIterator<Item = (N, V)>>(properties: I) -> Self {
+        Self(properties.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
+    }
+}
+
+impl IntoIterator for Properties {
+    type Item = (String, String);
+    type IntoIter = btree_map::IntoIter<String, String>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a Properties {
+    type Item = (&'a String, &'a String);
+    type IntoIter = btree_map::Iter<'a, String, String>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.iter()
+    }
+}
 
 /// One option: its names (Java's first), what it is, and how its value is read.
 pub(crate) struct Property<T> {
@@ -132,6 +224,10 @@ pub(crate) fn set<T>(config: &mut T, table: &[Property<T>], name: &str, value: &
     };
     (property.set)(config, value.trim()).map_err(|reason| {
         let usage = format!("{} (default: {})", property.doc, property.default);
+        if is_secret(name) {
+            // Its reason may quote the value.
+            return Error::config(format!("property '{name}' cannot have this value")).with_detail(usage);
+        }
         Error::config(format!("property '{name}' cannot be '{}': {reason}", shorten(value))).with_detail(usage)
     })?;
     Ok(true)
@@ -190,6 +286,59 @@ pub(crate) fn addresses(value: &str) -> Result<Vec<(String, u16)>, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// All that Java's and librdkafka's documents call a password or a secret.
+    const SECRETS: &[&str] = &[
+        "sasl.jaas.config",
+        "sasl.oauthbearer.assertion.private.key.passphrase",
+        "sasl.oauthbearer.assertion.private.key.pem",
+        "sasl.oauthbearer.client.credentials.client.secret",
+        "sasl.oauthbearer.client.secret",
+        "sasl.oauthbearer.config",
+        "sasl.password",
+        "ssl.key.password",
+        "ssl.key.pem",
+        "ssl.keystore.key",
+        "ssl.keystore.password",
+        "ssl.truststore.password",
+    ];
+    const PLANTED: &str = "hunter2";
+
+    #[test]
+    fn no_secret_is_shown_whichever_way_it_is_read() {
+        let misspelt = ["sasl.pasword", "sasl.jas.config", "SASL.PASSWORD", "ssl.keystore.pasword"];
+        for name in SECRETS.iter().copied().chain(misspelt) {
+            let properties: Properties = [("bootstrap.servers", "a:1"), (name, PLANTED)].into_iter().collect();
+            let shown = format!("{properties:?} {properties:#?}");
+            assert!(!shown.contains(PLANTED) && shown.contains("[hidden]") && shown.contains("a:1"), "{shown}");
+            let errors = [
+                crate::ClientConfig::from_properties(&properties).map(|config| format!("{config:?}")),
+                crate::ConsumerConfig::from_properties(&properties).map(|config| format!("{config:?}")),
+                crate::ProducerConfig::from_properties(&properties).map(|config| format!("{config:?}")),
+            ];
+            let (_, logged) = tidemill_testkit::logs::captured(|| crate::ClientConfig::from_properties(&properties));
+            assert!(!logged.contains(PLANTED), "{name}: {logged}");
+            for read in errors {
+                let said = read.unwrap_or_else(|error| format!("{error} {error:?}"));
+                assert!(!said.contains(PLANTED), "{name}: {said}");
+            }
+        }
+        assert!(SECRETS.iter().all(|name| is_secret(name)));
+    }
+
+    /// Also when the table will know it, and the value is refused.
+    #[test]
+    fn a_secret_that_is_refused_is_not_quoted() {
+        let table = &[Property::<()> {
+            names: &["sasl.password", "sasl.mechanism"],
+            default: "none",
+            doc: "what opens the lock",
+            set: |(), value| Err(format!("'{value}' is too short")),
+        }];
+        let error = set(&mut (), table, "sasl.password", PLANTED).unwrap_err();
+        assert!(!format!("{error} {error:?}").contains(PLANTED), "{error:?}");
+        assert!(set(&mut (), table, "sasl.mechanism", PLANTED).unwrap_err().to_string().contains(PLANTED));
+    }
 
     #[test]
     fn addresses_are_read_as_java_and_librdkafka_write_them() {

@@ -1,8 +1,8 @@
 #![no_main]
 
-#[path = "../src/frames.rs"]
-mod frames;
+#[path = "../src/counting.rs"]
+mod counting;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    frames::run(bytes);
+    tidemill_fuzz::frames::run(bytes, counting::peak);
 });

@@ -3,7 +3,7 @@
 //! Before: `sql/bind` builds tables from CREATE TABLE. After: the [`plan`](crate::plan) shares them, the formats read
 //! [`JsonOptions`], and the driver gives `properties` to the client as they are.
 
-use std::collections::BTreeMap;
+use tidemill_client::Properties;
 
 use crate::types::ColumnType;
 
@@ -60,7 +60,7 @@ pub struct TableOptions {
     /// `topic`
     pub topic: String,
     /// `properties.*`, without the prefix: the client's configuration, passed on as it is.
-    pub properties: BTreeMap<String, String>,
+    pub properties: Properties,
     /// `scan.startup.mode`
     pub startup: StartupMode,
     /// `scan.bounded.mode`

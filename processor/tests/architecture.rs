@@ -119,6 +119,45 @@ fn only_drivers_and_front_doors_await() {
     assert!(idle.is_empty(), "ARCHITECTURE.md lists these files as moving and they do not: {idle:#?}");
 }
 
+/// The `Debug` of the message structs shows all that is in them. So where one is handled that may hold a secret, nothing is
+/// shown by `Debug`, neither in a text nor in a log, and no type that derives it holds one.
+#[test]
+fn messages_with_secrets_are_never_shown_by_debug() {
+    const MESSAGES: &[&str] = &[
+        "AlterConfigsRe",
+        "AlterUserScramCredentialsRe",
+        "CreateTopicsRe",
+        "DelegationTokenRe",
+        "DescribeConfigsRe",
+        "EnvelopeRe",
+        "SaslAuthenticateRe",
+    ];
+    let holds = |code: &str| MESSAGES.iter().any(|message| code.contains(message));
+    let mut handling = 0;
+    for package in ["client", "testkit", "processor"] {
+        for file in rust_files(&root().join(package).join("src")) {
+            let path = file.display().to_string();
+            let text = read(&file);
+            let code = text.split("\n#[cfg(test)]\nmod tests").next().unwrap_or(&text);
+            if path.contains("tests") || !holds(code) {
+                continue;
+            }
+            handling += 1;
+            for line in code.lines().filter(|line| !line.trim_start().starts_with("//")) {
+                let shows = line.contains(":?}") || line.contains(":#?}") || line.contains("dbg!");
+                let logs = ["debug!(", "info!(", "warn!(", "error!(", "trace!("].iter().any(|log| line.contains(log));
+                assert!(!(shows || logs && line.contains('?')), "{path}: {line}");
+            }
+            for item in code.split("#[derive(").skip(1) {
+                let (traits, rest) = item.split_once(")]").unwrap_or((item, ""));
+                let body = rest.split("\n}").next().unwrap_or(rest);
+                assert!(!traits.contains("Debug") || !holds(body), "{path}: {body}");
+            }
+        }
+    }
+    assert!(handling >= 3, "{handling} files");
+}
+
 fn rust_files(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     let mut folders = vec![folder.to_path_buf()];

@@ -6,6 +6,7 @@
 //! means that the stream cannot be trusted any more.
 
 use std::collections::VecDeque;
+use std::fmt;
 
 use bytes::{Bytes, BytesMut};
 use tidemill_protocol::api::VersionRange;
@@ -76,7 +77,6 @@ pub(super) enum Readiness {
     Lost(Failure),
 }
 
-#[derive(Debug)]
 pub(super) struct Pipeline {
     state: State,
     frame_bytes_max: usize,
@@ -85,6 +85,17 @@ pub(super) struct Pipeline {
     outgoing: VecDeque<Bytes>,
     in_flight: VecDeque<InFlight>,
     waiting: Vec<oneshot::Sender<Result<(), Failure>>>,
+}
+
+/// Frames are counted, not shown: they may hold what a client proves itself with.
+impl fmt::Debug for Pipeline {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pipeline")
+            .field("state", &self.state)
+            .field("outgoing", &format_args!("{} frames", self.outgoing.len()))
+            .field("in_flight", &self.in_flight)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Pipeline {

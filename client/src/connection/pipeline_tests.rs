@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use bytes::BufMut;
 use tidemill_protocol::messages::api_versions_response::ApiVersion;
-use tidemill_protocol::messages::{ApiVersionsRequest, ApiVersionsResponse};
+use tidemill_protocol::messages::{ApiVersionsRequest, ApiVersionsResponse, SaslAuthenticateRequest};
 
 use super::*;
 
@@ -149,4 +149,18 @@ fn a_frame_may_come_byte_by_byte() {
         world.receive(&[byte]);
     }
     assert!(answer.try_recv().unwrap().is_ok());
+}
+
+/// A consumer's or a producer's `Debug` comes down to here.
+#[test]
+fn frames_that_wait_to_be_written_are_not_shown() {
+    let mut world = World::ready();
+    let secret = Bytes::from_static(b"\0user\0hunter2");
+    let login = SaslAuthenticateRequest::default().with_auth_bytes(secret);
+    let id = world.pipeline.next_correlation_id();
+    let frame = header::encode_request(&login, 2, id, None).unwrap();
+    let (answered, _answer) = oneshot::channel();
+    world.pipeline.send(vec![frame], id, world.now + Duration::from_secs(1), answered);
+    let shown = format!("{:?} {:#?}", world.pipeline, world.pipeline);
+    assert!(shown.contains("frames") && !shown.contains("hunter2"), "{shown}");
 }

@@ -33,6 +33,11 @@ fn flag(value: &str) -> Result<bool, String> {
     }
 }
 
+/// The names of the options that only a consumer has.
+pub(crate) fn property_names() -> impl Iterator<Item = &'static str> {
+    PROPERTIES.iter().flat_map(|property| property.names).copied()
+}
+
 const PROPERTIES: &[Property<ConsumerConfig>] = &[
     Property {
         names: &["group.id"],

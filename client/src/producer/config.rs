@@ -151,6 +151,11 @@ impl ProducerConfig {
     }
 }
 
+/// The names of the options that only a producer has.
+pub(crate) fn property_names() -> impl Iterator<Item = &'static str> {
+    PROPERTIES.iter().flat_map(|property| property.names).copied()
+}
+
 const PROPERTIES: &[Property<ProducerConfig>] = &[
     Property {
         names: &["acks", "request.required.acks"],

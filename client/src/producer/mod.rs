@@ -24,6 +24,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::{Notify, Semaphore};
 
+pub(crate) use self::config::property_names;
 pub use self::config::{Guarantee, ProducerConfig};
 pub use self::delivery::{Delivery, RecordMetadata};
 use self::machine::{Machine, Refused};

@@ -1,5 +1,6 @@
 //! A SQL file and the settings of the command line as a plan, or on stderr why there is none.
 
+use std::fmt;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
@@ -8,7 +9,7 @@ use tidemill::plan::Plan;
 use tidemill::sql::{Settings, plan_script};
 
 /// Which file, and what is set beside it.
-#[derive(Debug, Args)]
+#[derive(Args)]
 pub(super) struct Script {
     /// The SQL file
     #[arg(value_name = "FILE.sql")]
@@ -20,6 +21,14 @@ pub(super) struct Script {
     pub(super) settings: Vec<(String, String)>,
 }
 
+/// Names what is set, and not to what: that may be a password.
+impl fmt::Debug for Script {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let keys: Vec<&str> = self.settings.iter().map(|(key, _)| key.as_str()).collect();
+        f.debug_struct("Script").field("file", &self.file).field("settings", &keys).finish()
+    }
+}
+
 impl Script {
     /// The plan; `None` after a message on stderr.
     pub(super) fn plan(&self) -> Option<Plan> {
@@ -28,7 +37,8 @@ impl Script {
             chosen = match chosen.set(key, value) {
                 Ok(chosen) => chosen,
                 Err(reason) => {
-                    complain(&format!("error: --set '{key}'='{value}': {reason}"));
+                    // The value of a misspelt key may be a password.
+                    complain(&format!("error: --set '{key}': {reason}"));
                     return None;
                 }
             };

@@ -4,10 +4,9 @@
 //!
 //! Pipelines that read the same table share one reader: two members of one group would each get half of its partitions.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use tidemill_client::{ClientConfig, ConsumerConfig, ProducerConfig};
+use tidemill_client::{ClientConfig, ConsumerConfig, ProducerConfig, Properties};
 
 use super::failure;
 use crate::error::{Error, ErrorKind};
@@ -91,7 +90,7 @@ fn sink(number: usize, pipeline: Pipeline) -> Result<Sink, Error> {
 }
 
 /// The properties of the table, and what the job decides about its consumer.
-fn consumer_properties(table: &Table, group_id: &str) -> BTreeMap<String, String> {
+fn consumer_properties(table: &Table, group_id: &str) -> Properties {
     let mut properties = table.options.properties.clone();
     let mut decide = |name: &str, value: &str| properties.insert(name.to_owned(), value.to_owned());
     decide("group.id", group_id);

@@ -7,12 +7,13 @@ use std::fmt;
 use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use tidemill_client::Properties;
 
 /// A SQL text that cannot be run, with the place that is at fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SqlError(Box<Inner>);
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 struct Inner {
     message: String,
     span: Range<usize>,
@@ -64,7 +65,7 @@ impl SqlError {
         // A caret under one line says as much as one under twenty.
         let line_end = text[start..end].find('\n').map_or(end, |newline| start + newline);
         self.0.span = start..line_end;
-        text.clone_into(&mut self.0.text);
+        self.0.text = without_secrets(text);
         self
     }
 
@@ -113,6 +114,70 @@ impl fmt::Display for SqlError {
 
 impl std::error::Error for SqlError {}
 
+impl fmt::Debug for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqlError")
+            .field("message", &self.message)
+            .field("span", &self.span)
+            .field("label", &self.label)
+            .field("help", &self.help)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The text with an asterisk for each byte of a client property's value that may be secret: the line at fault is shown,
+/// and what it holds beside the fault may be a password.
+fn without_secrets(text: &str) -> String {
+    let mut masked = String::with_capacity(text.len());
+    // The key of a secret stood here, and what has come since.
+    let (mut is_secret, mut between) = (false, String::new());
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let length = match first {
+            '-' if rest.starts_with("--") => rest.find('\n').unwrap_or(rest.len()),
+            '/' if rest.starts_with("/*") => rest.find("*/").map_or(rest.len(), |end| end + 2),
+            '\'' => {
+                let content = &rest[1..1 + literal_end(&rest[1..])];
+                let property = content.strip_prefix("properties.");
+                let is_value = is_secret && between == "=";
+                is_secret = !is_value && property.is_some_and(|name| !Properties::may_be_shown(name));
+                between.clear();
+                masked.push('\'');
+                if is_value {
+                    masked.extend(std::iter::repeat_n('*', content.len()));
+                } else {
+                    masked.push_str(content);
+                }
+                rest = &rest[1 + content.len()..];
+                usize::from(!rest.is_empty()) // the closing quote
+            }
+            _ => {
+                if !first.is_whitespace() {
+                    between.push(first);
+                }
+                first.len_utf8()
+            }
+        };
+        let (done, left) = rest.split_at(length);
+        masked.push_str(done);
+        rest = left;
+    }
+    masked
+}
+
+/// Where a literal ends, of which the opening quote is taken: a quote inside it is written twice.
+fn literal_end(literal: &str) -> usize {
+    let mut at = 0;
+    while let Some(quote) = literal[at..].find('\'') {
+        at += quote;
+        if !literal[at + 1..].starts_with('\'') {
+            return at;
+        }
+        at += 2;
+    }
+    literal.len()
+}
+
 /// Names from the user's text are cut in messages, so that an error stays on one screen.
 pub(super) fn shorten(name: &str) -> String {
     const CHARS_MAX: usize = 60;
@@ -142,3 +207,22 @@ fn nearest<'n>(wrong: &str, known: &[&'n str]) -> Option<&'n str> {
 }
 
 const LISTED_MAX: usize = 12;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_beside_a_fault_are_not_shown() {
+        let text = "-- don't\n/* can't */ WITH ('properties.client.id' = 'clicks', 'properties.sasl.password'='it''s hunter2', 'fromat' = 'json',
+            'properties.sasl.pasword' = -- it's here
+            'hunter2', 'properties.ssl.key.password' = 'hunter2 and no end";
+        let start = text.find("'fromat'").unwrap();
+        let error = SqlError::new("unknown option", start..start + 8).in_text(text);
+        let shown = format!("{error} {error:?} {error:#?} {}", error.render("a.sql", false));
+        assert!(!shown.contains("hunter2") && shown.contains("'clicks'") && shown.contains("'json'"), "{shown}");
+        assert!(shown.contains("'properties.sasl.password'='*************', 'fromat'"), "{shown}");
+        let masked = without_secrets(text);
+        assert!(!masked.contains("hunter2") && masked.len() == text.len(), "{masked}");
+    }
+}

@@ -3,7 +3,7 @@
 //! Before: the binary fills [`Settings`]. After: `sql/bind` merges them with the text's SET statements; what is set
 //! outside wins.
 
-use std::collections::BTreeMap;
+use tidemill_client::Properties;
 
 use tidemill_client::{ConsumerConfig, ProducerConfig};
 
@@ -15,7 +15,7 @@ use super::error::shorten;
 /// `properties.*`, which overrides the client property of that name in every table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
-    pub(super) properties: BTreeMap<String, String>,
+    pub(super) properties: Properties,
     pub(super) local_time_zone: Option<String>,
 }
 

@@ -1,12 +1,14 @@
 //! Kafka's message schemas to the tables of the guard: `cargo run -p tidemill-schemagen` writes
-//! `protocol/src/guard/tables.rs` anew.
+//! `protocol/src/guard/tables.rs` anew, and the golden bodies that its tests read.
 //!
 //! The schemas are data inside Kafka's own `kafka-clients` jar, which Maven resolves. This file fetches them and puts the
-//! result in its place.
+//! results in their places.
 //!
 //! - [`schema`]: the JSON, as Kafka writes it
 //! - [`tables`]: a message's fields, in the form the guard walks
+//! - [`golden`]: messages as Kafka's own classes write them
 
+mod golden;
 mod schema;
 mod tables;
 
@@ -25,18 +27,19 @@ use schema::Schema;
 const KAFKA: &str = "4.1.1";
 
 fn main() -> ExitCode {
-    let path = tables_path();
-    let written = schemas().map_err(Into::into).and_then(|schemas| {
-        let text = tables::render(KAFKA, &schemas)?;
-        fs::write(&path, text).map_err(Into::<Box<dyn Error>>::into)
-    });
-    match written {
+    match write() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{} was not written: {error}", path.display());
+            eprintln!("tables and golden bodies were not written: {error}");
             ExitCode::FAILURE
         }
     }
+}
+
+fn write() -> Result<(), Box<dyn Error>> {
+    fs::write(tables_path(), tables::render(KAFKA, &schemas()?)?)?;
+    fs::write(golden::path(), golden::bodies(KAFKA)?)?;
+    Ok(())
 }
 
 fn tables_path() -> PathBuf {
@@ -80,21 +83,36 @@ fn schemas() -> Result<Vec<Schema>, KafkaError> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_tables_are_those_of_the_schemas() {
-        let schemas = match schemas() {
-            Ok(schemas) => schemas,
+    /// What Kafka's jar gives, if it can be had.
+    fn from_kafka<T>(made: Result<T, KafkaError>) -> Option<T> {
+        match made {
+            Ok(made) => Some(made),
             Err(KafkaError::Missing(reason)) if !kafka::is_required() => {
-                eprintln!("not run: reading Kafka's schemas needs Java and Maven ({reason})");
-                return;
+                eprintln!("not run: reading Kafka's jar needs Java and Maven ({reason})");
+                None
             }
             Err(error) => panic!("{error}"),
-        };
-        let fresh = tables::render(KAFKA, &schemas).unwrap();
-        let checked_in = fs::read_to_string(tables_path()).unwrap();
-        if fresh != checked_in {
-            let differing = fresh.lines().zip(checked_in.lines()).take_while(|(ours, theirs)| ours == theirs).count();
-            panic!("guard/tables.rs is stale from line {}: run `cargo run -p tidemill-schemagen`", differing + 1);
         }
+    }
+
+    #[track_caller]
+    fn assert_fresh(fresh: &str, path: &Path) {
+        let checked_in = fs::read_to_string(path).unwrap();
+        if fresh != checked_in {
+            let same = fresh.lines().zip(checked_in.lines()).take_while(|(ours, theirs)| ours == theirs).count();
+            panic!("{} is stale from line {}: run `cargo run -p tidemill-schemagen`", path.display(), same + 1);
+        }
+    }
+
+    #[test]
+    fn the_tables_are_those_of_the_schemas() {
+        let Some(schemas) = from_kafka(schemas()) else { return };
+        assert_fresh(&tables::render(KAFKA, &schemas).unwrap(), &tables_path());
+    }
+
+    #[test]
+    fn the_golden_bodies_are_what_kafka_writes() {
+        let Some(bodies) = from_kafka(golden::bodies(KAFKA)) else { return };
+        assert_fresh(&bodies, &golden::path());
     }
 }

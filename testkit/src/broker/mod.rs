@@ -24,6 +24,7 @@ mod topic_config;
 mod topics;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -64,7 +65,7 @@ pub struct Reply {
 }
 
 /// What to do with a connection.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Action {
     /// Write this frame, its length included.
@@ -73,6 +74,17 @@ pub enum Action {
     Skip,
     /// Close the connection, as Kafka does with one that says what cannot be understood.
     Close,
+}
+
+/// A frame is counted, not shown: it may hold a secret.
+impl fmt::Debug for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Send(frame) => write!(f, "Send({} bytes)", frame.len()),
+            Self::Skip => f.write_str("Skip"),
+            Self::Close => f.write_str("Close"),
+        }
+    }
 }
 
 /// Who asks.
@@ -86,8 +98,8 @@ pub(crate) struct Caller<'a> {
     pub(crate) client_host: &'a str,
 }
 
-/// A request on its way through its handler.
-#[derive(Debug)]
+/// A request on its way through its handler. Without `Debug`, and so without one in its handler's log: a body may hold a
+/// secret.
 pub(crate) struct Request<'a> {
     pub(crate) caller: Caller<'a>,
     /// In which version the body is written and the answer must be.
@@ -112,7 +124,6 @@ impl Request<'_> {
 }
 
 /// What a handler has done with its request.
-#[derive(Debug)]
 pub(crate) enum Outcome {
     /// Here is the frame to send.
     Reply(Bytes),

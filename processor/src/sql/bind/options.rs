@@ -6,6 +6,8 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use tidemill_client::Properties;
+
 use super::super::error::{SqlError, shorten};
 use super::super::parse::Text;
 use super::super::settings::{Settings, check_property};
@@ -14,7 +16,7 @@ use crate::schema::{BoundedMode, Format, JsonOptions, StartupMode, TableOptions}
 /// Types the options of the table `name`.
 pub(super) fn bind(written: Vec<(Text, Text)>, name: &Text, settings: &Settings) -> Result<TableOptions, SqlError> {
     let mut options = Written { values: BTreeMap::new(), table: name };
-    let mut properties = BTreeMap::new();
+    let mut properties = Properties::default();
     for (key, value) in written {
         let (key, span) = (key.value, key.span);
         let twice = match key.strip_prefix("properties.") {

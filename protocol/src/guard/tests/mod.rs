@@ -1,7 +1,6 @@
 //! The guard against the structs' own decoders, for every API in every version; hostile inputs are in [`hostile`].
 
 mod hostile;
-mod seeds;
 
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::messages::{ApiKey as TheirKey, RequestKind, ResponseKind};

@@ -3,5 +3,6 @@
 mod fetch;
 mod produce;
 mod retention;
+mod secrets;
 mod topics;
 mod world;
