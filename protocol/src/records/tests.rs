@@ -177,8 +177,12 @@ fn batch_lengths_that_lie_are_refused() {
 #[test]
 fn other_formats_and_wrong_checksums_are_refused() {
     let batch = batch_of(&["a"]);
-    for magic in [0, 1, 3] {
+    for magic in [3, 4, 0x7f, 0xff] {
         assert_eq!(first_error(&forge(&batch, 16, &[magic])).field, "magic");
+    }
+    // As a message of an old format it has another checksum.
+    for magic in [0, 1] {
+        assert_eq!(first_error(&forge(&batch, 16, &[magic])).field, "crc");
     }
     let mut bytes = batch.to_vec();
     *bytes.last_mut().unwrap() ^= 1;
