@@ -1,9 +1,18 @@
 //! What Kafka's own classes say, beside what we say: small Java programs, run from their source with Kafka's jars.
 
 #![expect(clippy::unwrap_used, reason = "a case that cannot go on has failed")]
+#![expect(clippy::disallowed_methods, reason = "waits for a real broker by the real clock")]
 
+use std::fs;
+use std::path::PathBuf;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
 use tidemill_protocol::ErrorCode;
-use tidemill_testkit::kafka::Tools;
+use tidemill_protocol::compression::Codec;
+use tidemill_protocol::records::{RecordBatches, control, control::Marker};
+use tidemill_testkit::kafka::{Kafka, KafkaError, Tools, is_required};
 
 /// Runs a program of `tests/java` and returns what it printed.
 fn java(tools: &Tools, program: &str, arguments: &[&str]) -> String {
@@ -37,4 +46,92 @@ fn the_old_message_sets_are_kafkas() {
     let Some(tools) = Tools::find() else { return };
     let printed = java(&tools, "LegacyRecords", &[]);
     assert_eq!(printed, include_str!("../../protocol/tests/golden/legacy_records.txt"));
+}
+
+/// The files of the only partition of a topic, one after the other.
+fn log(kafka: &Kafka, topic: &str) -> Bytes {
+    let folder = kafka.folder(0).join("data").join(format!("{topic}-0"));
+    let mut segments: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    segments.retain(|path| path.extension().is_some_and(|extension| extension == "log"));
+    segments.sort();
+    let mut bytes = Vec::new();
+    for segment in segments {
+        bytes.extend(fs::read(segment).unwrap());
+    }
+    Bytes::from(bytes)
+}
+
+/// Every record of a log as the Java program prints them, and the markers by the offset they are at.
+fn printed(topic: &str, log: Bytes) -> (Vec<String>, Vec<(i64, Marker)>) {
+    let text = |bytes: Option<&[u8]>| {
+        bytes.map_or("null".to_owned(), |bytes| format!("\"{}\"", std::str::from_utf8(bytes).unwrap()))
+    };
+    let (mut lines, mut markers, mut end) = (Vec::new(), Vec::new(), 0);
+    for batch in RecordBatches::new(log) {
+        let batch = batch.unwrap();
+        let header = batch.header();
+        assert!(header.base_offset >= end, "{topic}: {header:?}");
+        end = header.next_offset();
+        if header.is_control() {
+            markers.push((header.base_offset, control::read(&batch).unwrap()));
+            continue;
+        }
+        assert_eq!(header.is_transactional(), topic == "transactional");
+        for record in batch.open(1 << 20).unwrap().iter() {
+            let record = record.unwrap();
+            let (key, value) = (text(record.key), text(record.value));
+            let mut line = format!("{topic} {} {} {key} {value}", record.offset, record.timestamp);
+            for header in record.headers() {
+                line += &format!(" {}:{}", std::str::from_utf8(header.key).unwrap(), text(header.value));
+            }
+            lines.push(line);
+        }
+    }
+    (lines, markers)
+}
+
+/// What stands in the files of a broker is what the Java client sent, record for record.
+#[test]
+fn a_brokers_files_read_as_the_java_client_wrote_them() {
+    let kafka = match Kafka::builder().property("log.cleaner.backoff.ms", "100").start() {
+        Ok(kafka) => kafka,
+        Err(KafkaError::Missing(reason)) if !is_required() => return eprintln!("not run: {reason}"),
+        Err(error) => panic!("{error}"),
+    };
+    let tools = Tools::find().unwrap();
+    let codecs: Vec<&str> = [0, 1, 2, 3, 4]
+        .into_iter()
+        .filter_map(|attributes| Codec::from_attributes(attributes).ok().map(Codec::name))
+        .collect();
+    let written = java(&tools, "WriteRecords", &[kafka.bootstrap(), &codecs.join(",")]);
+    let of_topic = |topic: &str| {
+        let mut lines: Vec<&str> = written.lines().filter(|line| line.split(' ').next() == Some(topic)).collect();
+        lines.sort_by_key(|line| line.split(' ').nth(1).unwrap().parse::<i64>().unwrap());
+        lines
+    };
+    for topic in ["plain", "stamped", "transactional"] {
+        let (read, markers) = printed(topic, log(&kafka, topic));
+        assert!(!read.is_empty());
+        assert_eq!(read, of_topic(topic), "{topic}");
+        let expected: &[(i64, Marker)] = match topic {
+            "transactional" => &[(3, Marker::COMMIT), (7, Marker::ABORT), (11, Marker::COMMIT)],
+            _ => &[],
+        };
+        assert_eq!(markers, expected, "{topic}");
+    }
+
+    // Compaction leaves the newest of each key, at the offsets they had.
+    let all = of_topic("compacted");
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let kept = loop {
+        let (read, _) = printed("compacted", log(&kafka, "compacted"));
+        if read.len() < all.len() {
+            break read;
+        }
+        assert!(Instant::now() < deadline, "the log was not compacted: {read:?}");
+        thread::sleep(Duration::from_millis(100));
+    };
+    assert!(kept.len() >= 10);
+    assert!(kept.iter().all(|line| all.contains(&line.as_str())), "{kept:?} of {all:?}");
+    assert_eq!(kept[kept.len() - 1], all[all.len() - 1]);
 }
