@@ -9,9 +9,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use tempfile::TempDir;
 use tidemill_protocol::ErrorCode;
 use tidemill_protocol::compression::Codec;
-use tidemill_protocol::records::{RecordBatches, control, control::Marker};
+use tidemill_protocol::records::{
+    BatchBuilder, BatchFlags, Header, NewRecord, ProducerStamp, RecordBatches, assign, control, control::Marker,
+};
 use tidemill_testkit::kafka::{Kafka, KafkaError, Tools, is_required};
 
 /// Runs a program of `tests/java` and returns what it printed.
@@ -134,4 +137,52 @@ fn a_brokers_files_read_as_the_java_client_wrote_them() {
     assert!(kept.len() >= 10);
     assert!(kept.iter().all(|line| all.contains(&line.as_str())), "{kept:?} of {all:?}");
     assert_eq!(kept[kept.len() - 1], all[all.len() - 1]);
+}
+
+/// A segment file of ours, checked and printed by Kafka's own tool.
+#[test]
+fn kafkas_tool_finds_our_batches_sound() {
+    let Some(tools) = Tools::find() else { return };
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("00000000000000000000.log");
+    let mut log = Vec::new();
+    let codecs = (0..5).filter_map(|attributes| Codec::from_attributes(attributes).ok());
+    let mut offset = 0;
+    for codec in codecs {
+        let mut builder = BatchBuilder::new(0);
+        for number in 0..100 {
+            let headers = [Header { key: b"x", value: None }, Header { key: b"x", value: Some(b"2") }];
+            let value = "value ".repeat(number);
+            builder.append(&NewRecord {
+                timestamp: 1_700_000_000_000 - i64::try_from(number).unwrap(),
+                key: (number % 2 == 0).then_some(b"key"),
+                value: (number % 3 > 0).then_some(value.as_bytes()),
+                headers: if number % 4 == 0 { &headers } else { &[] },
+            });
+        }
+        let producer = ProducerStamp { producer_id: 7, producer_epoch: 1, base_sequence: offset };
+        let batch = builder.seal(codec).stamp(Some(producer), BatchFlags::default());
+        let batch = RecordBatches::new(batch).next().unwrap().unwrap();
+        assert_eq!(batch.header().codec().unwrap(), codec);
+        log.extend(assign(&batch, offset.into(), 0, None));
+        offset += 100;
+    }
+    log.extend(assign_marker(offset));
+    fs::write(&file, log).unwrap();
+    let arguments = ["--files", file.to_str().unwrap(), "--print-data-log", "--deep-iteration"];
+    let output = tools.run("org.apache.kafka.tools.DumpLogSegments", &arguments, "").unwrap();
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{printed}");
+    let lines = |part: &str| printed.lines().filter(|line| line.contains(part)).count();
+    assert_eq!(lines("isvalid: true"), usize::try_from(offset / 100).unwrap() + 1, "{printed}");
+    assert_eq!(lines("isvalid: false"), 0, "{printed}");
+    assert_eq!(lines("| offset: "), usize::try_from(offset).unwrap() + 1, "{printed}");
+    assert_eq!(lines("headerKeys: [x,x]"), usize::try_from(offset / 4).unwrap(), "{printed}");
+    assert_eq!(lines("endTxnMarker: COMMIT"), 1, "{printed}");
+}
+
+/// The marker that ends a transaction, at an offset.
+fn assign_marker(offset: i32) -> Bytes {
+    let marker = RecordBatches::new(control::build(Marker::COMMIT, 7, 1, 0, 1000)).next().unwrap().unwrap();
+    assign(&marker, offset.into(), 0, None)
 }
