@@ -40,4 +40,6 @@ pub use builder::{BatchBuilder, BatchFlags, NewRecord, ProducerStamp, SealedBatc
 pub use record::{Header, HeaderIter, Record, Records};
 
 #[cfg(test)]
+mod hostile;
+#[cfg(test)]
 mod tests;
