@@ -67,7 +67,7 @@ fn log(kafka: &Kafka, topic: &str) -> Bytes {
 /// Every record of a log as the Java program prints them, and the markers by the offset they are at.
 fn printed(topic: &str, log: Bytes) -> (Vec<String>, Vec<(i64, Marker)>) {
     let text = |bytes: Option<&[u8]>| {
-        bytes.map_or("null".to_owned(), |bytes| format!("\"{}\"", std::str::from_utf8(bytes).unwrap()))
+        bytes.map_or_else(|| "null".to_owned(), |bytes| format!("\"{}\"", std::str::from_utf8(bytes).unwrap()))
     };
     let (mut lines, mut markers, mut end) = (Vec::new(), Vec::new(), 0);
     for batch in RecordBatches::new(log) {
