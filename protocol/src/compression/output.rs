@@ -43,6 +43,11 @@ impl InflateLimits {
         self.lz4_headers_checked
     }
 
+    /// The limit in bytes.
+    pub(crate) const fn bytes(self) -> usize {
+        self.bytes_max
+    }
+
     /// To how many bytes so many bytes may inflate.
     pub(super) fn bytes_max(self, compressed: usize) -> usize {
         self.bytes_max.min(self.by_ratio(compressed))
