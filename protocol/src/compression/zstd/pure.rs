@@ -29,7 +29,6 @@ thread_local! {
 }
 
 /// There is only one level that compresses, whatever is asked for.
-#[expect(clippy::unnecessary_wraps, reason = "the library in C can fail")]
 pub(super) fn compress(_level: i32, records: &[u8], output: &mut Vec<u8>) -> Result<(), CompressError> {
     // Nothing is kept from one batch to the next: clearing its tables takes the encoder as long as making them.
     let mut encoder = FrameCompressor::new(CompressionLevel::Fastest);
