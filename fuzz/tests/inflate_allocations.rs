@@ -23,7 +23,7 @@ const LIMIT: usize = 4 << 20;
 /// What a codec keeps from one batch to the next: tables, and a window of zstd.
 const CONTEXT_BYTES: usize = 3 << 20;
 /// A refusal's words, and a codec's tables.
-const SMALL_BYTES: usize = 64 << 10;
+const SMALL_BYTES: usize = 96 << 10;
 
 #[test]
 fn a_bomb_holds_no_more_than_the_limit_allows() {

@@ -1,7 +1,7 @@
 //! The codecs of record batches, all behind one bounded inflate.
 //!
 //! [`records`](crate::records) compresses a sealed batch with [`compress`] and inflates a fetched one with
-//! [`decompress`]. A codec writes into an [`Output`](output::Output) that refuses to grow past its limit, so that no
+//! [`decompress`]. A codec writes into an [`Output`] that refuses to grow past its limit, so that no
 //! declared size is ever believed; [`InflateLimits`] says what the limit is.
 //!
 //! | Codec | By | What is read beyond what is written |

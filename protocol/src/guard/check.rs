@@ -1,6 +1,6 @@
 //! Walks the bytes of a message along its schema and refuses what does not fit, before any struct is built.
 //!
-//! A [plan](super::plan) is tried first; what is said here of the walk holds for both, and refusals are found here.
+//! A [plan] is tried first; what is said here of the walk holds for both, and refusals are found here.
 //!
 //! Comes after the [tables](super::tables), whose rows it follows, and before the decoders of the message structs, which
 //! believe every count they read. On the good road nothing is allocated; each byte is looked at once, and the bytes of
@@ -45,7 +45,7 @@ pub(super) fn walk(
     walk_rows(message, version, bytes, start, budget).0
 }
 
-/// Where the message ends by its [plan](super::plan), and what is left of the budget.
+/// Where the message ends by its [plan], and what is left of the budget.
 pub(super) fn follow(
     message: &Message,
     version: i16,

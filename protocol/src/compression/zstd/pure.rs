@@ -5,10 +5,10 @@
 //! costs ten bytes in 128 KiB and nothing else: its matches do not reach across blocks.
 
 use std::cell::RefCell;
-use std::io::{self, Cursor, Write};
+use std::io::{self, Write};
 
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
-use ruzstd::encoding::{CompressionLevel, FrameCompressor, MatchGeneratorDriver};
+use ruzstd::encoding::{CompressionLevel, FrameCompressor};
 
 use super::frame::{Frame, WINDOW_BYTES_MAX};
 use super::{CompressError, Output, Refusal};
@@ -23,40 +23,26 @@ const STEP_BYTES: usize = 256 << 10;
 /// windows up to the one of the Java client's default level.
 const WINDOW_BYTES_REUSED: u64 = 2 << 20;
 
-type Encoder = FrameCompressor<Cursor<Vec<u8>>, Vec<u8>, MatchGeneratorDriver>;
-
 thread_local! {
     /// Tables and window, which a thread keeps.
-    static ENCODER: RefCell<Option<Encoder>> = const { RefCell::new(None) };
     static DECODER: RefCell<FrameDecoder> = RefCell::new(FrameDecoder::new());
 }
 
 /// There is only one level that compresses, whatever is asked for.
-#[expect(clippy::unnecessary_wraps, reason = "the library in C can fail")]
 pub(super) fn compress(_level: i32, records: &[u8], output: &mut Vec<u8>) -> Result<(), CompressError> {
-    ENCODER.with_borrow_mut(|encoder| {
-        let encoder = encoder.get_or_insert_with(|| FrameCompressor::new(CompressionLevel::Fastest));
-        if records.is_empty() {
-            write_frame(encoder, records, output);
-        }
-        for block in records.chunks(BLOCK_BYTES) {
-            write_frame(encoder, block, output);
-        }
-    });
-    Ok(())
-}
-
-fn write_frame(encoder: &mut Encoder, block: &[u8], output: &mut Vec<u8>) {
-    let mut source = encoder.take_source().map(Cursor::into_inner).unwrap_or_default();
-    source.clear();
-    source.extend_from_slice(block);
-    encoder.set_source(Cursor::new(source));
-    let mut drain = encoder.take_drain().unwrap_or_default();
-    drain.clear();
-    encoder.set_drain(drain);
+    // Nothing is kept from one batch to the next: clearing its tables takes the encoder as long as making them.
+    let mut encoder = FrameCompressor::new(CompressionLevel::Fastest);
+    encoder.set_drain(output);
+    let mut rest = records;
     // Panics only when reading or writing fails, which memory does not.
-    encoder.compress();
-    output.extend_from_slice(encoder.drain().map(Vec::as_slice).unwrap_or_default());
+    loop {
+        let block = rest.split_off(..BLOCK_BYTES.min(rest.len())).unwrap_or_default();
+        encoder.set_source(block);
+        encoder.compress();
+        if rest.is_empty() {
+            return Ok(());
+        }
+    }
 }
 
 pub(super) fn inflate(frame: &Frame<'_>, output: &mut Output) -> Result<(), Refusal> {

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use super::super::tests::texture;
 use super::*;
 
+type Compressor = fn(i32, &[u8], &mut Vec<u8>) -> Result<(), CompressError>;
 type Library = fn(&Frame<'_>, &mut Output) -> Result<(), Refusal>;
 const LIBRARIES: [Library; 2] = [pure::inflate, native::inflate];
 
@@ -14,10 +15,12 @@ fn inflated(bytes: &[u8], library: Library, limit: usize) -> Result<Vec<u8>, Ref
 }
 
 fn written(level: i32, records: &[u8]) -> [Vec<u8>; 2] {
-    let mut frames = [Vec::new(), Vec::new()];
-    pure::compress(level, records, &mut frames[0]).unwrap();
-    native::compress(level, records, &mut frames[1]).unwrap();
-    frames
+    let compressors: [Compressor; 2] = [pure::compress, native::compress];
+    compressors.map(|compress| {
+        let mut frames = Vec::new();
+        assert_eq!(compress(level, records, &mut frames), Ok(()));
+        frames
+    })
 }
 
 /// Blocks whose literals the encoder finds worth a table, and then, with the sequences, not worth writing: the next
