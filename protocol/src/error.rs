@@ -30,6 +30,13 @@ impl DecodeError {
         Self { api: None, version: None, field: String::new(), offset, reason: reason.into() }
     }
 
+    /// The same, its offset counted from elsewhere: `start` bytes earlier.
+    #[must_use]
+    pub(crate) fn at(mut self, start: usize) -> Self {
+        self.offset = self.offset.saturating_add(start);
+        self
+    }
+
     /// Names the field.
     #[must_use]
     pub fn in_field(mut self, field: impl Into<String>) -> Self {

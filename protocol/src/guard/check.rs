@@ -1,6 +1,6 @@
 //! Walks the bytes of a message along its schema and refuses what does not fit, before any struct is built.
 //!
-//! A [plan](super::plan) is tried first; what is said here of the walk holds for both, and refusals are found here.
+//! A [plan] is tried first; what is said here of the walk holds for both, and refusals are found here.
 //!
 //! Comes after the [tables](super::tables), whose rows it follows, and before the decoders of the message structs, which
 //! believe every count they read. On the good road nothing is allocated; each byte is looked at once, and the bytes of
@@ -15,11 +15,10 @@ use std::mem::size_of;
 
 use bytes::Bytes;
 
-use super::Budget;
 use super::cursor::{Cursor, Reason};
-use super::plan::Plan;
 use super::schema::{Field, Kind, Message, Struct};
 use super::tables::STRUCTS;
+use super::{Budget, plan};
 use crate::error::DecodeError;
 
 /// What a struct's map of unknown tagged fields takes in memory with the first of them: a node of a B-tree.
@@ -47,7 +46,7 @@ pub(super) fn walk(
     walk_rows(message, version, bytes, start, budget).0
 }
 
-/// Where the message ends by its [plan](super::plan), and what is left of the budget.
+/// Where the message ends by its [plan], and what is left of the budget.
 pub(super) fn follow(
     message: &Message,
     version: i16,
@@ -56,7 +55,7 @@ pub(super) fn follow(
     budget: Budget,
 ) -> (Option<usize>, usize) {
     let mut walk = Walk::new(message, version, bytes, start, budget);
-    let end = Plan::of(message, version).and_then(|plan| walk.follow(plan));
+    let end = plan::of(message, version).and_then(|plan| walk.follow(plan));
     (end, walk.budget_left)
 }
 

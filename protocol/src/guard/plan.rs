@@ -20,44 +20,40 @@ enum Step {
     Text { is_nullable: bool },
     /// Bytes of the form of their version.
     Bytes { is_nullable: bool },
-    /// An array of numbers, each of so many bytes.
-    Numbers { bytes: usize, is_nullable: bool },
+    /// So many arrays of numbers in a row; their size is a power of two, and a shift takes less time than a product.
+    Numbers { times: usize, bytes_log2: u32, is_nullable: bool },
     /// An array of structs.
-    Structs { least: usize, size: usize, is_nullable: bool, steps: Box<[Self]> },
-    /// The end of a struct of a flexible version; only an empty section is passed here.
-    Tags(&'static Struct),
+    Structs { least: usize, size: usize, is_nullable: bool, body: Body },
+    /// A struct that stands here.
+    Struct(Body),
     /// What is rare: as the rows say.
     Rows(&'static Field),
 }
 
-/// The steps of a message in one version.
+/// The fields of a struct: what comes first and last has no step, which saves the choice of what to do.
 #[derive(Debug)]
-pub(super) struct Plan {
+pub(super) struct Body {
+    /// Bytes of fields at the start that always take the same.
+    skip: usize,
     steps: Box<[Step]>,
+    /// Whose tagged fields end it. Only an empty section is passed here.
+    structure: &'static Struct,
 }
 
 /// The plans of each message, by the number of its struct; one plan for each version from the least on.
-static PLANS: [OnceLock<Box<[Plan]>>; STRUCTS_MAX] = [const { OnceLock::new() }; STRUCTS_MAX];
+static PLANS: [OnceLock<Box<[Body]>>; STRUCTS_MAX] = [const { OnceLock::new() }; STRUCTS_MAX];
 
 /// More than there are structs; a message beyond would have no plan, only the rows. A test watches it.
 const STRUCTS_MAX: usize = 512;
 
-impl Plan {
-    /// The plan of a message in a version that it has.
-    pub(super) fn of(message: &Message, version: i16) -> Option<&'static Self> {
-        let first = message.versions.min;
-        let plans = PLANS.get(usize::from(message.body))?.get_or_init(|| {
-            let versions = first..=message.versions.max;
-            versions.map(|version| Self::new(message.body, version, version >= message.flexible)).collect()
-        });
-        plans.get(usize::try_from(version.checked_sub(first)?).ok()?)
-    }
-
-    fn new(body: u16, version: i16, is_flexible: bool) -> Self {
-        let mut steps = Vec::new();
-        Maker { version, is_flexible }.structure(find(body), &mut steps);
-        Self { steps: steps.into() }
-    }
+/// The plan of a message in a version that it has.
+pub(super) fn of(message: &Message, version: i16) -> Option<&'static Body> {
+    let first = message.versions.min;
+    let plans = PLANS.get(usize::from(message.body))?.get_or_init(|| {
+        let plan = |version| Maker { version, is_flexible: version >= message.flexible }.body(message.body);
+        (first..=message.versions.max).map(plan).collect()
+    });
+    plans.get(usize::try_from(version.checked_sub(first)?).ok()?)
 }
 
 /// Makes steps of rows.
@@ -67,14 +63,20 @@ struct Maker {
 }
 
 impl Maker {
-    fn structure(&self, structure: &'static Struct, steps: &mut Vec<Step>) {
-        let present = |field: &&Field| field.tag.is_none() && field.versions.contains(self.version);
-        for field in structure.fields.iter().filter(present) {
-            self.field(field, steps);
+    fn body(&self, number: u16) -> Body {
+        let structure = find(number);
+        let mut steps = Vec::new();
+        for field in structure.fields {
+            if field.tag.is_none() && field.versions.contains(self.version) {
+                self.field(field, &mut steps);
+            }
         }
-        if self.is_flexible {
-            steps.push(Step::Tags(structure));
-        }
+        let skip = match steps.first() {
+            Some(Step::Skip(bytes)) => *bytes,
+            _ => 0,
+        };
+        let steps = steps.into_iter().skip(usize::from(skip > 0)).collect();
+        Body { skip, steps, structure }
     }
 
     fn field(&self, field: &'static Field, steps: &mut Vec<Step>) {
@@ -83,7 +85,17 @@ impl Maker {
             return steps.push(Step::Rows(field));
         }
         match (field.kind, field.kind.fixed_bytes(), field.is_array) {
-            (_, Some(bytes), true) => steps.push(Step::Numbers { bytes, is_nullable }),
+            (_, Some(bytes), true) => {
+                let bytes_log2 = bytes.trailing_zeros();
+                match steps.last_mut() {
+                    Some(Step::Numbers { times, bytes_log2: same, is_nullable: also })
+                        if (*same, *also) == (bytes_log2, is_nullable) =>
+                    {
+                        *times += 1;
+                    }
+                    _ => steps.push(Step::Numbers { times: 1, bytes_log2, is_nullable }),
+                }
+            }
             (_, Some(bytes), false) => match steps.last_mut() {
                 Some(Step::Skip(before)) => *before += bytes,
                 _ => steps.push(Step::Skip(bytes)),
@@ -91,12 +103,10 @@ impl Maker {
             (Kind::String, None, false) => steps.push(Step::Text { is_nullable }),
             (Kind::Bytes | Kind::Records, None, false) => steps.push(Step::Bytes { is_nullable }),
             (Kind::Struct(number), None, true) => {
-                let mut inner = Vec::new();
-                self.structure(find(number), &mut inner);
                 let (least, size) = element_bytes(field.kind, self.version, self.is_flexible);
-                steps.push(Step::Structs { least, size, is_nullable, steps: inner.into() });
+                steps.push(Step::Structs { least, size, is_nullable, body: self.body(number) });
             }
-            (Kind::Struct(number), None, false) if !is_nullable => self.structure(find(number), steps),
+            (Kind::Struct(number), None, false) if !is_nullable => steps.push(Step::Struct(self.body(number))),
             _ => steps.push(Step::Rows(field)),
         }
     }
@@ -104,18 +114,16 @@ impl Maker {
 
 impl<'a> Walk<'a> {
     /// Where the message ends, if it is good and begins where the cursor stands.
-    pub(super) fn follow(&mut self, plan: &Plan) -> Option<usize> {
+    pub(super) fn follow(&mut self, plan: &Body) -> Option<usize> {
         let rest = self.cursor.rest();
-        let rest = if self.is_flexible {
-            self.steps::<true>(&plan.steps, rest)
-        } else {
-            self.steps::<false>(&plan.steps, rest)
-        };
+        let rest = if self.is_flexible { self.body::<true>(plan, rest) } else { self.body::<false>(plan, rest) };
         rest.map(|rest| self.cursor.end() - rest.len())
     }
 
-    fn steps<const COMPACT: bool>(&mut self, steps: &[Step], mut rest: &'a [u8]) -> Option<&'a [u8]> {
-        for step in steps {
+    fn body<const COMPACT: bool>(&mut self, body: &Body, rest: &'a [u8]) -> Option<&'a [u8]> {
+        let mut budget_left = self.budget_left;
+        let mut rest = rest.get(body.skip..)?;
+        for step in &body.steps {
             rest = match step {
                 Step::Skip(bytes) => rest.get(*bytes..)?,
                 Step::Text { is_nullable } => {
@@ -135,38 +143,56 @@ impl<'a> Walk<'a> {
                     (None, behind) if *is_nullable => behind,
                     (None, _) => return None,
                 },
-                Step::Numbers { bytes, is_nullable } => match length_of::<COMPACT>(rest)? {
-                    (Some(count), behind) => {
-                        let bytes = count.checked_mul(*bytes)?;
-                        let behind = behind.get(bytes..)?;
-                        self.budget_left = self.budget_left.checked_sub(bytes)?;
-                        behind
+                Step::Numbers { times, bytes_log2, is_nullable } => {
+                    for _ in 0..*times {
+                        rest = match length_of::<COMPACT>(rest)? {
+                            (Some(count), behind) => {
+                                // Counts have 32 bits, and numbers are of two to the power of four bytes at the most.
+                                let bytes = if count > behind.len() { return None } else { count << bytes_log2 };
+                                budget_left = budget_left.checked_sub(bytes)?;
+                                behind.get(bytes..)?
+                            }
+                            (None, behind) if *is_nullable => behind,
+                            (None, _) => return None,
+                        };
                     }
-                    (None, behind) if *is_nullable => behind,
-                    (None, _) => return None,
-                },
-                Step::Structs { least, size, is_nullable, steps } => match length_of::<COMPACT>(rest)? {
+                    rest
+                }
+                Step::Structs { least, size, is_nullable, body } => match length_of::<COMPACT>(rest)? {
                     (Some(count), mut behind) => {
                         if count.checked_mul(*least)? > behind.len() {
                             return None;
                         }
-                        self.budget_left = self.budget_left.checked_sub(count.checked_mul(*size)?)?;
+                        self.budget_left = budget_left.checked_sub(count.checked_mul(*size)?)?;
                         for _ in 0..count {
-                            behind = self.steps::<COMPACT>(steps, behind)?;
+                            behind = self.body::<COMPACT>(body, behind)?;
                         }
+                        budget_left = self.budget_left;
                         behind
                     }
                     (None, behind) if *is_nullable => behind,
                     (None, _) => return None,
                 },
-                Step::Tags(structure) => match rest {
-                    [0, behind @ ..] => behind,
-                    _ => self.by_rows(rest, |walk| walk.tagged_fields(structure).is_ok())?,
-                },
-                Step::Rows(field) => self.by_rows(rest, |walk| walk.field(field).is_ok())?,
+                Step::Struct(body) => {
+                    self.budget_left = budget_left;
+                    let behind = self.body::<COMPACT>(body, rest)?;
+                    budget_left = self.budget_left;
+                    behind
+                }
+                Step::Rows(field) => {
+                    self.budget_left = budget_left;
+                    let behind = self.by_rows(rest, |walk| walk.field(field).is_ok())?;
+                    budget_left = self.budget_left;
+                    behind
+                }
             };
         }
-        Some(rest)
+        self.budget_left = budget_left;
+        match rest {
+            _ if !COMPACT => Some(rest),
+            [0, behind @ ..] => Some(behind),
+            _ => self.by_rows(rest, |walk| walk.tagged_fields(body.structure).is_ok()),
+        }
     }
 
     /// Lets the rows pass a part of the message.

@@ -6,6 +6,7 @@
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 use super::builder::{BatchFlags, ProducerStamp};
+use super::legacy;
 use super::record::Records;
 use crate::compression::{self, Codec};
 use crate::error::DecodeError;
@@ -14,7 +15,7 @@ use crate::error::DecodeError;
 pub(super) const HEADER_BYTES: usize = 61;
 
 /// Base offset and batch length: what must be read to know where a batch ends.
-const PREFIX_BYTES: usize = 12;
+pub(super) const PREFIX_BYTES: usize = 12;
 const MAGIC_AT: usize = 16;
 /// The checksum covers everything from here on; offset and leader epoch lie before it, so a broker may set them.
 const CHECKED_FROM: usize = 21;
@@ -28,6 +29,10 @@ const CONTROL_BIT: i16 = 1 << 5;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BatchHeader {
+    /// The format: 2, or 0 or 1 when this stands for a message of a time before batches. Of such a message, what the
+    /// fields below say is what a batch of today would say; what is in a compressed one counts as one record of its last
+    /// offset until it is [opened](RecordBatch::open).
+    pub magic: i8,
     /// The offset of the first record written; after compaction that record may be gone.
     pub base_offset: i64,
     /// The bytes behind this field.
@@ -113,8 +118,9 @@ impl BatchHeader {
         let base_offset = bytes.get_i64();
         let batch_length = bytes.get_i32();
         let partition_leader_epoch = bytes.get_i32();
-        let _magic = bytes.get_i8();
+        let magic = bytes.get_i8();
         Self {
+            magic,
             base_offset,
             batch_length,
             partition_leader_epoch,
@@ -131,7 +137,7 @@ impl BatchHeader {
     }
 }
 
-/// The batches of a records field.
+/// The batches of a records field; messages of the formats before (magic 0 and 1) stand for a batch each.
 ///
 /// A batch whose checksum, lengths or offsets lie is an error, after which the iteration ends. A batch cut short at the
 /// end is how a broker fills a fetch to its limit: the iteration ends there without an error.
@@ -166,12 +172,17 @@ impl RecordBatches {
         let Some(bytes) = usize::try_from(batch_length).ok().and_then(|length| length.checked_add(PREFIX_BYTES)) else {
             return refuse(start, "batch_length", format!("a batch of negative length ({batch_length})"));
         };
-        if let Some(magic) = self.rest.get(MAGIC_AT)
-            && magic.cast_signed() != MAGIC
-        {
-            return refuse(start, "magic", format!("record format {magic} is not supported, only 2 is"));
-        }
-        if bytes < HEADER_BYTES {
+        let magic = match self.rest.get(MAGIC_AT) {
+            Some(magic) => magic.cast_signed(),
+            None if bytes > self.rest.len() => return Ok(None),
+            None => MAGIC,
+        };
+        let is_long_enough = match magic {
+            MAGIC => bytes >= HEADER_BYTES,
+            0 | 1 => legacy::is_long_enough(magic, bytes - PREFIX_BYTES),
+            _ => return refuse(start, "magic", format!("record format {magic} is not supported, only 0 to 2 are")),
+        };
+        if !is_long_enough {
             return refuse(start, "batch_length", format!("a batch of {bytes} bytes has no room for its header"));
         }
         if bytes > self.rest.len() {
@@ -179,6 +190,10 @@ impl RecordBatches {
         }
         let bytes = self.rest.split_to(bytes);
         self.offset = self.offset.saturating_add(bytes.len());
+        if magic != MAGIC {
+            let header = legacy::header(&bytes).map_err(|error| error.at(start))?;
+            return Ok(Some(RecordBatch { header, bytes }));
+        }
         let header = BatchHeader::read(&bytes);
         let crc = crc32c::crc32c(bytes.get(CHECKED_FROM..).unwrap_or_default());
         if crc != header.crc {
@@ -237,6 +252,10 @@ impl RecordBatch {
     /// # Errors
     /// When the codec is unknown, or the records do not inflate or inflate to more than `bytes_max`.
     pub fn open(&self, bytes_max: usize) -> Result<OpenBatch, DecodeError> {
+        if self.header.magic != MAGIC {
+            let (header, body) = legacy::open(&self.bytes, bytes_max)?;
+            return Ok(OpenBatch { header, body });
+        }
         let records = self.bytes.slice(HEADER_BYTES.min(self.bytes.len())..);
         let codec = self.header.codec()?;
         // A batch that compaction has emptied keeps its codec and has nothing to inflate.
@@ -258,13 +277,13 @@ pub struct OpenBatch {
 }
 
 impl OpenBatch {
-    /// Its header.
+    /// Its header, and of an old message now also what was inside.
     #[must_use]
     pub const fn header(&self) -> &BatchHeader {
         &self.header
     }
 
-    /// The encoded records, uncompressed. The slices of a [`Record`](super::Record) lie in here:
+    /// The encoded records, uncompressed and in the format of today. The slices of a [`Record`](super::Record) lie in here:
     /// [`Bytes::slice_ref`] keeps one without copying it.
     #[must_use]
     pub const fn body(&self) -> &Bytes {

@@ -233,6 +233,9 @@ impl SealedBatch {
     }
 }
 
+/// The count of headers, when there are none.
+const NO_HEADERS_BYTES: usize = 1;
+
 /// A record's attributes: none are defined.
 const ATTRIBUTES_BYTES: usize = 1;
 
@@ -309,6 +312,42 @@ fn put_bytes(buffer: &mut [u8], at: usize, bytes: Option<&[u8]>) -> usize {
         room.copy_from_slice(bytes);
     }
     at + bytes.len()
+}
+
+/// Appends a record without headers: what an old message becomes.
+pub(super) fn put_record(
+    buffer: &mut Vec<u8>,
+    timestamp_delta: i64,
+    offset_delta: i32,
+    key: Option<&[u8]>,
+    value: Option<&[u8]>,
+) {
+    let (key_length, value_length) = (nullable(key).0, nullable(value).0);
+    let lengths = [timestamp_delta, offset_delta.into()].map(|delta| Varint::of(delta).bytes);
+    let [timestamp_bytes, offset_bytes] = lengths;
+    let bytes = [key, value].iter().flatten().map(|bytes| bytes.len()).sum::<usize>();
+    let length = ATTRIBUTES_BYTES
+        + timestamp_bytes
+        + offset_bytes
+        + key_length.bytes
+        + value_length.bytes
+        + bytes
+        + NO_HEADERS_BYTES;
+    append_varint(buffer, wide(length));
+    buffer.push(0);
+    append_varint(buffer, timestamp_delta);
+    append_varint(buffer, offset_delta.into());
+    for part in [key, value] {
+        append_varint(buffer, part.map_or(-1, |bytes| wide(bytes.len())));
+        buffer.extend_from_slice(part.unwrap_or_default());
+    }
+    append_varint(buffer, 0);
+}
+
+fn append_varint(buffer: &mut Vec<u8>, value: i64) {
+    let start = buffer.len();
+    buffer.resize(start + varint_bytes(value), 0);
+    put_varint(buffer.get_mut(start..).unwrap_or_default(), value);
 }
 
 /// The length as it stands before the bytes, -1 for null, and how many bytes follow.

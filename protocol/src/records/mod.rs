@@ -1,4 +1,4 @@
-//! Record batches (magic 2): a builder that appends into one buffer, a lazy iterator that yields views.
+//! Record batches: a builder that appends into one buffer, a lazy iterator that yields views.
 //!
 //! Out: [`BatchBuilder::append`] encodes each record once, [`BatchBuilder::seal`] compresses, [`SealedBatch::stamp`]
 //! writes the header and its checksum. In: [`RecordBatches`] splits a records field into checked batches,
@@ -8,6 +8,7 @@
 //! - `record`: one record, a view
 //! - `builder`: append until full
 //! - [`control`]: commit and abort markers
+//! - `legacy`: what was written before there were batches (magic 0 and 1), read only
 //!
 //! Source: Kafka's protocol documentation, section *Record Batch*.
 //!
@@ -31,11 +32,14 @@ mod batch;
 mod builder;
 pub mod control;
 mod cursor;
+mod legacy;
 mod record;
 
 pub use batch::{BatchHeader, OpenBatch, RecordBatch, RecordBatches, TimestampType, assign, assign_in, restamp};
 pub use builder::{BatchBuilder, BatchFlags, NewRecord, ProducerStamp, SealedBatch};
 pub use record::{Header, HeaderIter, Record, Records};
 
+#[cfg(test)]
+mod hostile;
 #[cfg(test)]
 mod tests;

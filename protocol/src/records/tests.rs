@@ -7,11 +7,11 @@ use crate::error::DecodeError;
 
 const CODECS: [Codec; 3] = [Codec::None, Codec::Snappy, Codec::Lz4];
 
-fn value(text: &str) -> NewRecord<'_> {
+pub(super) fn value(text: &str) -> NewRecord<'_> {
     NewRecord { timestamp: 1000, key: None, value: Some(text.as_bytes()), headers: &[] }
 }
 
-fn batch_of(values: &[&str]) -> Bytes {
+pub(super) fn batch_of(values: &[&str]) -> Bytes {
     let mut builder = BatchBuilder::new(0);
     for text in values {
         builder.append(&value(text));
@@ -19,12 +19,12 @@ fn batch_of(values: &[&str]) -> Bytes {
     builder.seal(Codec::None).stamp(None, BatchFlags::default())
 }
 
-fn only(batch: &Bytes) -> RecordBatch {
+pub(super) fn only(batch: &Bytes) -> RecordBatch {
     RecordBatches::new(batch.clone()).next().unwrap().unwrap()
 }
 
 /// Puts a field into a batch and makes the checksum true again, so that what lies behind it is reached.
-fn forge(batch: &Bytes, at: usize, field: &[u8]) -> Bytes {
+pub(super) fn forge(batch: &Bytes, at: usize, field: &[u8]) -> Bytes {
     let mut bytes = batch.to_vec();
     bytes[at..at + field.len()].copy_from_slice(field);
     let crc = crc32c::crc32c(&bytes[21..]);
@@ -32,7 +32,7 @@ fn forge(batch: &Bytes, at: usize, field: &[u8]) -> Bytes {
     Bytes::from(bytes)
 }
 
-fn first_error(batch: &Bytes) -> DecodeError {
+pub(super) fn first_error(batch: &Bytes) -> DecodeError {
     for batch in RecordBatches::new(batch.clone()) {
         match batch {
             Err(error) => return error,
@@ -177,8 +177,12 @@ fn batch_lengths_that_lie_are_refused() {
 #[test]
 fn other_formats_and_wrong_checksums_are_refused() {
     let batch = batch_of(&["a"]);
-    for magic in [0, 1, 3] {
+    for magic in [3, 4, 0x7f, 0xff] {
         assert_eq!(first_error(&forge(&batch, 16, &[magic])).field, "magic");
+    }
+    // As a message of an old format it has another checksum.
+    for magic in [0, 1] {
+        assert_eq!(first_error(&forge(&batch, 16, &[magic])).field, "crc");
     }
     let mut bytes = batch.to_vec();
     *bytes.last_mut().unwrap() ^= 1;

@@ -269,3 +269,31 @@ fn a_record_that_goes_out_just_as_a_rebalance_begins_is_taken_back() {
     assert!(!hand_out(&world.shared.activity, seen, progress, 2));
     assert_eq!(progress.position(), 1);
 }
+
+/// Messages 7 to 11 in one wrapper, as Kafka wrote them before there were batches.
+fn old_messages() -> Bytes {
+    let golden = include_str!("../../../../protocol/tests/golden/legacy_records.txt");
+    let hex = golden.lines().find_map(|line| line.strip_prefix("magic1_snappy ")).unwrap();
+    (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect()
+}
+
+#[test]
+fn a_log_of_old_and_new_formats_is_read_in_one_road() {
+    let mut world = World::new();
+    world.fetched(0, &[batch(6, &["before"]), old_messages(), batch(12, &["after"])], &[]);
+    let long = "x".repeat(300);
+    assert_eq!(world.values(), ["before", "first", "no key", "null", "", &long, "after"]);
+    assert_eq!(world.position(0), 13);
+}
+
+#[test]
+fn a_position_inside_an_old_wrapper_is_found() {
+    let mut world = World::new();
+    world.shared.machine().seek(&partition(0), 10).unwrap();
+    world.fetched(0, &[old_messages()], &[]);
+    let record = world.recv().unwrap();
+    assert_eq!((record.offset(), record.timestamp()), (10, 1_500_000_000_030));
+    let batch = world.recv_batch().unwrap();
+    assert_eq!((batch.len(), batch.next_offset()), (1, 12));
+    assert_eq!(world.position(0), 12);
+}

@@ -166,12 +166,14 @@ fn only_batch(records: Bytes, log_start_offset: i64) -> Result<RecordBatch, Reje
     // The formats before this one are known, and not allowed.
     let is_old = records.get(MAGIC_AT).is_some_and(|magic| *magic < 2);
     let is_negative = records.get(LENGTH_AT).is_some_and(|high| *high > 0x7f);
+    if is_old && !is_negative {
+        return Err(invalid("Produce requests with version 3 and above may only hold batches of format 2"));
+    }
     let mut batches = RecordBatches::new(records);
     let batch = batches.next().ok_or_else(|| invalid("Produce requests must have at least one record batch"))?;
     let batch = batch.map_err(|error| {
         let rejection = |code| Rejection::new(code, error.to_string());
         match error.field.as_str() {
-            "magic" if is_old => rejection(ErrorCode::INVALID_RECORD),
             "magic" => Rejection { told: true, ..rejection(ErrorCode::CORRUPT_MESSAGE) },
             "batch_length" => Rejection { told: is_negative, ..rejection(ErrorCode::CORRUPT_MESSAGE) },
             "record_count" | "last_offset_delta" | "base_offset" => {
