@@ -33,7 +33,7 @@ const REFUSED_BYTES_MAX: usize = 4 * 1024;
 #[test]
 fn seeds_allocate_in_proportion_and_hostile_ones_next_to_nothing() {
     for (name, bytes) in seeds_of_frames() {
-        // The first time, the guard makes what it keeps of this message for the life of the process.
+        // The guard plans each message when it first meets it, once in the life of the process.
         frames::run(&bytes, counting::peak);
         let mut accepted = None;
         let allocated = peak(&mut || accepted = Some(frames::run(&bytes, counting::peak)));
