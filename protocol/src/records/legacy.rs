@@ -11,7 +11,7 @@ use bytes::{Buf, Bytes};
 
 use super::batch::{BatchHeader, PREFIX_BYTES};
 use super::builder::put_record;
-use crate::compression::{self, InflateLimits};
+use crate::compression::{self, Codec, InflateLimits};
 use crate::error::DecodeError;
 
 /// Offset and size of a message.
@@ -57,6 +57,9 @@ pub(super) fn open(bytes: &Bytes, limits: InflateLimits) -> Result<(BatchHeader,
         return Ok((header, Bytes::from(records)));
     }
     let codec = header.codec()?;
+    if codec == Codec::Zstd {
+        return Err(refuse(("attributes", "the codec zstd, which came after this format (KIP-110)".to_owned())));
+    }
     let value = outer.value.ok_or_else(|| refuse(("value", "a wrapper around nothing (null)".to_owned())))?;
     let value = bytes.slice_ref(value);
     // With magic 0, Kafka's clients took the frame's magic number into its checksum (KAFKA-3160): it says nothing there.

@@ -2,7 +2,6 @@ use bytes::{BufMut, BytesMut};
 
 use super::super::{BatchBuilder, BatchFlags, NewRecord, RecordBatches, TimestampType, control};
 use super::*;
-use crate::compression::Codec;
 
 fn compressed(codec: Codec, set: &[u8]) -> Vec<u8> {
     let mut output = Vec::new();
@@ -245,7 +244,9 @@ fn bits_that_old_formats_do_not_have_say_nothing() {
 
 #[test]
 fn a_codec_that_came_later_is_refused() {
-    assert_refused(&message(1, 0, 5, 0, None, Some(b"x")), "attributes", "codec");
+    for (magic, codec) in [(0, 4), (1, 4), (1, 5)] {
+        assert_refused(&message(magic, 0, codec, 0, None, Some(b"x")), "attributes", "codec");
+    }
 }
 
 #[test]
