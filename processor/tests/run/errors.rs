@@ -174,7 +174,7 @@ fn an_option_that_the_client_does_not_know() {
         &[],
         2,
         expect![[r#"
-        error: --set 'properties.fetch.min.byte'='1': unknown property 'fetch.min.byte'; did you mean 'fetch.min.bytes'?
+        error: --set 'properties.fetch.min.byte': unknown property 'fetch.min.byte'; did you mean 'fetch.min.bytes'?
     "#]],
     );
 }
