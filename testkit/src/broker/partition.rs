@@ -29,6 +29,13 @@ pub(crate) struct Partition {
     high_watermark: i64,
 }
 
+/// What a broker is to a partition that it has a copy of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Replica {
+    Leader,
+    Follower,
+}
+
 impl Partition {
     /// An empty partition with these replicas, all in sync, led by the first that can.
     pub(crate) fn new(replicas: Vec<i32>) -> Self {
@@ -59,11 +66,19 @@ impl Partition {
     /// Whether this broker is the one to ask, and a client that knows this leader epoch is up to date (KIP-320). -1 does
     /// not say.
     pub(crate) fn check_leader(&self, node_id: i32, known_epoch: i32) -> Result<(), ErrorCode> {
+        match self.check_replica(node_id, known_epoch)? {
+            Replica::Leader => Ok(()),
+            Replica::Follower => Err(ErrorCode::NOT_LEADER_OR_FOLLOWER),
+        }
+    }
+
+    /// Whether this broker has a copy, and a client that knows this leader epoch is up to date.
+    pub(crate) fn check_replica(&self, node_id: i32, known_epoch: i32) -> Result<Replica, ErrorCode> {
         if !self.replicas.contains(&node_id) {
             return Err(ErrorCode::NOT_LEADER_OR_FOLLOWER);
         }
         self.check_leader_epoch(known_epoch)?;
-        if self.leader == Some(node_id) { Ok(()) } else { Err(ErrorCode::NOT_LEADER_OR_FOLLOWER) }
+        Ok(if self.leader == Some(node_id) { Replica::Leader } else { Replica::Follower })
     }
 
     /// Whether a client that knows this leader epoch is up to date.

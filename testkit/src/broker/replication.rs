@@ -39,6 +39,7 @@ impl Cluster {
             node.running = false;
         }
         self.close_connections(node_id);
+        self.fetch_sessions.handle_broker_stopped(node_id);
         self.each_partition(|nodes, config, partition| {
             if partition.replicas.contains(&node_id) {
                 let unclean = config.unclean_leader_election;

@@ -8,6 +8,7 @@
 mod describing;
 mod peer;
 mod reading;
+mod sessions;
 mod topics;
 mod writing;
 
@@ -21,6 +22,7 @@ async fn everything(bootstrap: &str) -> Vec<(String, String)> {
     topics::create_and_delete(&mut broker).await;
     writing::writing(&mut broker).await;
     reading::reading(&mut broker).await;
+    sessions::sessions(&mut broker).await;
     describing::describing(&mut broker).await;
     broker.answers()
 }
