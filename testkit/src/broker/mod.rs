@@ -314,6 +314,18 @@ impl Cluster {
         self.topics.create(name, id, replicas, config)
     }
 
+    /// Adds partitions with these replicas to a topic that is there.
+    pub(crate) fn add_partitions(&mut self, name: &str, replicas: Vec<Vec<i32>>) {
+        self.topics.add_partitions(name, replicas);
+    }
+
+    /// Gives a topic that is there other settings, which hold from now on.
+    pub(crate) fn set_topic_config(&mut self, name: &str, config: TopicConfig) {
+        if let Ok(topic) = self.topics.find_mut(name, None) {
+            topic.config = config;
+        }
+    }
+
     /// Where the replicas of new partitions lie.
     pub(crate) fn place(&mut self, partitions: i32, replication_factor: i16) -> Result<Vec<Vec<i32>>, TopicError> {
         let refuse = |message: String| TopicError::new(ErrorCode::INVALID_REPLICATION_FACTOR, message);

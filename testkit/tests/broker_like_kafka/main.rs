@@ -5,6 +5,7 @@
 #![expect(clippy::disallowed_methods, reason = "tests read the clock")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod administration;
 mod describing;
 mod peer;
 mod reading;
@@ -23,6 +24,7 @@ async fn everything(bootstrap: &str) -> Vec<(String, String)> {
     writing::writing(&mut broker).await;
     reading::reading(&mut broker).await;
     sessions::sessions(&mut broker).await;
+    administration::administration(&mut broker).await;
     describing::describing(&mut broker).await;
     broker.answers()
 }

@@ -3,9 +3,12 @@
 //! A handler takes a [`Request`], decodes its body in the version it came in, and replies, or leaves its token with who
 //! will reply later. What a handler leaves out against Kafka stands at the head of its file.
 
+mod alter_configs;
 mod api_versions;
+mod create_partitions;
 mod create_topics;
 mod delete_groups;
+mod delete_records;
 mod delete_topics;
 mod describe_cluster;
 mod describe_configs;
@@ -14,6 +17,7 @@ mod describe_topic_partitions;
 pub(super) mod fetch;
 mod find_coordinator;
 mod heartbeat;
+mod incremental_alter_configs;
 mod init_producer_id;
 mod join_group;
 mod leave_group;
@@ -64,10 +68,14 @@ apis! {
     API_VERSIONS: api_versions,
     CREATE_TOPICS: create_topics,
     DELETE_TOPICS: delete_topics,
+    DELETE_RECORDS: delete_records,
     INIT_PRODUCER_ID: init_producer_id,
     OFFSET_FOR_LEADER_EPOCH: offset_for_leader_epoch,
     DESCRIBE_CONFIGS: describe_configs,
+    ALTER_CONFIGS: alter_configs,
+    CREATE_PARTITIONS: create_partitions,
     DELETE_GROUPS: delete_groups,
+    INCREMENTAL_ALTER_CONFIGS: incremental_alter_configs,
     OFFSET_DELETE: offset_delete,
     DESCRIBE_CLUSTER: describe_cluster,
     DESCRIBE_TOPIC_PARTITIONS: describe_topic_partitions,
