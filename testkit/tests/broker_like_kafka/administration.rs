@@ -198,3 +198,74 @@ async fn beginnings(broker: &mut Broker) {
     partition.records = Some(bytes::Bytes::from(format!("{length} bytes")));
     broker.note("Fetch of what was written behind a deleted log", &response);
 }
+
+pub(crate) async fn placing(broker: &mut Broker) {
+    broker.make("placed", &[]).await;
+    let wanted = |topic: &str, partitions: &[i32]| {
+        elect_leaders_request::TopicPartitions::default().with_topic(name(topic)).with_partitions(partitions.to_vec())
+    };
+    for (what, kind, topics) in [
+        ("preferred", 0, Some(vec![wanted("placed", &[0])])),
+        ("unclean", 1, Some(vec![wanted("placed", &[0])])),
+        ("of what is not there", 0, Some(vec![wanted("placed", &[7]), wanted("placed-missing", &[0])])),
+        ("of all", 0, None),
+        ("of nothing", 0, Some(vec![])),
+    ] {
+        let body =
+            ElectLeadersRequest::default().with_election_type(kind).with_topic_partitions(topics).with_timeout_ms(5000);
+        let mut response = broker.ask(2, &body).await;
+        response.replica_election_results.sort_by(|one, two| one.topic.cmp(&two.topic));
+        broker.note(&format!("ElectLeaders: {what}"), &response);
+    }
+    let ids = |ids: &[i32]| Some(ids.iter().copied().map(BrokerId).collect());
+    for (what, version, topic, number, replicas) in [
+        ("stop what was not begun", 0, "placed", 0, None),
+        ("to the same", 0, "placed", 0, ids(&[1])),
+        ("to a missing broker", 0, "placed", 0, ids(&[99])),
+        ("nowhere", 0, "placed", 0, ids(&[])),
+        ("twice to one", 0, "placed", 0, ids(&[1, 1])),
+        ("a missing partition", 0, "placed", 7, ids(&[1])),
+        ("a missing topic", 0, "placed-missing", 0, ids(&[1])),
+        ("another number of replicas", 1, "placed", 0, ids(&[1, 99])),
+    ] {
+        let partition = alter_partition_reassignments_request::ReassignablePartition::default()
+            .with_partition_index(number)
+            .with_replicas(replicas);
+        let wanted = alter_partition_reassignments_request::ReassignableTopic::default()
+            .with_name(name(topic))
+            .with_partitions(vec![partition]);
+        let body = AlterPartitionReassignmentsRequest::default()
+            .with_topics(vec![wanted])
+            .with_timeout_ms(5000)
+            .with_allow_replication_factor_change(version == 0);
+        let mut response = broker.ask(version, &body).await;
+        for result in response.responses.iter_mut().flat_map(|topic| &mut topic.partitions) {
+            // The words are ours; that there are some is not.
+            result.error_message = result.error_message.take().map(|_| StrBytes::from_static_str("..."));
+        }
+        broker.note(&format!("AlterPartitionReassignments: {what}"), &response);
+    }
+    let response = broker.ask(0, &ListPartitionReassignmentsRequest::default().with_topics(None)).await;
+    broker.note("ListPartitionReassignments", &response);
+    let topic = |topic: &str, partitions: &[i32]| {
+        describe_log_dirs_request::DescribableLogDirTopic::default()
+            .with_topic(name(topic))
+            .with_partitions(partitions.to_vec())
+    };
+    broker.ask(9, &produce("placed", batch(&[(now(), "a")], None))).await;
+    for (version, topics) in
+        [(1, vec![topic("placed", &[0, 7])]), (4, vec![topic("placed-missing", &[0])]), (4, vec![])]
+    {
+        let what = format!("DescribeLogDirs v{version} of {topics:?}");
+        let mut response = broker.ask(version, &DescribeLogDirsRequest::default().with_topics(Some(topics))).await;
+        for result in &mut response.results {
+            (result.total_bytes, result.usable_bytes, result.log_dir) = (0, 0, StrBytes::default());
+        }
+        broker.note(&what, &response);
+    }
+    for (version, kinds) in [(0, vec![]), (1, vec![4]), (1, vec![8, 16, 32]), (1, vec![3])] {
+        let what = format!("ListConfigResources v{version} {kinds:?}");
+        let response = broker.ask(version, &ListConfigResourcesRequest::default().with_resource_types(kinds)).await;
+        broker.note(&what, &response);
+    }
+}

@@ -25,6 +25,7 @@ async fn everything(bootstrap: &str) -> Vec<(String, String)> {
     reading::reading(&mut broker).await;
     sessions::sessions(&mut broker).await;
     administration::administration(&mut broker).await;
+    administration::placing(&mut broker).await;
     describing::describing(&mut broker).await;
     broker.answers()
 }
