@@ -76,9 +76,8 @@ const STRUCTS_MAX: usize = 512;
 pub(super) fn of(message: &Message, version: i16) -> Option<&'static Plan> {
     let first = message.versions.min;
     let plans = PLANS.get(usize::from(message.body))?.get_or_init(|| {
-        let plan = |version| {
-            Maker { version, is_flexible: version >= message.flexible, arrays: 0 }.plan(find(message.body))
-        };
+        let plan =
+            |version| Maker { version, is_flexible: version >= message.flexible, arrays: 0 }.plan(find(message.body));
         (first..=message.versions.max).map(plan).collect()
     });
     plans.get(usize::try_from(version.checked_sub(first)?).ok()?)
@@ -249,9 +248,7 @@ impl Walk<'_> {
                     What::Structs(structs) => {
                         let (count, start) = length_of::<COMPACT>(bytes, at)?;
                         at = start;
-                        let Some(count) = count else {
-                            if structs.is_nullable { continue } else { return None }
-                        };
+                        let Some(count) = count else { if structs.is_nullable { continue } else { return None } };
                         // A count has 32 bits, and the bytes of its own were there.
                         let times = |each: u32| (count as u64).wrapping_mul(each.into());
                         if times(structs.least) > bytes.len().wrapping_sub(at) as u64 {
@@ -363,15 +360,19 @@ fn numbers_of<const COMPACT: bool>(numbers: Numbers, bytes: &[u8], at: usize) ->
     }
 }
 
-/// Whether no byte has its highest bit.
+/// Whether no byte has its highest bit. The first and the last bytes of a text, which may overlap, are all of most.
 #[inline]
 fn is_ascii(text: &[u8]) -> bool {
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-    let is_low = |eight: &[u8; 8]| u64::from_ne_bytes(*eight) & HIGH == 0;
-    let (eights, rest) = text.as_chunks();
-    // The last eight cover what is left.
-    let is_end_low = text.last_chunk().map_or_else(|| rest.iter().all(u8::is_ascii), is_low);
-    is_end_low && eights.iter().all(is_low)
+    const HIGH: u128 = 0x8080_8080_8080_8080_8080_8080_8080_8080;
+    if let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) {
+        let bits = u128::from_ne_bytes(*first) | u128::from_ne_bytes(*last);
+        return bits & HIGH == 0 && (text.len() <= 32 || text.is_ascii());
+    }
+    if let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) {
+        let bits = u64::from_ne_bytes(*first) | u64::from_ne_bytes(*last);
+        return u128::from(bits) & HIGH == 0;
+    }
+    text.iter().fold(0, |bits, byte| bits | byte) < 0x80
 }
 
 /// A length or count, `None` for null, and where it ends.
