@@ -434,4 +434,17 @@ mod tests {
     fn every_struct_has_a_place() {
         assert!(STRUCTS.len() <= STRUCTS_MAX);
     }
+
+    #[test]
+    fn one_byte_that_is_not_ascii_is_found_at_any_place() {
+        for length in 0..100 {
+            let mut text = vec![0x7f; length];
+            assert!(is_ascii(&text));
+            for at in 0..length {
+                text[at] = 0x80;
+                assert!(!is_ascii(&text), "{at} of {length}");
+                text[at] = 0x7f;
+            }
+        }
+    }
 }
