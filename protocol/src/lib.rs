@@ -21,7 +21,16 @@
 //! [`records`] builds and reads record batches (magic 2) without an allocation per record; [`compression`] holds the
 //! codecs, all behind one bounded inflate.
 
-#![warn(clippy::indexing_slicing, clippy::cast_possible_truncation, clippy::cast_possible_wrap, clippy::cast_sign_loss)]
+#![deny(
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    clippy::arithmetic_side_effects,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic
+)]
 #![cfg_attr(
     test,
     allow(
@@ -29,6 +38,10 @@
         clippy::cast_possible_truncation,
         clippy::cast_possible_wrap,
         clippy::cast_sign_loss,
+        clippy::arithmetic_side_effects,
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
         reason = "a test that panics has failed, which is what it is for"
     )
 )]

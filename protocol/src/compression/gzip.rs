@@ -35,7 +35,7 @@ thread_local! {
 }
 
 pub(super) fn compress(level: i32, records: &[u8], output: &mut Vec<u8>) -> Result<(), CompressError> {
-    output.reserve(records.len() / 2 + 64);
+    output.reserve((records.len() / 2).saturating_add(64));
     output.extend_from_slice(&HEADER);
     DEFLATE_CONTEXT.with_borrow_mut(|context| deflate(context, level, records, output))?;
     let mut crc = Crc::new();
@@ -62,7 +62,7 @@ fn deflate(
         let rest = records.get(done..).unwrap_or_default();
         match deflate.compress_vec(rest, output, FlushCompress::Finish).map_err(CompressError::new)? {
             Status::StreamEnd => return Ok(()),
-            Status::Ok | Status::BufError => output.reserve(rest.len() + 64),
+            Status::Ok | Status::BufError => output.reserve(rest.len().saturating_add(64)),
         }
     }
 }

@@ -47,6 +47,7 @@ thread_local! {
     static TABLES: RefCell<[CompressTable; 2]> = RefCell::new([CompressTable::small(), CompressTable::large()]);
 }
 
+#[expect(clippy::arithmetic_side_effects, reason = "lengths of what is in memory")]
 pub(super) fn compress(records: &[u8], output: &mut Vec<u8>) -> Result<(), CompressError> {
     output.reserve(records.len().min(2 * BLOCK_BYTES) + HEADER.len() + END_MARK.len());
     output.extend_from_slice(&HEADER);
@@ -61,6 +62,7 @@ pub(super) fn compress(records: &[u8], output: &mut Vec<u8>) -> Result<(), Compr
     Ok(())
 }
 
+#[expect(clippy::arithmetic_side_effects, reason = "lengths of what is in memory")]
 fn compress_block(block: &[u8], table: &mut CompressTable, output: &mut Vec<u8>) -> Result<(), CompressError> {
     let length_at = output.len();
     let start = length_at + 4;

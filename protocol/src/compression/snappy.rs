@@ -16,6 +16,7 @@ const CHUNK_BYTES: usize = 32 * 1024;
 /// description, section 2.2).
 const RATIO_MAX: usize = 22;
 
+#[expect(clippy::arithmetic_side_effects, reason = "lengths of what is in memory")]
 pub(super) fn compress(records: &[u8], output: &mut Vec<u8>) -> Result<(), CompressError> {
     let mut encoder = snap::raw::Encoder::new();
     output.reserve(records.len().min(2 * CHUNK_BYTES) + MAGIC.len() + VERSIONS.len());

@@ -51,7 +51,7 @@ impl<'a> Cursor<'a> {
             }
             _ => return self.long_varint(),
         };
-        Ok((zigzag >> 1).cast_signed() ^ -((zigzag & 1).cast_signed()))
+        Ok((zigzag >> 1).cast_signed() ^ (zigzag & 1).cast_signed().wrapping_neg())
     }
 
     /// A zigzag varint of at most 64 bits: ten bytes, none of whose bits are lost.
@@ -103,7 +103,7 @@ impl<'a> Cursor<'a> {
 
 /// Even numbers are what they are halved, odd ones are negative: 0, -1, 1, -2, ...
 const fn unzigzag(value: u64) -> i64 {
-    (value >> 1).cast_signed() ^ -((value & 1).cast_signed())
+    (value >> 1).cast_signed() ^ (value & 1).cast_signed().wrapping_neg()
 }
 
 /// The other way round.
@@ -115,7 +115,7 @@ pub(super) const fn zigzag(value: i64) -> u64 {
 pub(super) const fn varint_bytes(value: i64) -> usize {
     let zigzag = zigzag(value);
     // Seven bits a byte, and one byte at least.
-    (70 - (zigzag | 1).leading_zeros() as usize) / 7
+    70_usize.saturating_sub((zigzag | 1).leading_zeros() as usize) / 7
 }
 
 /// Writes the zigzag varint of `value`, of any size, at the start of `room`.

@@ -144,7 +144,7 @@ impl<'a> Iterator for Records<'a> {
         }
         match self.read() {
             Ok(record) => {
-                self.left -= 1;
+                self.left = self.left.saturating_sub(1);
                 Some(Ok(record))
             }
             Err(reason) => Some(Err(self.refuse(reason))),

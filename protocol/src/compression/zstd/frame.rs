@@ -91,8 +91,8 @@ impl<'a> Frame<'a> {
 
 /// An exponent of five bits and a mantissa of three.
 fn window_bytes([descriptor]: [u8; 1]) -> u64 {
-    let base = 1 << (10 + u32::from(descriptor >> 3));
-    base + base / 8 * u64::from(descriptor & 0b111)
+    let base: u64 = 1 << (10 + u32::from(descriptor >> 3));
+    base.saturating_add((base / 8).saturating_mul((descriptor & 0b111).into()))
 }
 
 /// Passes over the blocks and returns what they cannot inflate beyond.
