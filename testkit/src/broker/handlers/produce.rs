@@ -1,4 +1,4 @@
-//! `Produce` 3-13 (KIP-98, KIP-467, KIP-516, KIP-951): checks batches and appends them.
+//! `Produce` 3-13 (KIP-98, KIP-110, KIP-467, KIP-516, KIP-951): checks batches and appends them.
 //!
 //! With one replica `acks=1` and `acks=-1` are the same, and both are answered at once. Every batch is opened and its
 //! records are read once, as Kafka does, so that nothing malformed reaches a reader. This is stricter than Kafka in one
@@ -7,6 +7,7 @@
 
 use bytes::Bytes;
 use tidemill_protocol::api::VersionRange;
+use tidemill_protocol::compression::Codec;
 use tidemill_protocol::messages::produce_request::PartitionProduceData;
 use tidemill_protocol::messages::produce_response::{
     BatchIndexAndErrorMessage, PartitionProduceResponse, TopicProduceResponse,
@@ -21,6 +22,9 @@ use crate::broker::topics::Partition;
 use crate::broker::{Broker, Outcome, Refused, Request};
 
 pub(super) const VERSIONS: VersionRange = VersionRange::new(3, 13);
+
+/// The first version whose batches may be compressed with zstd (KIP-110).
+const ZSTD_SINCE: i16 = 7;
 
 /// What the records of a batch may inflate to.
 const INFLATED_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -42,7 +46,7 @@ pub(super) fn handle(broker: &mut Broker, request: &Request<'_>) -> Result<Outco
         for data in topic.partition_data {
             let index = data.index;
             let written = if (-1..=1).contains(&body.acks) {
-                write(broker, &topic.name.0, id, data, transactional, request.unix_ms)
+                write(broker, &topic.name.0, id, data, transactional, request)
             } else {
                 Err(Rejection::new(ErrorCode::INVALID_REQUIRED_ACKS, ""))
             };
@@ -108,15 +112,16 @@ fn write(
     id: Option<uuid::Uuid>,
     data: PartitionProduceData,
     transactional: bool,
-    unix_ms: i64,
+    request: &Request<'_>,
 ) -> Result<PartitionProduceResponse, Rejection> {
+    let unix_ms = request.unix_ms;
     let unknown = |code: ErrorCode| Rejection::new(code, "");
     let topic = broker.topics.find_mut(name, id).map_err(unknown)?;
     let index = usize::try_from(data.index).unwrap_or(usize::MAX);
     let config = &topic.config;
     let partition = topic.partitions.get_mut(index).ok_or_else(|| unknown(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION))?;
     let log_start_offset = partition.log.start_offset();
-    let batch = only_batch(data.records.unwrap_or_default(), log_start_offset)?;
+    let batch = only_batch(data.records.unwrap_or_default(), log_start_offset, request.version)?;
     if batch.header().is_transactional() && !transactional {
         let message = "a transactional batch in a request without a transactional id";
         return Err(Rejection::new(ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED, message));
@@ -159,7 +164,7 @@ fn append(
 }
 
 /// The one batch that a producer may send to a partition in a request.
-fn only_batch(records: Bytes, log_start_offset: i64) -> Result<RecordBatch, Rejection> {
+fn only_batch(records: Bytes, log_start_offset: i64, version: i16) -> Result<RecordBatch, Rejection> {
     let invalid = |message: &str| Rejection::new(ErrorCode::INVALID_RECORD, message);
     let length = records.len();
     // The formats before this one are known, and not allowed.
@@ -181,6 +186,10 @@ fn only_batch(records: Bytes, log_start_offset: i64) -> Result<RecordBatch, Reje
             _ => rejection(ErrorCode::CORRUPT_MESSAGE),
         }
     })?;
+    if version < ZSTD_SINCE && batch.header().codec() == Ok(Codec::Zstd) {
+        let message = format!("Produce requests before version {ZSTD_SINCE} may hold no zstd");
+        return Err(Rejection::new(ErrorCode::UNSUPPORTED_COMPRESSION_TYPE, message));
+    }
     if batch.as_bytes().len() != length {
         return Err(invalid("Produce requests are only allowed to contain exactly one record batch per partition"));
     }
