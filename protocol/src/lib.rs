@@ -34,6 +34,7 @@
 )]
 
 pub mod api;
+pub mod behind;
 pub mod compression;
 pub mod error;
 pub mod error_code;
