@@ -25,6 +25,9 @@ const HEADER: [u8; 10] = [0x1f, 0x8b, DEFLATE, 0, 0, 0, 0, 0, 0, 0xff];
 /// the most, but of records it makes three to thirty.
 const RATIO_BELIEVED: usize = 32;
 
+/// So few bytes behind a member are no member, whatever they begin with.
+const TAIL_BYTES_MAX: usize = 18;
+
 /// A little more than is needed, so that the last call has room to find the end.
 const ROOM_SPARE_BYTES: usize = 64;
 
@@ -70,24 +73,23 @@ fn deflate(
 pub(super) fn decompress(bytes: &[u8], output: &mut Output) -> Result<(), Refusal> {
     INFLATE_CONTEXT.with_borrow_mut(|context| {
         let inflate = context.get_or_insert_with(|| Decompress::new(false));
-        let mut rest = bytes;
-        while !rest.is_empty() {
-            if !rest.starts_with(&MAGIC) {
-                let place = if output.len() == 0 { "no gzip header" } else { "garbage behind the last member" };
-                return Err(Refusal::malformed(place));
+        let mut member = skip_header(bytes)?;
+        loop {
+            let rest = inflate_member(inflate, member, output)?;
+            // What does not begin as a member does is not read, by Kafka's own reader neither.
+            match skip_header(rest) {
+                Ok(another) if rest.len() > TAIL_BYTES_MAX => member = another,
+                Ok(_) | Err(_) => return Ok(()),
             }
-            rest = inflate_member(inflate, rest, output)?;
         }
-        Ok(())
     })
 }
 
-/// Inflates the member in front and returns what is behind it.
-fn inflate_member<'a>(inflate: &mut Decompress, bytes: &'a [u8], output: &mut Output) -> Result<&'a [u8], Refusal> {
-    let mut rest = skip_header(bytes)?;
+/// Inflates the member whose header ends where `rest` begins, and returns what is behind it.
+fn inflate_member<'a>(inflate: &mut Decompress, mut rest: &'a [u8], output: &mut Output) -> Result<&'a [u8], Refusal> {
     let start = output.len();
     // The size stands at the member's end, which is mostly the end of the bytes; the room grows when it was a lie.
-    let declared = bytes.last_chunk::<4>().map_or(0, |size| u32::from_le_bytes(*size));
+    let declared = rest.last_chunk::<4>().map_or(0, |size| u32::from_le_bytes(*size));
     let believed = rest.len().saturating_mul(RATIO_BELIEVED);
     let room = usize::try_from(declared).unwrap_or(usize::MAX).min(believed).saturating_add(ROOM_SPARE_BYTES);
     inflate.reset(false);
@@ -120,6 +122,9 @@ fn inflate_member<'a>(inflate: &mut Decompress, bytes: &'a [u8], output: &mut Ou
 /// What is behind a member's header.
 fn skip_header(bytes: &[u8]) -> Result<&[u8], Refusal> {
     let cut_short = || Refusal::malformed("a member's header is cut short");
+    if !bytes.starts_with(&MAGIC) {
+        return Err(Refusal::malformed("no gzip header"));
+    }
     let (fixed, mut rest) = bytes.split_first_chunk::<10>().ok_or_else(cut_short)?;
     let [_, _, method, flags, ..] = *fixed;
     if method != DEFLATE {

@@ -1,4 +1,4 @@
-//! lz4 frames, written as the Java client does and read in every shape the format has.
+//! One lz4 frame, written as the Java client does and read in every shape the format has.
 //!
 //! The frame is read here and its blocks are left to `lz4_flex`, which inflates them straight into the output: that
 //! spares a copy, lets dependent blocks see what was written before them, and gives a say over header checksums. Called
@@ -16,8 +16,6 @@ use super::{CompressError, Output, Refusal};
 
 const MAGIC: u32 = 0x184d_2204;
 const MAGIC_LEGACY: u32 = 0x184c_2102;
-/// The last four bits are free.
-const MAGIC_SKIPPABLE: u32 = 0x184d_2a50;
 
 const VERSION: u8 = 0b0100_0000;
 const VERSION_MASK: u8 = 0b1100_0000;
@@ -84,21 +82,12 @@ fn compress_block(block: &[u8], table: &mut CompressTable, output: &mut Vec<u8>)
 
 pub(super) fn decompress(bytes: &[u8], header_is_checked: bool, output: &mut Output) -> Result<(), Refusal> {
     let mut rest = bytes;
-    while !rest.is_empty() {
-        let magic = take_u32(&mut rest)?;
-        if magic & !0xf == MAGIC_SKIPPABLE {
-            let length = usize::try_from(take_u32(&mut rest)?).unwrap_or(usize::MAX);
-            take(&mut rest, length)?;
-        } else if magic == MAGIC {
-            let frame = Frame::take(&mut rest, header_is_checked)?;
-            frame.inflate(&mut rest, output)?;
-        } else if magic == MAGIC_LEGACY {
-            return Err(Refusal::unsupported("a legacy frame, from before the frame format"));
-        } else {
-            return Err(Refusal::malformed(format!("no frame begins with {magic:#010x}")));
-        }
+    match take_u32(&mut rest)? {
+        // What is behind the frame is not read, be it another one: Kafka's own reader ends here.
+        MAGIC => Frame::take(&mut rest, header_is_checked)?.inflate(&mut rest, output),
+        MAGIC_LEGACY => Err(Refusal::unsupported("a legacy frame, from before the frame format")),
+        magic => Err(Refusal::malformed(format!("no frame begins with {magic:#010x}"))),
     }
-    Ok(())
 }
 
 /// What a frame's header says.
@@ -141,7 +130,6 @@ impl Frame {
     }
 
     fn inflate(&self, rest: &mut &[u8], output: &mut Output) -> Result<(), Refusal> {
-        let start = output.len();
         if let Some(size) = self.content_bytes {
             let size = usize::try_from(size).unwrap_or(usize::MAX);
             if size > output.room() {
@@ -165,12 +153,12 @@ impl Frame {
                 return Err(Refusal::malformed("the checksum of a block is wrong"));
             }
             if length & PLAIN_BLOCK == 0 {
-                self.inflate_block(block, start, output)?;
+                self.inflate_block(block, output)?;
             } else {
                 output.push(block)?;
             }
         }
-        let content = output.written_since(start);
+        let content = output.written_since(0);
         if self.flags & CONTENT_CHECKSUM != 0 && take_u32(rest)? != XxHash32::oneshot(0, content) {
             return Err(Refusal::malformed("the checksum of a frame's content is wrong"));
         }
@@ -180,14 +168,14 @@ impl Frame {
         Ok(())
     }
 
-    fn inflate_block(&self, block: &[u8], frame_start: usize, output: &mut Output) -> Result<(), Refusal> {
+    fn inflate_block(&self, block: &[u8], output: &mut Output) -> Result<(), Refusal> {
         let most = self.block_bytes_max.min(block.len().saturating_mul(RATIO_MAX).saturating_add(64));
         output
             .fill(most, |before, room| {
                 if self.flags & INDEPENDENT_BLOCKS != 0 {
                     return decompress_into(block, room);
                 }
-                let window = before.len().saturating_sub(WINDOW_BYTES).max(frame_start);
+                let window = before.len().saturating_sub(WINDOW_BYTES);
                 decompress_into_with_dict(block, room, before.get(window..).unwrap_or_default())
             })
             .map_err(|error| {

@@ -49,8 +49,8 @@ pub(super) fn decompress(bytes: &[u8], output: &mut Output) -> Result<(), Refusa
             skip_versions(&mut rest)?;
             continue;
         }
-        let (length, behind) =
-            rest.split_first_chunk::<4>().ok_or_else(|| Refusal::malformed("a chunk length is cut short"))?;
+        // Fewer bytes than a length has are not read, by the Java library neither.
+        let Some((length, behind)) = rest.split_first_chunk::<4>() else { break };
         let length = usize::try_from(i32::from_be_bytes(*length))
             .map_err(|_| Refusal::malformed("a chunk of negative length"))?;
         let (block, behind) = behind

@@ -1,4 +1,4 @@
-//! `Produce` 3-13 (KIP-98, KIP-467, KIP-516, KIP-951): checks batches and appends them.
+//! `Produce` 3-13 (KIP-98, KIP-110, KIP-467, KIP-516, KIP-951): checks batches and appends them.
 //!
 //! With `acks=-1` the answer [waits](waiting) until all replicas in sync have what was written. Every batch is opened and its
 //! records are read once, as Kafka does, so that nothing malformed reaches a reader. This is stricter than Kafka in one
@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tidemill_protocol::api::VersionRange;
+use tidemill_protocol::compression::Codec;
 use tidemill_protocol::messages::produce_request::PartitionProduceData;
 use tidemill_protocol::messages::produce_response::{
     BatchIndexAndErrorMessage, LeaderIdAndEpoch, NodeEndpoint, PartitionProduceResponse, TopicProduceResponse,
@@ -30,6 +31,9 @@ use self::waiting::Pending;
 pub(in crate::broker) use self::waiting::{WaitingProduce, poll};
 
 pub(super) const VERSIONS: VersionRange = VersionRange::new(3, 13);
+
+/// The first version whose batches may be compressed with zstd (KIP-110).
+const ZSTD_SINCE: i16 = 7;
 
 /// What the records of a batch may inflate to.
 const INFLATED_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -188,7 +192,7 @@ fn write(
         return Err(Rejection::new(ErrorCode::NOT_ENOUGH_REPLICAS, message));
     }
     let log_start_offset = partition.log.start_offset();
-    let batch = only_batch(data.records.unwrap_or_default(), log_start_offset)?;
+    let batch = only_batch(data.records.unwrap_or_default(), log_start_offset, request.version)?;
     if batch.header().is_transactional() && !transactional {
         let message = "a transactional batch in a request without a transactional id";
         return Err(Rejection::new(ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED, message));
@@ -244,7 +248,7 @@ fn append(
 }
 
 /// The one batch that a producer may send to a partition in a request.
-fn only_batch(records: Bytes, log_start_offset: i64) -> Result<RecordBatch, Rejection> {
+fn only_batch(records: Bytes, log_start_offset: i64, version: i16) -> Result<RecordBatch, Rejection> {
     let invalid = |message: &str| Rejection::new(ErrorCode::INVALID_RECORD, message);
     let length = records.len();
     // The formats before this one are known, and not allowed.
@@ -266,6 +270,10 @@ fn only_batch(records: Bytes, log_start_offset: i64) -> Result<RecordBatch, Reje
             _ => rejection(ErrorCode::CORRUPT_MESSAGE),
         }
     })?;
+    if version < ZSTD_SINCE && batch.header().codec() == Ok(Codec::Zstd) {
+        let message = format!("Produce requests before version {ZSTD_SINCE} may hold no zstd");
+        return Err(Rejection::new(ErrorCode::UNSUPPORTED_COMPRESSION_TYPE, message));
+    }
     if batch.as_bytes().len() != length {
         return Err(invalid("Produce requests are only allowed to contain exactly one record batch per partition"));
     }
