@@ -1,0 +1,1 @@
+//! Each checker on a right history and on wrong ones.
