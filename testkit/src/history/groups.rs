@@ -73,14 +73,20 @@ impl<'a> Progress<'a> {
                     });
                 }
                 let turn = self.turns.get(&client).copied().unwrap_or_default();
-                let first = self.firsts.get(&(client, partition)).filter(|(handed, _)| *handed == turn);
-                if let (Trigger::Auto, Some((_, first))) = (trigger, first)
-                    && offset > first
-                {
-                    let place = Place::at(partition, *first);
-                    verdict.blame(evidence, Clause::CommittedUnprocessed, place, &[id], || {
-                        format!("{first} of {partition} came with the last poll, and {offset} was committed already")
-                    });
+                let first = self.firsts.get_mut(&(client, partition)).filter(|(handed, _)| *handed == turn);
+                let Some((_, first)) = first else { continue };
+                match trigger {
+                    Trigger::Auto if offset > first => {
+                        let place = Place::at(partition, *first);
+                        verdict.blame(evidence, Clause::CommittedUnprocessed, place, &[id], || {
+                            format!(
+                                "{first} of {partition} came with the last poll, and {offset} was committed already"
+                            )
+                        });
+                    }
+                    Trigger::Auto => (),
+                    // What the application commits, it is done with.
+                    Trigger::Explicit => *first = (*first).max(*offset),
                 }
             }
         } else if let Action::SendOffsets { transaction, group, offsets } = &operation.action {
@@ -117,6 +123,7 @@ impl<'a> Progress<'a> {
             }
             Action::Seek { partition, offset, .. } => {
                 self.tried.remove(&(client, partition));
+                self.firsts.remove(&(client, partition));
                 if let Some(group) = group {
                     self.moved.insert((group, partition));
                     self.hand((group, partition), *offset);
@@ -130,6 +137,7 @@ impl<'a> Progress<'a> {
             Action::Assigned { partitions, .. } | Action::Revoked { partitions, .. } => {
                 for partition in partitions {
                     self.tried.remove(&(client, partition));
+                    self.firsts.remove(&(client, partition));
                 }
             }
             Action::CommitOffsets { group, offsets, .. } => self.commit(group, offsets, id),

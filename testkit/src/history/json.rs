@@ -192,7 +192,8 @@ impl Programs {
                     acks_all: *acks_all,
                     idempotent: *idempotent,
                     transaction: None,
-                    offset,
+                    // Without acknowledgements, -1 is printed.
+                    offset: offset.filter(|offset| *offset >= 0),
                 };
                 record(at_ms()?, Action::Send(send), if acked { Outcome::Ok } else { Outcome::Unknown });
                 if progress.shut_down {

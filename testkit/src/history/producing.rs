@@ -131,7 +131,9 @@ pub(super) fn send_order(evidence: &Evidence<'_>, verdict: &mut Verdict) {
                 }
                 lies = Some((entry.offset, id));
             }
-            let Some(offset) = send.offset.filter(|_| operation.outcome == Outcome::Ok) else { continue };
+            let Some(offset) = send.offset.filter(|offset| operation.outcome == Outcome::Ok && *offset >= 0) else {
+                continue;
+            };
             let truncated = evidence.log(partition).is_some_and(|log| log.was_truncated_at(offset));
             if let Some((earlier, before)) = told.filter(|(earlier, _)| *earlier >= offset && !truncated) {
                 let place = Place::at(partition, offset).value(send.value);
