@@ -1,6 +1,7 @@
 //! Each checker on right histories and on wrong ones: every clause has a history that it catches.
 
 mod groups;
+mod json;
 mod liveness;
 mod producing;
 mod random;
