@@ -271,7 +271,7 @@ pub(super) fn one_owner(evidence: &Evidence<'_>, verdict: &mut Verdict) {
             let (epoch, since) = (own.epoch, evidence.ended_at(own.assigned));
             for other in owners.iter().filter(|other| other.client != operation.client) {
                 let older = evidence.ended_at(other.assigned) < since
-                    && !epoch.zip(other.epoch).is_some_and(|(epoch, other)| other > epoch);
+                    && epoch.zip(other.epoch).is_none_or(|(epoch, other)| other <= epoch);
                 let reads_on = last_reads.get(&(other.client, partition)).filter(|(read, _)| *read > at);
                 let late = match other.ended {
                     Some((ended, lost)) => ended > at && !lost,

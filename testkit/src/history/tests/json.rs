@@ -61,7 +61,8 @@ fn the_lines_of_programs_are_one_history_by_their_clocks() {
         client 2, 2696000..2696000 us, ok: revoked in g clicks-0 clicks-1
         client 2, 2766000..2766000 us, ok: close
         client 1, 10626000..10626000 us, unknown: send value #d7140b182237a662
-        client 1, 10646000..10646000 us, ok: close"#]].assert_eq(&lines.join("\n"));
+        client 1, 10646000..10646000 us, ok: close"#]]
+    .assert_eq(&lines.join("\n"));
     let records = |at: usize| history.operation(OperationId(at)).unwrap().action.as_poll().unwrap().records.clone();
     let values: Vec<Option<Value>> = records(3).iter().map(|read| read.value).collect();
     assert_eq!(values, [Some(Value(0)), Some(Value(2))]);

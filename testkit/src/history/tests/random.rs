@@ -277,10 +277,11 @@ fn poll_mut(history: &mut History, id: OperationId) -> &mut Poll {
 
 /// Sets the states of the records of a transaction with this reported end, if it wrote any.
 fn rewrite_transaction(history: &mut History, commit: bool, random: usize) -> Option<Invariant> {
-    let ends = operations(history, |operation| match &operation.action {
-        Action::Commit(transaction) if commit && operation.outcome == Outcome::Ok => Some(transaction.clone()),
-        Action::Abort(transaction) if !commit => Some(transaction.clone()),
-        _ => None,
+    let ends = operations(history, |operation| {
+        if let Action::Commit(transaction) = &operation.action {
+            return (commit && operation.outcome == Outcome::Ok).then(|| transaction.clone());
+        }
+        if let Action::Abort(transaction) = &operation.action { (!commit).then(|| transaction.clone()) } else { None }
     });
     let (_, transaction) = pick(ends, random)?;
     let sends = ok_sends(history).into_iter().filter(|(_, send)| send.transaction.as_ref() == Some(&transaction));
@@ -366,9 +367,9 @@ fn mutate(history: &mut History, mutation: usize, random: usize) -> Option<Invar
         }
         // A committed offset moves back.
         10 => {
-            let commits = operations(history, |operation| match &operation.action {
-                Action::CommitOffsets { offsets, .. } if operation.outcome == Outcome::Ok => offsets.first().cloned(),
-                _ => None,
+            let commits = operations(history, |operation| {
+                let Action::CommitOffsets { offsets, .. } = &operation.action else { return None };
+                offsets.first().filter(|_| operation.outcome == Outcome::Ok).cloned()
             });
             let (id, (partition, _)) = pick(commits.clone(), random)?;
             let before = commits.iter().filter(|(other, (same, _))| *other < id && *same == partition);
@@ -380,9 +381,9 @@ fn mutate(history: &mut History, mutation: usize, random: usize) -> Option<Invar
         }
         // A partition has two owners.
         11 => {
-            let assigned = operations(history, |operation| match &operation.action {
-                Action::Assigned { partitions, epoch, .. } => Some((operation.client, partitions.clone(), *epoch)),
-                _ => None,
+            let assigned = operations(history, |operation| {
+                let Action::Assigned { partitions, epoch, .. } = &operation.action else { return None };
+                Some((operation.client, partitions.clone(), *epoch))
             });
             let (id, (client, partitions, _)) = pick(assigned.clone(), random)?;
             let others = assigned.into_iter().filter(|(_, other)| other.0 != client && other.1 == partitions);
