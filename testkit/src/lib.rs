@@ -4,6 +4,7 @@
 //! - [`broker`]: the machine under it, which needs neither a socket nor a clock
 //! - [`kafka`]: a real Apache Kafka, from jars that Maven resolves or from `KAFKA_HOME`, so that the same cases run on the
 //!   real thing
+//! - [`history`]: what clients did, and whether it may be so
 //! - [`logs`]: what is logged, as text
 
 #![warn(clippy::indexing_slicing, clippy::cast_possible_truncation, clippy::cast_possible_wrap, clippy::cast_sign_loss)]
@@ -20,6 +21,7 @@
 
 pub mod broker;
 pub mod cluster;
+pub mod history;
 pub mod kafka;
 pub mod logs;
 mod server;
