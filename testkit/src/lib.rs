@@ -20,6 +20,7 @@
 
 pub mod broker;
 pub mod cluster;
+pub mod faults;
 pub mod kafka;
 pub mod logs;
 mod server;

@@ -1,0 +1,4 @@
+//! Scripts, their matching and what they do to bytes.
+
+mod error_replies;
+mod scripts;
