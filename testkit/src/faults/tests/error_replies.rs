@@ -28,7 +28,7 @@ fn requests() -> Vec<Failed> {
     requests
 }
 
-fn from_hex(hex: &str) -> Bytes {
+pub(super) fn from_hex(hex: &str) -> Bytes {
     (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect()
 }
 
