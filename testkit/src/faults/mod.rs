@@ -8,6 +8,7 @@ mod matching;
 mod parse;
 mod phrase;
 mod print;
+pub mod proxy;
 mod reply;
 mod script;
 #[cfg(test)]

@@ -13,7 +13,7 @@ use tidemill_protocol::{ApiKey, ErrorCode};
 use crate::faults::Failed;
 use crate::kafka::{self, KafkaError};
 
-const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../protocol/tests/wire/golden.txt");
+pub(super) const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../protocol/tests/wire/golden.txt");
 
 /// Requests as Kafka's own classes have written them.
 fn requests() -> Vec<Failed> {

@@ -9,20 +9,20 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tidemill_protocol::header::encode_request;
-use tidemill_protocol::{Request, StrBytes};
+use tidemill_protocol::{ApiKey, Request, StrBytes};
 use tokio::time::Instant;
 
 use super::{ConnectVerdict, Faults, ReplyPlan, RequestFacts, RequestVerdict};
 
 /// A script that is played, and a clock.
-struct World {
+pub(super) struct World {
     faults: Faults,
     now: Instant,
 }
 
 impl World {
     #[expect(clippy::disallowed_methods, reason = "any instant will do to count from")]
-    fn new(script: &str, seed: u64) -> Self {
+    pub(super) fn new(script: &str, seed: u64) -> Self {
         let now = Instant::now();
         Self { faults: Faults::new(script.parse().unwrap_or_else(|error| panic!("{error}")), seed, now), now }
     }
@@ -36,7 +36,7 @@ impl World {
     }
 
     /// A request of client `a`, on the connection of the broker's number.
-    fn read<R: Request>(&self, broker: i32, body: &R, version: i16) -> RequestFacts {
+    pub(super) fn read<R: Request>(&self, broker: i32, body: &R, version: i16) -> RequestFacts {
         let frame = encode_request(body, version, 7, Some(&StrBytes::from_static_str("a"))).unwrap();
         self.faults.read(u64::try_from(broker).unwrap(), broker, &frame.slice(4..)).unwrap()
     }
@@ -52,4 +52,22 @@ impl World {
     fn fired(&self) -> Vec<u64> {
         self.faults.fired().map(|(_, fired)| fired).collect()
     }
+}
+
+/// Responses as Kafka's own classes have written them: frames, with their length.
+pub(super) fn golden_responses() -> Vec<(ApiKey, i16, Bytes)> {
+    let text = std::fs::read_to_string(error_replies::GOLDEN).unwrap();
+    let mut responses = Vec::new();
+    for line in text.lines() {
+        let words: Vec<&str> = line.splitn(4, ' ').collect();
+        let Some(name) = words[0].strip_suffix("Response") else { continue };
+        let api = *ApiKey::ALL.iter().find(|api| api.name() == Some(name)).unwrap();
+        let version = words[1][1..].parse().unwrap();
+        let body = error_replies::from_hex(words[2].trim_start_matches('-'));
+        let key = tidemill_protocol::messages::ApiKey::try_from(api.0).unwrap();
+        let header: &[u8] = if key.response_header_version(version) >= 1 { &[0, 0, 0, 7, 0] } else { &[0, 0, 0, 7] };
+        let length = u32::try_from(header.len() + body.len()).unwrap().to_be_bytes();
+        responses.push((api, version, [&length[..], header, &body].concat().into()));
+    }
+    responses
 }
