@@ -3,9 +3,9 @@
 use super::parse::{Parsed, Words, api, error_code, near, time, topic_partition, versions};
 use super::script::{ConnectFault, Corruption, Effect, Fault, On, Place, Point, ReplyFault, RequestFault, Way};
 
-const CONNECT: &[&str] = &["refuse", "reset", "half open", "black hole", "delay"];
+pub(super) const CONNECT: &[&str] = &["refuse", "reset", "half open", "black hole", "delay"];
 
-const REQUEST: &[&str] = &[
+pub(super) const REQUEST: &[&str] = &[
     "error",
     "lose",
     "delay",
@@ -23,7 +23,7 @@ const REQUEST: &[&str] = &[
     "empty metadata",
 ];
 
-const EFFECTS: &[&str] = &[
+pub(super) const EFFECTS: &[&str] = &[
     "move leader",
     "move group coordinator",
     "move transaction coordinator",

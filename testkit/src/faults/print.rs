@@ -206,7 +206,10 @@ impl fmt::Display for Effect {
             Self::RecreateTopic { topic } => write_name(f, "recreate topic", topic.as_deref()),
             Self::DeleteTopic { topic } => write_name(f, "delete topic", topic.as_deref()),
             Self::EvictGroup { group } => write_name(f, "evict group", group.as_deref()),
-            Self::JumpClock { ms } => write!(f, "jump clock {ms:+}ms"),
+            Self::JumpClock { ms } => {
+                let sign = if *ms < 0 { '-' } else { '+' };
+                write!(f, "jump clock {sign}{}", Time(Duration::from_millis(ms.unsigned_abs())))
+            }
             Self::StaleMetadata { broker } => {
                 f.write_str("stale metadata")?;
                 write_broker(f, *broker)
@@ -273,7 +276,11 @@ struct Time(Duration);
 impl fmt::Display for Time {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (seconds, nanos) = (self.0.as_secs(), self.0.subsec_nanos());
-        if nanos == 0 {
+        if nanos == 0 && seconds > 0 && seconds % 3600 == 0 {
+            write!(f, "{}h", seconds / 3600)
+        } else if nanos == 0 && seconds > 0 && seconds % 60 == 0 {
+            write!(f, "{}m", seconds / 60)
+        } else if nanos == 0 {
             write!(f, "{seconds}s")
         } else if nanos % 1_000_000 == 0 {
             write!(f, "{}ms", self.0.as_millis())

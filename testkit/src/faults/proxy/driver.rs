@@ -179,10 +179,9 @@ impl Drop for Disconnect<'_> {
 async fn converse(shared: &Shared, connection: u64, broker: i32, client: &mut Side, delay: Duration) -> io::Result<()> {
     client.wait(delay).await?;
     let upstream = shared.fronts().get(&broker).map(|front| front.upstream.clone()).unwrap_or_default();
-    let stream = match TcpStream::connect(upstream).await {
-        Ok(stream) => stream,
+    let Ok(stream) = TcpStream::connect(upstream).await else {
         // As near as one can come to what the client would have met there.
-        Err(_) => return client.reset(),
+        return client.reset();
     };
     let _ = stream.set_nodelay(true);
     let mut upstream = Side::new(stream);

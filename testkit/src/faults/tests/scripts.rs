@@ -9,6 +9,7 @@ use proptest::prelude::*;
 use tidemill_protocol::api::VersionRange;
 use tidemill_protocol::{ApiKey, ErrorCode};
 
+use crate::faults::phrase;
 use crate::faults::{
     Conditions, ConnectFault, Corruption, Count, Effect, Fault, On, Place, Point, Probability, ReplyFault,
     RequestFault, Rule, Script, Way,
@@ -327,4 +328,31 @@ proptest! {
     fn no_text_makes_the_reader_panic(text in "(\\PC|[\n:=/\" ]|produce|error|topic|cut reply|at|v[0-9])*") {
         let _ = text.parse::<Script>();
     }
+}
+
+/// The table of all faults at the head of the module.
+#[test]
+fn every_fault_is_in_the_table_and_every_example_of_it_is_read() {
+    let head = include_str!("../mod.rs");
+    let rows = head.lines().filter_map(|line| line.strip_prefix("//! | `")?.split_once('`'));
+    let examples: Vec<&str> = rows.map(|(example, _)| example).filter(|example| example.contains(": ")).collect();
+    for example in &examples {
+        let rule: Rule = example.parse().unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(rule.to_string(), *example);
+    }
+    let faults: Vec<&str> =
+        examples.iter().filter_map(|example| example.split_once(": ")).map(|(_, fault)| fault).collect();
+    for phrase in [phrase::CONNECT, phrase::REQUEST, phrase::EFFECTS].concat() {
+        assert!(faults.iter().any(|fault| fault.starts_with(phrase)), "no example of `{phrase}`");
+    }
+    // And the script in front of the tables.
+    let script: String = head
+        .split("```")
+        .nth(1)
+        .unwrap()
+        .lines()
+        .skip(1)
+        .map(|line| format!("{}\n", line.trim_start_matches("//! ").trim_start_matches("//!")))
+        .collect();
+    assert_eq!(script.parse::<Script>().unwrap().rules().len(), 4, "{script}");
 }
