@@ -88,7 +88,10 @@ impl RequestFacts {
 /// A `DescribeConfigs` resource of this type is a topic.
 const TOPIC_RESOURCE: i8 = 2;
 
-/// A coordinator of this type is that of a transactional id; of 0, that of a group.
+/// Who coordinates a group.
+const GROUP_COORDINATOR: i8 = 0;
+
+/// Who coordinates a transactional id.
 const TRANSACTION_COORDINATOR: i8 = 1;
 
 /// Fills `named` from a body.
@@ -228,7 +231,12 @@ impl Reader<'_> {
                 let body: FindCoordinatorRequest = self.body()?;
                 let keys: Vec<StrBytes> = if self.version >= 4 { body.coordinator_keys } else { vec![body.key] };
                 for key in &keys {
-                    if body.key_type == TRANSACTION_COORDINATOR { self.transaction(key) } else { self.group(key) }
+                    match body.key_type {
+                        GROUP_COORDINATOR => self.group(key),
+                        TRANSACTION_COORDINATOR => self.transaction(key),
+                        // A partition of a share group.
+                        _ => {}
+                    }
                 }
             }
             ApiKey::JOIN_GROUP => self.group(&self.body::<JoinGroupRequest>()?.group_id.0),

@@ -121,6 +121,12 @@ impl Faults {
         });
     }
 
+    /// Whether there is no rule: then every request is applied and every answer goes out as it is.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.rules.is_empty()
+    }
+
     /// Each rule, and how often it struck.
     pub fn fired(&self) -> impl Iterator<Item = (&Rule, u64)> {
         self.rules.iter().map(|playing| (&playing.rule, playing.fired))

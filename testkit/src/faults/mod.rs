@@ -57,6 +57,8 @@
 //! | `Produce: black hole requests` | from here on no request arrives; answers to earlier ones do |
 //! | `Produce: black hole replies` | from here on requests are applied, and no answer arrives |
 //!
+//! A connection that has fallen into a black hole stays in it, also when the rule's time is over; a new one does not.
+//!
 //! After it was applied:
 //!
 //! | rule | what happens |

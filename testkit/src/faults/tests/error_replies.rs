@@ -16,7 +16,7 @@ use crate::kafka::{self, KafkaError};
 pub(super) const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../protocol/tests/wire/golden.txt");
 
 /// Requests as Kafka's own classes have written them.
-fn requests() -> Vec<Failed> {
+pub(super) fn requests() -> Vec<Failed> {
     let text = std::fs::read_to_string(GOLDEN).unwrap();
     let mut requests = Vec::new();
     for line in text.lines() {

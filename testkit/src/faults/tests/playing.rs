@@ -1,13 +1,14 @@
 //! Which rule strikes at which event, and what that comes to.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{BufMut, Bytes, BytesMut};
 use tidemill_protocol::header::decode_response;
 use tidemill_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use tidemill_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use tidemill_protocol::messages::*;
-use tidemill_protocol::{ErrorCode, StrBytes};
+use tidemill_protocol::{ApiKey, ErrorCode, StrBytes, guard};
 use uuid::Uuid;
 
 use super::World;
@@ -240,4 +241,42 @@ fn nothing_that_may_be_secret_is_shown() {
     let facts = world.read(1, &body, 2);
     let shown = format!("{facts:?} {:?}", Outcome::Answer(Bytes::from_static(b"hunter2")));
     assert!(!shown.contains("hunter2") && !shown.contains("104, 117"), "{shown}");
+}
+
+/// The golden requests of Kafka's own classes: what their fields say, rules can ask for.
+#[test]
+fn groups_transactions_and_topics_are_found_in_every_api_that_names_them() {
+    // They name their topics or groups where no rule looks: what brokers and controllers say among themselves, and what
+    // administrators say of share groups.
+    let passed_over = |api: ApiKey| {
+        let name = api.name().unwrap();
+        name.contains("ShareGroupState") || name.ends_with("ShareGroupOffsets") || api == ApiKey::LIST_TRANSACTIONS
+    };
+    let (mut groups, mut transactions, mut topics) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    for request in super::error_replies::requests().into_iter().filter(|request| !passed_over(request.api)) {
+        let mut frame = BytesMut::new();
+        frame.put_i16(request.api.0);
+        frame.put_i16(request.version);
+        frame.put_slice(b"\0\0\0\x07\0\x01a");
+        let key = tidemill_protocol::messages::ApiKey::try_from(request.api.0).unwrap();
+        if key.request_header_version(request.version) >= 2 {
+            frame.put_u8(0);
+        }
+        frame.put_slice(&request.body);
+        let frame = frame.freeze();
+        let facts = World::new("* topic=a: lose request", 1).faults.read(1, 1, &frame).unwrap();
+        let description = guard::describe_request(&frame).unwrap();
+        let said = |field: &str| {
+            let values = description.lines().filter_map(|line| line.trim_start().strip_prefix(field));
+            values.filter(|value| value.starts_with('"')).map(str::to_owned).collect::<BTreeSet<_>>()
+        };
+        let shown = |names: &[String]| names.iter().map(|name| format!("{name:?}")).collect::<BTreeSet<_>>();
+        let what = format!("{} v{}: {description}", request.api, request.version);
+        assert!(said("group_id: ").is_subset(&shown(&facts.named.groups)), "{what}");
+        assert!(said("transactional_id: ").is_subset(&shown(&facts.named.transactional_ids)), "{what}");
+        groups.extend((!facts.named.groups.is_empty()).then_some(request.api));
+        transactions.extend((!facts.named.transactional_ids.is_empty()).then_some(request.api));
+        topics.extend((!facts.named.partitions.is_empty()).then_some(request.api));
+    }
+    assert_eq!((groups.len(), transactions.len(), topics.len()), (18, 7, 22), "{groups:?} {transactions:?} {topics:?}");
 }

@@ -10,7 +10,7 @@ use tidemill_protocol::messages::fetch_response::{FetchableTopicResponse, Partit
 use tidemill_protocol::messages::metadata_response::MetadataResponseTopic;
 use tidemill_protocol::messages::*;
 use tidemill_protocol::records::{BatchBuilder, BatchFlags, NewRecord, RecordBatches};
-use tidemill_protocol::{ErrorCode, Request, guard};
+use tidemill_protocol::{ApiKey, ErrorCode, Request, guard};
 
 use super::World;
 use crate::faults::{ReplyPlan, RequestFacts, Then};
@@ -186,6 +186,37 @@ fn a_batch_has_another_checksum_count_or_codec() {
     let facts = world.read(1, &HeartbeatRequest::default(), 4);
     assert_eq!(bytes(&world.reply(&facts, &heartbeat())), heartbeat());
     assert_eq!(world.fired(), [0]);
+}
+
+/// What a broker sends is not always what it should be: whatever the bytes, each fault does what it can.
+#[test]
+fn no_answer_is_too_strange_for_a_fault() {
+    let faults = super::super::phrase::REQUEST.iter().flat_map(|fault| match *fault {
+        "cut reply" => vec!["cut reply at 3".to_owned(), "cut reply anywhere".to_owned()],
+        "corrupt" => ["byte at 9", "byte anywhere", "length", "crc", "count", "codec"]
+            .map(|how| format!("corrupt {how}"))
+            .to_vec(),
+        "error" => vec!["error NOT_LEADER_OR_FOLLOWER after applying".to_owned()],
+        "lose" => vec!["lose reply".to_owned()],
+        "garbage" => vec!["garbage 12".to_owned()],
+        "delay" | "throttle" => vec![format!("{fault} 1s")],
+        _ => vec![(*fault).to_owned()],
+    });
+    let script: String = faults.map(|fault| format!("* p=0.3: {fault}\n")).collect();
+    let mut world = World::new(&script, 1);
+    let whole = heartbeat();
+    for end in 0..=whole.len() {
+        for api in [ApiKey::HEARTBEAT, ApiKey::FETCH, ApiKey::METADATA, ApiKey(999)] {
+            let mut facts = world.read(1, &HeartbeatRequest::default(), 4);
+            facts.api = api;
+            for connection in 0..50 {
+                facts.connection = connection;
+                let plan = world.reply(&facts, &whole.slice(..end));
+                assert!(bytes(&plan).len() < 10_000);
+            }
+        }
+    }
+    assert!(world.fired().iter().filter(|fired| **fired > 0).count() > 10);
 }
 
 #[test]
