@@ -134,7 +134,7 @@ impl Word {
     #[inline]
     pub(super) const fn skip_byte(&mut self) {
         self.bits >>= 8;
-        self.used += 1;
+        self.used = self.used.wrapping_add(1);
     }
 
     /// A zigzag varint of one byte or two; none when it is longer.
@@ -143,12 +143,12 @@ impl Word {
         let zigzag = if self.bits & 0x80 == 0 {
             let zigzag = self.bits & 0x7f;
             self.bits >>= 8;
-            self.used += 1;
+            self.used = self.used.wrapping_add(1);
             zigzag
         } else if self.bits & 0x8000 == 0 {
             let zigzag = self.bits & 0x7f | (self.bits & 0x7f00) >> 1;
             self.bits >>= 16;
-            self.used += 2;
+            self.used = self.used.wrapping_add(2);
             zigzag
         } else {
             return None;
