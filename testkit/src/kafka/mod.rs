@@ -5,12 +5,14 @@
 //!
 //! - `jars`: where the jars come from
 //! - `node`: one broker's process
+//! - [`KafkaVersion`]: which releases there are
 //! - [`Tools`]: Kafka's own command line tools, against any broker
 #![expect(clippy::disallowed_methods, reason = "a front door waits for a process, by the clock")]
 
 mod jars;
 mod node;
 mod tools;
+mod version;
 
 use std::fmt::{self, Write as _};
 use std::io::{self, Read, Write as _};
@@ -26,12 +28,10 @@ use tempfile::TempDir;
 use tidemill_protocol::header;
 use tidemill_protocol::messages::MetadataRequest;
 
-pub use self::jars::libs;
+pub use self::jars::{cache, libs};
 use self::node::{Node, Ports};
 pub use self::tools::Tools;
-
-/// The release that tests run on.
-pub const VERSION: &str = "4.3.1";
+pub use self::version::KafkaVersion;
 
 /// How long brokers may take to start. One usually takes 3 s.
 const START_MAX: Duration = Duration::from_secs(90);
@@ -55,7 +55,10 @@ pub struct Kafka {
 #[derive(Debug, Clone)]
 pub struct KafkaBuilder {
     brokers: usize,
+    version: Option<KafkaVersion>,
     properties: String,
+    /// Those of single brokers, by their place.
+    broker_properties: Vec<(usize, String)>,
 }
 
 /// Why there is no broker.
@@ -87,11 +90,25 @@ impl KafkaBuilder {
         self
     }
 
+    /// The release. Without one, `KAFKA_HOME` says which, and without that it is [`KafkaVersion::default`].
+    #[must_use]
+    pub const fn version(mut self, version: KafkaVersion) -> Self {
+        self.version = Some(version);
+        self
+    }
+
     /// One of Kafka's broker properties, for every node.
     #[must_use]
     pub fn property(mut self, name: &str, value: &str) -> Self {
         // Writing to a string does not fail.
         let _ = writeln!(self.properties, "{name}={value}");
+        self
+    }
+
+    /// One of Kafka's broker properties for one broker only, such as its `broker.rack`.
+    #[must_use]
+    pub fn broker_property(mut self, broker: usize, name: &str, value: &str) -> Self {
+        self.broker_properties.push((broker, format!("{name}={value}\n")));
         self
     }
 
@@ -101,14 +118,16 @@ impl KafkaBuilder {
     /// When Java, Maven or the jars are missing, or a broker does not start.
     pub fn start(self) -> Result<Kafka, KafkaError> {
         let failed = |error: io::Error| KafkaError::Failed(error.to_string());
-        let tools = Tools::resolve()?;
+        let tools = self.version.map_or_else(Tools::resolve, Tools::of_version)?;
         let folder = TempDir::with_prefix("tidemill-kafka-").map_err(failed)?;
         let ports = Ports::free(self.brokers).map_err(failed)?;
         // Preparing a folder takes a second of Java: all at once.
         let nodes = thread::scope(|scope| {
             let prepare = |(id, ports_of_node): (usize, &Ports)| {
                 let folder = folder.path().join(format!("node-{id}"));
-                let properties = properties(id, &ports, &folder) + &self.properties;
+                let mut properties = properties(id, &ports, &folder) + &self.properties;
+                let own = self.broker_properties.iter().filter(|(broker, _)| broker + 1 == id);
+                properties.extend(own.map(|(_, property)| property.as_str()));
                 let (port, tools) = (ports_of_node.broker, &tools);
                 scope.spawn(move || Node::new(folder, port, &properties, tools))
             };
@@ -147,7 +166,7 @@ impl Kafka {
     /// A cluster to be set up and started.
     #[must_use]
     pub const fn builder() -> KafkaBuilder {
-        KafkaBuilder { brokers: 1, properties: String::new() }
+        KafkaBuilder { brokers: 1, version: None, properties: String::new(), broker_properties: Vec::new() }
     }
 
     /// The broker that the tests of this process share, started on first use. `None`, after a line that says so, when it

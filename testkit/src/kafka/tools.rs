@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
 use std::process::{Command, Output, Stdio};
 
-use super::{KafkaError, VERSION, is_required, jars};
+use super::{KafkaError, KafkaVersion, is_required, jars};
 
 /// Kafka's tools, by the names of their classes. No broker has to run for them to be there.
 #[derive(Debug, Clone)]
@@ -35,7 +35,15 @@ impl Tools {
     /// # Errors
     /// When Java, Maven or the jars are missing, or the jars cannot be resolved.
     pub fn resolve() -> Result<Self, KafkaError> {
-        Ok(Self { classpath: jars::classpath(VERSION)? })
+        Ok(Self { classpath: jars::classpath(None)? })
+    }
+
+    /// Finds Java and the jars of this release.
+    ///
+    /// # Errors
+    /// As [`Self::resolve`].
+    pub fn of_version(version: KafkaVersion) -> Result<Self, KafkaError> {
+        Ok(Self { classpath: jars::classpath(Some(version))? })
     }
 
     /// Runs a tool, such as `org.apache.kafka.tools.TopicCommand`, with `input` on its standard input, to its end.

@@ -1,0 +1,82 @@
+//! One of the suite's files, run in a process of its own, against one cluster.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::outcome::{self, Outcome};
+use crate::suite::Suite;
+
+/// How the tests are run.
+#[derive(Debug, Clone)]
+pub(crate) struct Manner {
+    /// Which of the suite's clusters this is: `default`, or `noautocreate`.
+    pub(crate) scenario: String,
+    /// Fewer rounds and less data.
+    pub(crate) quick: bool,
+    pub(crate) limit: Duration,
+}
+
+/// Runs the tests of one file; what they print is kept in `logs`.
+pub(crate) fn run(
+    suite: &Suite,
+    bootstrap: &str,
+    version: &str,
+    number: &str,
+    manner: &Manner,
+    logs: &Path,
+) -> io::Result<Vec<Outcome>> {
+    let config = logs.join(format!("{number}.conf"));
+    // Topics of its own: files run beside each other, and may have been run on this cluster before.
+    let prefix = format!("rdkafkatest{:x}", fastrand::u32(..));
+    fs::write(
+        &config,
+        format!(
+            "bootstrap.servers={bootstrap}\nbroker.address.family=v4\n\
+             test.timeout.multiplier=2\ntest.topic.prefix={prefix}\n"
+        ),
+    )?;
+    let log = logs.join(format!("{number}.log"));
+    let output = File::create(&log)?;
+    // A line at a time: what is in a buffer when the runner aborts, as it does after most failures, is lost.
+    let mut command = Command::new("stdbuf");
+    // One after the other, without those that need no broker or are known to fail.
+    command.args(["-oL", "./test-runner", "-p1", "-L", "-K", "-s", &manner.scenario]);
+    if manner.quick {
+        command.arg("-Q");
+    }
+    command
+        .current_dir(&suite.tests)
+        .env("LD_LIBRARY_PATH", "../src:../src-cpp")
+        .env("TESTS", number)
+        .env("RDKAFKA_TEST_CONF", &config)
+        .env("TEST_KAFKA_VERSION", version)
+        .env("KAFKA_PATH", &suite.kafka)
+        .env("BROKERS", bootstrap)
+        .stdin(Stdio::null())
+        .stdout(output.try_clone()?)
+        .stderr(output)
+        .process_group(0);
+    let ended = wait(command.spawn()?, manner.limit)?;
+    let printed = String::from_utf8_lossy(&fs::read(&log)?).into_owned();
+    Ok(outcome::read(number, &printed, (!ended).then_some(manner.limit.as_secs())))
+}
+
+/// Whether it ended by itself; if not, it and all that it started are killed.
+fn wait(mut process: Child, limit: Duration) -> io::Result<bool> {
+    let deadline = Instant::now() + limit;
+    while process.try_wait()?.is_none() {
+        if Instant::now() > deadline {
+            let group = format!("-{}", process.id());
+            Command::new("kill").args(["-KILL", "--", &group]).status()?;
+            process.wait()?;
+            return Ok(false);
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+    Ok(true)
+}
