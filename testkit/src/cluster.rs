@@ -1,12 +1,13 @@
-//! [`TestCluster`]: a Kafka-compatible broker inside the process, started and stopped like a value.
+//! [`TestCluster`]: Kafka-compatible brokers inside the process, started and stopped like a value.
 //!
-//! Starts the [`server`] around the [`Broker`] and holds its end.
+//! Starts the [`server`]s around the [`Cluster`] and holds their ends.
 #![expect(clippy::disallowed_methods, reason = "a front door starts a task, by the clock")]
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use tidemill_protocol::ErrorCode;
@@ -16,7 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use crate::broker::{Broker, BrokerConfig, millis};
+use crate::broker::{BrokerConfig, Cluster, ClusterProperties, Stop, millis};
 use crate::server::{self, Shared};
 
 /// How many bytes an in-memory connection holds each way before its writer waits.
@@ -26,22 +27,56 @@ const DUPLEX_BYTES: usize = 64 * 1024;
 #[derive(Debug, Clone)]
 pub struct ClusterConfig {
     listen: SocketAddr,
+    racks: Vec<Option<String>>,
     partitions: i32,
+    replication_factor: i16,
     auto_create_topics: bool,
 }
 
 impl Default for ClusterConfig {
     fn default() -> Self {
-        Self { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), partitions: 1, auto_create_topics: true }
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            racks: vec![None],
+            partitions: 1,
+            replication_factor: 1,
+            auto_create_topics: true,
+        }
     }
 }
 
 impl ClusterConfig {
-    /// Where to listen, which is also the address that clients are told to connect to. Port 0 takes a free one. Default
-    /// `127.0.0.1:0`.
+    /// Where the first broker listens, which is also the address that clients are told to connect to; the others take the
+    /// ports that follow. Port 0 takes free ones. Default `127.0.0.1:0`.
     #[must_use]
     pub const fn listen(mut self, address: SocketAddr) -> Self {
         self.listen = address;
+        self
+    }
+
+    /// How many brokers there are; their ids begin at 1. At least one. Default 1.
+    #[must_use]
+    pub fn brokers(mut self, count: usize) -> Self {
+        self.racks.resize(count.max(1), None);
+        self
+    }
+
+    /// `broker.rack`: one broker for each of these racks. Default one without a rack.
+    #[must_use]
+    pub fn racks<'a>(mut self, racks: impl IntoIterator<Item = &'a str>) -> Self {
+        self.racks = racks.into_iter().map(|rack| Some(rack.to_owned())).collect();
+        self.brokers_at_least_one()
+    }
+
+    fn brokers_at_least_one(self) -> Self {
+        let count = self.racks.len();
+        self.brokers(count)
+    }
+
+    /// `default.replication.factor`: how many replicas a topic gets that is made without a factor. Default 1.
+    #[must_use]
+    pub const fn replication_factor(mut self, factor: i16) -> Self {
+        self.replication_factor = factor;
         self
     }
 
@@ -60,17 +95,22 @@ impl ClusterConfig {
     }
 }
 
-/// A running broker. Records lie in memory.
+/// Running brokers. Records lie in memory.
 ///
-/// Dropped, it stops: the listener and all connections are closed. [`TestCluster::stop`] also waits for that.
+/// Dropped, they stop: the listeners and all connections are closed. [`TestCluster::stop`] also waits for that.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use tidemill_testkit::{ClusterConfig, TestCluster};
 ///
-/// let cluster = TestCluster::start(ClusterConfig::default().partitions(3)).await?;
+/// let cluster = TestCluster::start(ClusterConfig::default().brokers(3).replication_factor(3)).await?;
 /// cluster.create_topic("user_clicks", 2, &[("retention.ms", "60000")])?;
 /// println!("bootstrap.servers={}", cluster.bootstrap());
+///
+/// let leader = cluster.leader("user_clicks", 0).ok_or("nobody leads")?;
+/// cluster.kill_broker(leader).await;
+/// assert_ne!(cluster.leader("user_clicks", 0), Some(leader));
+/// cluster.start_broker(leader).await?;
 /// cluster.stop().await;
 /// # Ok(()) }
 /// ```
@@ -78,6 +118,17 @@ impl ClusterConfig {
 pub struct TestCluster {
     bootstrap: String,
     shared: Arc<Shared>,
+    addresses: BTreeMap<i32, SocketAddr>,
+    /// The brokers that run.
+    running: Mutex<BTreeMap<i32, Running>>,
+    /// Dropped, it stops the clock.
+    stop: oneshot::Sender<Infallible>,
+    clock: JoinHandle<()>,
+}
+
+/// The task that takes the connections of a broker.
+#[derive(Debug)]
+struct Running {
     incoming: mpsc::UnboundedSender<DuplexStream>,
     /// Dropped, it stops the server.
     stop: oneshot::Sender<Infallible>,
@@ -85,65 +136,178 @@ pub struct TestCluster {
 }
 
 impl TestCluster {
-    /// Starts a broker, inside a tokio runtime.
+    /// Starts the brokers, inside a tokio runtime.
     ///
     /// # Errors
-    /// When the address cannot be listened on.
+    /// When an address cannot be listened on.
     ///
     /// # Cancel safety
     /// A future that is dropped leaves no broker behind.
     pub async fn start(config: ClusterConfig) -> io::Result<Self> {
-        let listener = TcpListener::bind(config.listen).await?;
-        let address = listener.local_addr()?;
-        let broker = BrokerConfig {
-            host: address.ip().to_string(),
-            port: address.port(),
+        let mut listeners = Vec::with_capacity(config.racks.len());
+        let mut brokers = Vec::with_capacity(config.racks.len());
+        let mut addresses = BTreeMap::new();
+        let mut next = config.listen;
+        for (node_id, rack) in (1..).zip(config.racks) {
+            let listener = TcpListener::bind(next).await?;
+            let address = listener.local_addr()?;
+            if next.port() != 0 {
+                let following = next.port().checked_add(1);
+                let too_high =
+                    || io::Error::new(io::ErrorKind::InvalidInput, "there are no more ports for all brokers");
+                next.set_port(following.ok_or_else(too_high)?);
+            }
+            brokers.push(BrokerConfig { node_id, host: address.ip().to_string(), port: address.port(), rack });
+            addresses.insert(node_id, address);
+            listeners.push((node_id, listener));
+        }
+        let properties = ClusterProperties {
+            brokers,
             num_partitions: config.partitions,
+            default_replication_factor: config.replication_factor,
             auto_create_topics: config.auto_create_topics,
-            ..BrokerConfig::default()
         };
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let broker = Broker::new(broker, Instant::now(), millis(unix), fastrand::u64(..));
-        let shared = Arc::new(Shared::new(broker));
-        let (incoming, receiver) = mpsc::unbounded_channel();
+        let cluster = Cluster::new(properties, Instant::now(), millis(unix), fastrand::u64(..));
+        let shared = Arc::new(Shared::new(cluster));
         let (stop, stopped) = oneshot::channel();
-        let server = tokio::spawn(server::serve(Arc::clone(&shared), listener, receiver, stopped));
-        Ok(Self { bootstrap: address.to_string(), shared, incoming, stop, server })
+        let clock = tokio::spawn(server::keep_time(Arc::clone(&shared), stopped));
+        let running = listeners.into_iter().map(|(id, listener)| (id, Running::start(&shared, id, listener)));
+        let running = Mutex::new(running.collect());
+        let bootstrap = addresses.values().map(SocketAddr::to_string).collect::<Vec<_>>().join(",");
+        Ok(Self { bootstrap, shared, addresses, running, stop, clock })
     }
 
-    /// The address of the broker, as `host:port`.
+    /// The addresses of the brokers, as `host:port,host:port`.
     #[must_use]
     pub fn bootstrap(&self) -> &str {
         &self.bootstrap
     }
 
-    /// Makes a topic with these of Kafka's topic settings.
+    /// The ids of the brokers and where they listen when they run.
+    pub fn brokers(&self) -> impl Iterator<Item = (i32, SocketAddr)> {
+        self.addresses.iter().map(|(id, address)| (*id, *address))
+    }
+
+    /// Makes a topic with these of Kafka's topic settings, with as many replicas as [`ClusterConfig::replication_factor`]
+    /// says.
     ///
     /// # Errors
     /// The code that CreateTopics would answer with.
     pub fn create_topic(&self, name: &str, partitions: i32, config: &[(&str, &str)]) -> Result<(), ErrorCode> {
-        let created =
-            self.shared.change(|broker, _| broker.create_topic(name, partitions, config.iter().copied()).map(|_| ()));
+        let created = self.shared.change(|cluster, _| {
+            let factor = cluster.config.default_replication_factor;
+            cluster.create_topic(name, partitions, factor, config.iter().copied()).map(|_| ())
+        });
         created.map_err(|error| error.code)
     }
 
-    /// A connection that goes through memory instead of a socket. Once the cluster has stopped, it is closed.
+    /// The broker that leads a partition; none when nobody does, or there is no such partition.
+    #[must_use]
+    pub fn leader(&self, topic: &str, partition: i32) -> Option<i32> {
+        self.shared.change(|cluster, _| cluster.topics.by_name(topic)?.partition(partition).ok()?.leader)
+    }
+
+    /// Makes another replica lead a partition.
+    ///
+    /// # Errors
+    /// `UNKNOWN_TOPIC_OR_PARTITION`; `INVALID_REPLICA_ASSIGNMENT` when this broker has no copy; `BROKER_NOT_AVAILABLE` when
+    /// it does not run; `ELIGIBLE_LEADERS_NOT_AVAILABLE` when it is not in sync.
+    pub fn move_leader(&self, topic: &str, partition: i32, to: i32) -> Result<(), ErrorCode> {
+        self.shared.change(|cluster, _| cluster.move_leader(topic, partition, to))
+    }
+
+    /// Stops a broker as an administrator does: others take its partitions over, then its listener and its connections are
+    /// closed. Nothing happens when it does not run.
+    ///
+    /// # Cancel safety
+    /// The broker has stopped once the future was polled; what is waited for is that its connections are closed.
+    pub async fn stop_broker(&self, id: i32) {
+        self.end_broker(id, Stop::Clean).await;
+    }
+
+    /// Ends a broker at once, as a crash does.
+    ///
+    /// # Cancel safety
+    /// As [`TestCluster::stop_broker`].
+    pub async fn kill_broker(&self, id: i32) {
+        self.end_broker(id, Stop::Kill).await;
+    }
+
+    async fn end_broker(&self, id: i32, how: Stop) {
+        let ended = self.running().remove(&id);
+        self.shared.change(|cluster, _| cluster.handle_broker_stopped(id, how));
+        if let Some(ended) = ended {
+            ended.stop().await;
+        }
+    }
+
+    /// Starts a broker that was stopped, at its old address. Nothing happens when it runs.
+    ///
+    /// # Errors
+    /// When its address cannot be listened on any more.
+    ///
+    /// # Cancel safety
+    /// A future that is dropped leaves the broker stopped.
+    pub async fn start_broker(&self, id: i32) -> io::Result<()> {
+        let Some(address) = self.addresses.get(&id).filter(|_| !self.running().contains_key(&id)) else {
+            return Ok(());
+        };
+        let listener = TcpListener::bind(address).await?;
+        self.shared.change(|cluster, _| cluster.handle_broker_started(id));
+        self.running().insert(id, Running::start(&self.shared, id, listener));
+        Ok(())
+    }
+
+    /// A connection to the first broker that runs, through memory instead of a socket. Once the cluster has stopped, it is
+    /// closed.
     #[must_use]
     pub fn connect(&self) -> DuplexStream {
+        let first = self.running().keys().next().copied();
+        self.connect_to(first.unwrap_or_default())
+    }
+
+    /// A connection to this broker through memory; closed when it does not run.
+    #[must_use]
+    pub fn connect_to(&self, id: i32) -> DuplexStream {
         let (client, broker) = tokio::io::duplex(DUPLEX_BYTES);
-        // Without a server, the other end is dropped, which closes this one.
-        let _ = self.incoming.send(broker);
+        if let Some(running) = self.running().get(&id) {
+            // Without a server, the other end is dropped, which closes this one.
+            let _ = running.incoming.send(broker);
+        }
         client
     }
 
-    /// Closes the listener and all connections, and waits until they are.
+    /// Closes the listeners and all connections, and waits until they are.
     ///
     /// # Cancel safety
-    /// When the future is dropped the broker stops all the same, without anybody waiting for it.
+    /// When the future is dropped the brokers stop all the same, without anybody waiting for it.
     pub async fn stop(self) {
-        let Self { stop, server, .. } = self;
+        let Self { stop, clock, running, .. } = self;
         drop(stop);
+        let running = running.into_inner().unwrap_or_else(PoisonError::into_inner);
+        for (_, broker) in running {
+            broker.stop().await;
+        }
+        let _ = clock.await;
+    }
+
+    fn running(&self) -> MutexGuard<'_, BTreeMap<i32, Running>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Running {
+    fn start(shared: &Arc<Shared>, node_id: i32, listener: TcpListener) -> Self {
+        let (incoming, receiver) = mpsc::unbounded_channel();
+        let (stop, stopped) = oneshot::channel();
+        let server = tokio::spawn(server::serve(Arc::clone(shared), node_id, listener, receiver, stopped));
+        Self { incoming, stop, server }
+    }
+
+    async fn stop(self) {
+        drop(self.stop);
         // It ends when it is told to; that it could have panicked is no reason for this to.
-        let _ = server.await;
+        let _ = self.server.await;
     }
 }

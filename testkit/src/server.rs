@@ -1,6 +1,6 @@
-//! The task around the broker's machine: moves bytes between it and its connections, and wakes it in time.
+//! The tasks around the cluster's machine: move bytes between it and its connections, and wake it in time.
 //!
-//! A connection's task reads a frame, hands it to the [`Broker`], writes the answer, and only then
+//! A connection's task reads a frame, hands it to the [`Cluster`], writes the answer, and only then
 //! takes the next, as Kafka's network threads do. So a client that never reads its answers is not read from either, and holds
 //! one answer at the most. [`cluster`](crate::cluster) starts and stops it.
 #![expect(clippy::disallowed_methods, reason = "a driver reads the clock")]
@@ -20,7 +20,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
-use crate::broker::{Action, Broker, ConnectionId, Reply};
+use crate::broker::{Action, Cluster, ConnectionId, Reply};
 
 /// Read at least this much at a time.
 const READ_BYTES: usize = 16 * 1024;
@@ -31,7 +31,7 @@ const ROOM_BYTES_MAX: usize = 1024 * 1024;
 /// How long to wait after a connection could not be accepted.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 
-/// A broker and who is connected to it.
+/// The brokers and who is connected to them.
 #[derive(Debug)]
 pub(crate) struct Shared {
     state: Mutex<State>,
@@ -41,7 +41,7 @@ pub(crate) struct Shared {
 
 #[derive(Debug)]
 struct State {
-    broker: Broker,
+    cluster: Cluster,
     connections: BTreeMap<ConnectionId, mpsc::UnboundedSender<Action>>,
     connections_opened: u64,
     wake_at: Option<Instant>,
@@ -53,24 +53,24 @@ struct State {
 pub(crate) type Incoming = mpsc::UnboundedReceiver<DuplexStream>;
 
 impl Shared {
-    pub(crate) fn new(broker: Broker) -> Self {
+    pub(crate) fn new(cluster: Cluster) -> Self {
         let state =
-            State { broker, connections: BTreeMap::new(), connections_opened: 0, wake_at: None, replies: Vec::new() };
+            State { cluster, connections: BTreeMap::new(), connections_opened: 0, wake_at: None, replies: Vec::new() };
         Self { state: Mutex::new(state), woken: Notify::new() }
     }
 
     /// Changes the machine, then does what it says.
-    pub(crate) fn change<T>(&self, change: impl FnOnce(&mut Broker, Instant) -> T) -> T {
+    pub(crate) fn change<T>(&self, change: impl FnOnce(&mut Cluster, Instant) -> T) -> T {
         let now = Instant::now();
         let mut state = self.state();
-        let changed = change(&mut state.broker, now);
+        let changed = change(&mut state.cluster, now);
         self.poll(&mut state, now);
         changed
     }
 
     fn poll(&self, state: &mut State, now: Instant) {
-        let State { broker, connections, replies, wake_at, .. } = state;
-        let next = broker.poll(now, replies);
+        let State { cluster, connections, replies, wake_at, .. } = state;
+        let next = cluster.poll(now, replies);
         for Reply { connection, action } in replies.drain(..) {
             if let Some(sender) = connections.get(&connection) {
                 // Its task may just have ended.
@@ -84,19 +84,20 @@ impl Shared {
         }
     }
 
-    fn connect(&self, client_host: &str) -> (ConnectionId, mpsc::UnboundedReceiver<Action>) {
+    fn connect(&self, node_id: i32, client_host: &str) -> (ConnectionId, mpsc::UnboundedReceiver<Action>) {
         let mut state = self.state();
         let connection = ConnectionId(state.connections_opened);
         state.connections_opened += 1;
         let (sender, receiver) = mpsc::unbounded_channel();
         state.connections.insert(connection, sender);
-        state.broker.handle_connected(connection, client_host);
+        state.cluster.handle_connected(connection, node_id, client_host);
+        self.poll(&mut state, Instant::now());
         (connection, receiver)
     }
 
     fn disconnect(&self, connection: ConnectionId) {
         self.state().connections.remove(&connection);
-        self.change(|broker, now| broker.handle_disconnected(connection, now));
+        self.change(|cluster, now| cluster.handle_disconnected(connection, now));
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -104,24 +105,35 @@ impl Shared {
     }
 }
 
-/// Takes connections, and asks the machine again when it said, until the other end of `stop` is dropped; then closes
-/// every connection.
+/// Asks the machine again when it said, until the other end of `stop` is dropped.
+pub(crate) async fn keep_time(shared: Arc<Shared>, mut stop: oneshot::Receiver<Infallible>) {
+    loop {
+        let wake_at = shared.state().wake_at;
+        tokio::select! {
+            _ = &mut stop => break,
+            () = sleep_some(wake_at) => shared.change(|_, _| ()),
+            () = shared.woken.notified() => {}
+        }
+    }
+}
+
+/// Takes connections to one broker until the other end of `stop` is dropped; then closes them all.
 pub(crate) async fn serve(
     shared: Arc<Shared>,
+    node_id: i32,
     listener: TcpListener,
     mut incoming: Incoming,
     mut stop: oneshot::Receiver<Infallible>,
 ) {
     let mut connections = JoinSet::new();
     loop {
-        let wake_at = shared.state().wake_at;
         tokio::select! {
             _ = &mut stop => break,
             accepted = listener.accept() => match accepted {
                 Ok((stream, address)) => {
                     // A request is small and its answer is waited for.
                     let _ = stream.set_nodelay(true);
-                    connections.spawn(run(Arc::clone(&shared), stream, host(address)));
+                    connections.spawn(run(Arc::clone(&shared), node_id, stream, host(address)));
                 }
                 // The client is gone already, or there are too many open files: others may still be served.
                 Err(error) => {
@@ -130,11 +142,9 @@ pub(crate) async fn serve(
                 }
             },
             Some(stream) = incoming.recv() => {
-                connections.spawn(run(Arc::clone(&shared), stream, "/127.0.0.1".to_owned()));
+                connections.spawn(run(Arc::clone(&shared), node_id, stream, "/127.0.0.1".to_owned()));
             }
             Some(_) = connections.join_next() => {}
-            () = sleep_some(wake_at) => shared.change(|_, _| ()),
-            () = shared.woken.notified() => {}
         }
     }
     drop(listener);
@@ -146,8 +156,8 @@ fn host(address: SocketAddr) -> String {
     format!("/{}", address.ip())
 }
 
-async fn run(shared: Arc<Shared>, stream: impl AsyncRead + AsyncWrite, client_host: String) {
-    let (connection, actions) = shared.connect(&client_host);
+async fn run(shared: Arc<Shared>, node_id: i32, stream: impl AsyncRead + AsyncWrite, client_host: String) {
+    let (connection, actions) = shared.connect(node_id, &client_host);
     // Also when the task is aborted.
     let _disconnect = Disconnect { shared: &shared, connection };
     if let Err(error) = answer(&shared, connection, stream, actions).await {
@@ -175,8 +185,15 @@ async fn answer(
 ) -> io::Result<()> {
     let (mut reader, mut writer) = tokio::io::split(stream);
     let mut buffer = BytesMut::new();
-    while let Some(frame) = read_frame(&mut reader, &mut buffer).await? {
-        shared.change(|broker, now| broker.handle_frame(connection, frame, now));
+    loop {
+        let frame = tokio::select! {
+            biased;
+            // Before anything was asked, there is nothing else that the machine could want.
+            _ = actions.recv() => break,
+            frame = read_frame(&mut reader, &mut buffer) => frame?,
+        };
+        let Some(frame) = frame else { break };
+        shared.change(|cluster, now| cluster.handle_frame(connection, frame, now));
         match next_action(&mut actions, &mut reader, &mut buffer).await? {
             Some(Action::Send(answer)) => writer.write_all(&answer).await?,
             Some(Action::Skip) => {}

@@ -1,4 +1,4 @@
-//! `tidemill broker`: the embedded broker alone, for any Kafka client in any language.
+//! `tidemill broker`: the embedded brokers alone, for any Kafka client in any language.
 
 use std::error::Error;
 use std::io::{self, Write};
@@ -13,9 +13,15 @@ use super::{Ended, script};
 /// How the broker runs.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct Options {
-    /// Where to listen; port 0 takes any free one
+    /// Where the first broker listens, the others on the ports that follow; port 0 takes any free ones
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9092", value_parser = address)]
     listen: SocketAddr,
+    /// How many brokers the cluster has
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=100))]
+    brokers: u8,
+    /// How many replicas a topic gets that is made without a number [default: 3, or as many as there are brokers]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i16).range(1..=100))]
+    replication_factor: Option<i16>,
     /// How many partitions a topic gets that is made without a number
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(i32).range(1..=10_000))]
     partitions: i32,
@@ -46,10 +52,17 @@ fn complain(error: &dyn Error) -> Ended {
 
 async fn serve(options: &Options) -> Result<(), Box<dyn Error>> {
     let mut signals = Signals::new()?;
-    let Options { listen, partitions } = *options;
-    let cluster = TestCluster::start(ClusterConfig::default().listen(listen).partitions(partitions))
-        .await
-        .map_err(|error| refused(listen, &error))?;
+    let Options { listen, brokers, replication_factor, partitions } = *options;
+    let replicas = replication_factor.unwrap_or_else(|| i16::from(brokers.min(REPLICAS_DEFAULT)));
+    if replicas > i16::from(brokers) {
+        return Err(format!("--replication-factor {replicas} needs as many brokers: add --brokers {replicas}").into());
+    }
+    let config = ClusterConfig::default()
+        .listen(listen)
+        .brokers(usize::from(brokers))
+        .replication_factor(replicas)
+        .partitions(partitions);
+    let cluster = TestCluster::start(config).await.map_err(|error| refused(listen, &error))?;
     let bootstrap = cluster.bootstrap();
     writeln!(io::stdout(), "{bootstrap}")?;
     let mut stderr = io::stderr();
@@ -66,6 +79,9 @@ async fn serve(options: &Options) -> Result<(), Box<dyn Error>> {
     let _ = tokio::time::timeout(ENDING_MAX, cluster.stop()).await;
     Ok(())
 }
+
+/// How many replicas a topic has where there are as many brokers.
+const REPLICAS_DEFAULT: u8 = 3;
 
 /// How long open connections may take to close.
 const ENDING_MAX: Duration = Duration::from_millis(400);

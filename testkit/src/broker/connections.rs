@@ -17,6 +17,8 @@ pub(super) struct Connections {
 }
 
 struct Connection {
+    /// The broker at the other end.
+    node_id: i32,
     client_host: Arc<str>,
     /// A request is being handled, or waits.
     busy: bool,
@@ -27,6 +29,7 @@ struct Connection {
 impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connection")
+            .field("node_id", &self.node_id)
             .field("client_host", &self.client_host)
             .field("busy", &self.busy)
             .field("frames", &self.frames.len())
@@ -36,14 +39,20 @@ impl fmt::Debug for Connection {
 
 /// The request to run now.
 pub(super) struct Next {
+    pub(super) node_id: i32,
     pub(super) frame: Bytes,
     pub(super) client_host: Arc<str>,
 }
 
 impl Connections {
-    pub(super) fn open(&mut self, connection: ConnectionId, client_host: &str) {
+    pub(super) fn open(&mut self, connection: ConnectionId, node_id: i32, client_host: &str) {
         let client_host = Arc::from(client_host);
-        self.open.insert(connection, Connection { client_host, busy: false, frames: VecDeque::new() });
+        self.open.insert(connection, Connection { node_id, client_host, busy: false, frames: VecDeque::new() });
+    }
+
+    /// The connections to this broker.
+    pub(super) fn of(&self, node_id: i32) -> Vec<ConnectionId> {
+        self.open.iter().filter(|(_, connection)| connection.node_id == node_id).map(|(id, _)| *id).collect()
     }
 
     /// A frame of a connection that is not open is dropped.
@@ -58,7 +67,7 @@ impl Connections {
         let connection = self.open.get_mut(&connection).filter(|connection| !connection.busy)?;
         let frame = connection.frames.pop_front()?;
         connection.busy = true;
-        Some(Next { frame, client_host: Arc::clone(&connection.client_host) })
+        Some(Next { node_id: connection.node_id, frame, client_host: Arc::clone(&connection.client_host) })
     }
 
     pub(super) fn answered(&mut self, connection: ConnectionId) {

@@ -125,9 +125,7 @@ impl Log {
         let base_offset = self.end_offset;
         let next_offset = behind(base_offset, batch);
         let log_append_time = (config.timestamp_type == TimestampType::LogAppendTime).then_some(unix_ms);
-        if self.epochs.last().is_none_or(|last| last.leader_epoch < leader_epoch) {
-            self.epochs.push(EpochStart { leader_epoch, start_offset: base_offset });
-        }
+        self.begin_epoch(leader_epoch);
         let bytes = batch.as_bytes().len();
         if self.active_bytes() > 0 && self.active_bytes() + bytes > config.segment_bytes.min(SEGMENT_BYTES_MAX) {
             self.roll();
@@ -141,12 +139,40 @@ impl Log {
         Appended { base_offset, last_offset: next_offset - 1, log_append_time }
     }
 
-    /// Whole batches from the one that holds `offset` on, to `bytes_max` bytes; at least one if `first_always`.
-    /// Empty at the end of the log and outside of it.
-    pub(crate) fn read(&self, offset: i64, bytes_max: usize, first_always: bool) -> Bytes {
+    /// What is appended from now on belongs to this leader epoch.
+    pub(crate) fn begin_epoch(&mut self, leader_epoch: i32) {
+        let start_offset = self.end_offset;
+        if self.epochs.last().is_none_or(|last| last.leader_epoch < leader_epoch) {
+            self.epochs.push(EpochStart { leader_epoch, start_offset });
+        }
+    }
+
+    /// Removes the batches that end behind this offset.
+    pub(crate) fn truncate(&mut self, end_offset: i64) {
+        while let Some(last) = self.segments.back()
+            && last.base_offset >= end_offset
+            && self.segments.len() > 1
+        {
+            self.segments.pop_back();
+        }
+        if let Some(last) = self.segments.back_mut() {
+            last.truncate(end_offset);
+            self.end_offset = last.batches.last().map_or(last.base_offset, |place| place.next_offset);
+            self.end_position = last.position + last.bytes() as u64;
+        }
+        self.start_offset = self.start_offset.min(self.end_offset);
+        self.epochs.retain(|epoch| epoch.start_offset < self.end_offset || epoch.start_offset == 0);
+    }
+
+    /// Whole batches below `end_offset` from the one that holds `offset` on, to `bytes_max` bytes; at least one if
+    /// `first_always`. Empty at the end of the log and outside of it.
+    pub(crate) fn read(&self, offset: i64, end_offset: i64, bytes_max: usize, first_always: bool) -> Bytes {
         let Some((segment, index)) = self.locate(offset) else { return Bytes::new() };
         let Some(first) = segment.batches.get(index) else { return Bytes::new() };
-        let fits = |place: &Place| place.end - first.start <= bytes_max;
+        if first.next_offset > end_offset {
+            return Bytes::new();
+        }
+        let fits = |place: &Place| place.end - first.start <= bytes_max && place.next_offset <= end_offset;
         let behind = segment.batches.partition_point(|place| place.start < first.start || fits(place));
         let last = if behind > index { behind - 1 } else { index };
         match segment.batches.get(last) {
@@ -155,10 +181,15 @@ impl Log {
         }
     }
 
-    /// The bytes from the batch that holds `offset` to the end of the log.
-    pub(crate) fn bytes_from(&self, offset: i64) -> u64 {
+    /// The bytes from the batch that holds `offset` to `end_offset`.
+    pub(crate) fn bytes_between(&self, offset: i64, end_offset: i64) -> u64 {
+        self.position_of(end_offset).saturating_sub(self.position_of(offset))
+    }
+
+    /// Where the batch that holds `offset` begins, counted from the first byte ever appended.
+    fn position_of(&self, offset: i64) -> u64 {
         let place = self.locate(offset).and_then(|(segment, index)| Some((segment, segment.batches.get(index)?)));
-        place.map_or(0, |(segment, place)| self.end_position - segment.position - place.start as u64)
+        place.map_or(self.end_position, |(segment, place)| segment.position + place.start as u64)
     }
 
     /// The first record whose timestamp is `timestamp` or later.
@@ -289,6 +320,18 @@ impl Segment {
         });
     }
 
+    /// Removes the batches that end behind this offset, and is the active segment from now on.
+    fn truncate(&mut self, end_offset: i64) {
+        self.batches.retain(|place| place.next_offset <= end_offset);
+        let bytes = self.bytes();
+        let mut kept = match std::mem::replace(&mut self.content, Content::Active(Vec::new())) {
+            Content::Active(content) => content,
+            Content::Closed(content) => content.to_vec(),
+        };
+        kept.truncate(bytes);
+        self.content = Content::Active(kept);
+    }
+
     fn close(&mut self) {
         if let Content::Active(content) = &mut self.content {
             let mut content = std::mem::take(content);
@@ -352,7 +395,7 @@ mod tests {
         assert_eq!(log.end_of_epoch(1), Some((0, 4)), "nobody led in epoch 1");
         assert_eq!(log.end_of_epoch(2), Some((2, 6)));
         assert_eq!(log.end_of_epoch(3), Some((3, 8)));
-        let stored = RecordBatches::new(log.read(4, 1, true)).next().unwrap().unwrap();
+        let stored = RecordBatches::new(log.read(4, i64::MAX, 1, true)).next().unwrap().unwrap();
         assert_eq!((stored.header().base_offset, stored.header().partition_leader_epoch), (4, 2));
     }
 

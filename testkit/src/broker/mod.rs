@@ -4,10 +4,13 @@
 //! waits in a purgatory and answers through [`Broker::poll`]. The same seed and the same calls give the same replies.
 //! [`server`](crate::server) moves bytes between this and its connections.
 //!
-//! - `config`: what the broker is started with
+//! - `config`: what the brokers are started with
+//! - `nodes`: which brokers there are, where replicas lie and who coordinates what
+//! - `replication`: who leads and who is in sync, as brokers come and go
 //! - `connections`: which requests of a connection are open, and when the next may run
 //! - `handlers`: a file per API, and the table of them with their versions
 //! - `topics`, `topic_config`: topics and partitions, and what they are set to
+//! - `partition`: one partition, its replicas and its leader
 //! - `log`: the segments of a partition
 //! - `producer_state`: what a partition knows of idempotent producers
 //! - `purgatory`: requests that wait
@@ -18,8 +21,11 @@ mod connections;
 pub(crate) mod groups;
 mod handlers;
 mod log;
+mod nodes;
+mod partition;
 mod producer_state;
 mod purgatory;
+mod replication;
 mod topic_config;
 mod topics;
 
@@ -33,11 +39,14 @@ use tidemill_protocol::{DecodeError, EncodeError, ErrorCode, Request as Message,
 use tokio::time::Instant;
 use uuid::Uuid;
 
-pub use self::config::BrokerConfig;
+pub use self::config::{BrokerConfig, ClusterProperties};
 use self::connections::{Connections, Next};
 use self::groups::{GroupAnswer, Groups};
 use self::handlers::fetch::{self, WaitingFetch};
+use self::handlers::produce::{self, WaitingProduce};
+use self::nodes::Nodes;
 use self::purgatory::Purgatory;
+pub use self::replication::Stop;
 use self::topic_config::TopicConfig;
 use self::topics::{Topic, TopicError, Topics};
 
@@ -92,6 +101,8 @@ impl fmt::Debug for Action {
 pub(crate) struct Caller<'a> {
     /// Names the request; who answers it later keeps this.
     pub(crate) token: Token,
+    /// The broker that is asked.
+    pub(crate) node_id: i32,
     /// The name the client gives itself.
     pub(crate) client_id: &'a str,
     /// Where it connects from, as Kafka writes it: `/127.0.0.1`.
@@ -157,14 +168,16 @@ struct Waiting {
     correlation_id: i32,
 }
 
-/// The broker.
+/// All brokers of a cluster.
 #[derive(Debug)]
-pub struct Broker {
-    pub(crate) config: BrokerConfig,
+pub struct Cluster {
+    pub(crate) config: ClusterProperties,
     pub(crate) cluster_id: String,
+    pub(crate) nodes: Nodes,
     pub(crate) topics: Topics,
     pub(crate) groups: Groups,
     fetches: Purgatory<WaitingFetch>,
+    produces: Purgatory<WaitingProduce>,
     pub(crate) next_producer_id: i64,
     connections: Connections,
     waiting: BTreeMap<Token, Waiting>,
@@ -178,18 +191,20 @@ pub struct Broker {
     pub(crate) random: fastrand::Rng,
 }
 
-impl Broker {
-    /// A broker without topics. `unix_ms` is the wall clock at `now`, in milliseconds since 1970; ids are drawn from
+impl Cluster {
+    /// Brokers without topics. `unix_ms` is the wall clock at `now`, in milliseconds since 1970; ids are drawn from
     /// `seed`.
     #[must_use]
-    pub fn new(config: BrokerConfig, now: Instant, unix_ms: i64, seed: u64) -> Self {
+    pub fn new(config: ClusterProperties, now: Instant, unix_ms: i64, seed: u64) -> Self {
         let mut random = fastrand::Rng::with_seed(seed);
         Self {
+            nodes: Nodes::new(&config.brokers),
             config,
             cluster_id: (0..22).map(|_| random.alphanumeric()).collect(),
             topics: Topics::default(),
             groups: Groups::new(random.fork()),
             fetches: Purgatory::default(),
+            produces: Purgatory::default(),
             next_producer_id: 0,
             connections: Connections::default(),
             waiting: BTreeMap::new(),
@@ -203,9 +218,13 @@ impl Broker {
         }
     }
 
-    /// A connection was opened, from this host.
-    pub fn handle_connected(&mut self, connection: ConnectionId, client_host: &str) {
-        self.connections.open(connection, client_host);
+    /// A connection to this broker was opened, from this host. It is closed again where there is no such broker.
+    pub fn handle_connected(&mut self, connection: ConnectionId, node_id: i32, client_host: &str) {
+        if self.nodes.is_running(node_id) {
+            self.connections.open(connection, node_id, client_host);
+        } else {
+            self.outgoing.push(Reply { connection, action: Action::Close });
+        }
     }
 
     /// A request came, without its length. As in Kafka, the requests of a connection run one after the other: a frame that
@@ -218,9 +237,24 @@ impl Broker {
     /// A connection is gone; what it still asked for is not answered.
     pub fn handle_disconnected(&mut self, connection: ConnectionId, _now: Instant) {
         self.connections.close(connection);
+        self.forget(connection);
+    }
+
+    /// Forgets what a connection still asked for.
+    fn forget(&mut self, connection: ConnectionId) {
         for token in self.waiting.extract_if(.., |_, waiting| waiting.connection == connection).map(|(token, _)| token)
         {
             self.fetches.remove(token);
+            self.produces.remove(token);
+        }
+    }
+
+    /// Closes every connection to a broker.
+    fn close_connections(&mut self, node_id: i32) {
+        for connection in self.connections.of(node_id) {
+            self.connections.close(connection);
+            self.forget(connection);
+            self.outgoing.push(Reply { connection, action: Action::Close });
         }
     }
 
@@ -232,8 +266,9 @@ impl Broker {
         loop {
             let mut answers = Vec::new();
             let groups = self.groups.poll(now, &mut answers);
+            let produces = produce::poll(self, now);
             let fetches = fetch::poll(self, now);
-            wake_at = [groups, fetches, Some(self.next_retention_check)].into_iter().flatten().min();
+            wake_at = [groups, produces, fetches, Some(self.next_retention_check)].into_iter().flatten().min();
             for (token, answer) in answers.drain(..) {
                 match answer {
                     GroupAnswer::Join(response) => self.complete::<JoinGroupRequest>(token, &response, now),
@@ -249,16 +284,46 @@ impl Broker {
         wake_at
     }
 
-    /// Makes a topic with these settings.
+    /// Makes a topic with these settings, with so many replicas of each partition where the brokers place them.
     pub(crate) fn create_topic<'a>(
         &mut self,
         name: &str,
         partitions: i32,
+        replication_factor: i16,
+        settings: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<&Topic, TopicError> {
+        self.topics.check_new(name, partitions)?;
+        let replicas = self.place(partitions, replication_factor)?;
+        self.create_topic_at(name, replicas, settings)
+    }
+
+    /// Makes a topic whose partitions have these replicas.
+    pub(crate) fn create_topic_at<'a>(
+        &mut self,
+        name: &str,
+        replicas: Vec<Vec<i32>>,
         settings: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> Result<&Topic, TopicError> {
         let config = TopicConfig::new(settings).map_err(|reason| TopicError::new(ErrorCode::INVALID_CONFIG, reason))?;
         let id = self.random_id();
-        self.topics.create(name, id, partitions, config)
+        self.topics.create(name, id, replicas, config)
+    }
+
+    /// Where the replicas of new partitions lie.
+    pub(crate) fn place(&mut self, partitions: i32, replication_factor: i16) -> Result<Vec<Vec<i32>>, TopicError> {
+        let refuse = |message: String| TopicError::new(ErrorCode::INVALID_REPLICATION_FACTOR, message);
+        if replication_factor <= 0 {
+            return Err(refuse("Replication factor must be larger than 0, or -1 to use the default value.".to_owned()));
+        }
+        let running = self.nodes.running().count();
+        let placed = self.nodes.place(partitions, replication_factor, &mut self.random);
+        placed.ok_or_else(|| {
+            refuse(format!(
+                "Unable to replicate the partition {replication_factor} time(s): The target replication factor of \
+                 {replication_factor} cannot be reached because only {running} broker(s) are registered or some \
+                 brokers have all their log directories cordoned."
+            ))
+        })
     }
 
     /// An id that nothing else has.
@@ -272,6 +337,7 @@ impl Broker {
         self.groups.handle_topic_deleted(name);
         for (number, _) in topic.numbered() {
             self.fetches.touch((topic.id, number));
+            self.produces.touch((topic.id, number));
         }
     }
 
@@ -306,9 +372,9 @@ impl Broker {
 
     /// Runs the requests of a connection until one waits or none is left.
     fn run(&mut self, connection: ConnectionId, now: Instant) {
-        while let Some(Next { frame, client_host }) = self.connections.next(connection) {
+        while let Some(next) = self.connections.next(connection) {
             self.changed = true;
-            let outcome = self.run_one(connection, frame, &client_host, now);
+            let outcome = self.run_one(connection, next, now);
             self.finish(connection, outcome);
         }
     }
@@ -316,17 +382,15 @@ impl Broker {
     fn run_one(
         &mut self,
         connection: ConnectionId,
-        frame: Bytes,
-        client_host: &str,
+        Next { node_id, frame: mut body, client_host }: Next,
         now: Instant,
     ) -> Result<Outcome, Refused> {
-        let mut body = frame;
         let header = header::read_request_header(&mut body)?;
         let token = Token(self.next_token);
         self.next_token += 1;
         let client_id = header.client_id.as_deref().unwrap_or_default();
         let request = Request {
-            caller: Caller { token, client_id, client_host },
+            caller: Caller { token, node_id, client_id, client_host: &client_host },
             version: header.api_version,
             correlation_id: header.correlation_id,
             body,

@@ -107,6 +107,14 @@ impl ProducerState {
         producer.last_append_ms = unix_ms;
     }
 
+    /// Forgets the batches that are not in the log any more.
+    pub(crate) fn truncate(&mut self, end_offset: i64) {
+        for producer in self.producers.values_mut() {
+            producer.batches.retain(|written| written.base_offset < end_offset);
+        }
+        self.producers.retain(|_, producer| !producer.batches.is_empty());
+    }
+
     /// Forgets who has been silent for too long.
     pub(crate) fn expire(&mut self, unix_ms: i64) {
         self.producers.retain(|_, producer| unix_ms.saturating_sub(producer.last_append_ms) < EXPIRATION_MS);

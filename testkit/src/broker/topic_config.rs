@@ -23,6 +23,8 @@ pub(crate) struct TopicConfig {
     /// `message.timestamp.after.max.ms`: how far timestamps may lie ahead of the broker's clock.
     pub(crate) timestamp_after_max_ms: i64,
     pub(crate) timestamp_before_max_ms: i64,
+    pub(crate) min_in_sync_replicas: usize,
+    pub(crate) unclean_leader_election: bool,
     set: BTreeMap<&'static str, String>,
 }
 
@@ -77,6 +79,8 @@ impl TopicConfig {
             },
             timestamp_after_max_ms: number("message.timestamp.after.max.ms"),
             timestamp_before_max_ms: number("message.timestamp.before.max.ms"),
+            min_in_sync_replicas: bytes("min.insync.replicas"),
+            unclean_leader_election: value("unclean.leader.election.enable") == "true",
             set,
         })
     }

@@ -8,8 +8,7 @@ use tidemill_protocol::messages::TopicName;
 use tidemill_protocol::{ErrorCode, StrBytes};
 use uuid::Uuid;
 
-use super::log::Log;
-use super::producer_state::ProducerState;
+use super::partition::Partition;
 use super::topic_config::TopicConfig;
 
 /// How many partitions one topic may be made with, as in Kafka.
@@ -32,14 +31,6 @@ pub(crate) struct Topic {
     pub(crate) id: Uuid,
     pub(crate) config: TopicConfig,
     pub(crate) partitions: Vec<Partition>,
-}
-
-/// One partition, as its leader has it. The only replica is in sync, so the high watermark is the end of the log.
-#[derive(Debug)]
-pub(crate) struct Partition {
-    pub(crate) leader_epoch: i32,
-    pub(crate) log: Log,
-    pub(crate) producers: ProducerState,
 }
 
 /// Why there is no such topic, or none can be made, and what Kafka says about it.
@@ -127,20 +118,20 @@ impl Topics {
         Ok(())
     }
 
-    /// Makes a topic.
+    /// Makes a topic whose partitions have these replicas.
     pub(crate) fn create(
         &mut self,
         name: &str,
         id: Uuid,
-        partitions: i32,
+        replicas: Vec<Vec<i32>>,
         config: TopicConfig,
     ) -> Result<&Topic, TopicError> {
-        self.check_new(name, partitions)?;
+        self.check_new(name, i32::try_from(replicas.len()).unwrap_or(i32::MAX))?;
         let topic = Topic {
             name: TopicName(StrBytes::from_string(name.to_owned())),
             id,
             config,
-            partitions: (0..partitions).map(|_| Partition::new()).collect(),
+            partitions: replicas.into_iter().map(Partition::new).collect(),
         };
         self.names.insert(id, name.to_owned());
         Ok(self.topics.entry(name.to_owned()).insert_entry(topic).into_mut())
@@ -159,6 +150,11 @@ impl Topic {
         self.partitions.get(index).ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)
     }
 
+    pub(crate) fn partition_mut(&mut self, number: i32) -> Result<&mut Partition, ErrorCode> {
+        let index = usize::try_from(number).map_err(|_| ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?;
+        self.partitions.get_mut(index).ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)
+    }
+
     /// The partitions with their numbers.
     pub(crate) fn numbered(&self) -> impl Iterator<Item = (i32, &Partition)> {
         (0..).zip(&self.partitions)
@@ -167,34 +163,6 @@ impl Topic {
     /// Whether it is one of Kafka's own.
     pub(crate) fn is_internal(&self) -> bool {
         matches!(self.name.0.as_str(), "__consumer_offsets" | "__transaction_state" | "__share_group_state")
-    }
-}
-
-impl Partition {
-    fn new() -> Self {
-        let leader_epoch = 0;
-        Self { leader_epoch, log: Log::new(leader_epoch), producers: ProducerState::default() }
-    }
-
-    /// The end of what may be read.
-    pub(crate) const fn high_watermark(&self) -> i64 {
-        self.log.end_offset()
-    }
-
-    /// The end of what a reader of committed records may read: without transactions, all of it.
-    pub(crate) const fn last_stable_offset(&self) -> i64 {
-        self.high_watermark()
-    }
-
-    /// Whether a client that knows this leader epoch is up to date (KIP-320). -1 does not say.
-    pub(crate) const fn check_leader_epoch(&self, known: i32) -> Result<(), ErrorCode> {
-        if known < 0 || known == self.leader_epoch {
-            Ok(())
-        } else if known < self.leader_epoch {
-            Err(ErrorCode::FENCED_LEADER_EPOCH)
-        } else {
-            Err(ErrorCode::UNKNOWN_LEADER_EPOCH)
-        }
     }
 }
 

@@ -10,11 +10,11 @@ use tidemill_protocol::messages::{ApiVersionsRequest, ApiVersionsResponse};
 use tidemill_protocol::{ApiKey, ErrorCode};
 
 use super::{APIS, Api};
-use crate::broker::{Broker, Outcome, Refused, Request};
+use crate::broker::{Cluster, Outcome, Refused, Request};
 
 pub(super) const VERSIONS: VersionRange = VersionRange::new(0, 4);
 
-pub(super) fn handle(_broker: &mut Broker, request: &Request<'_>) -> Result<Outcome, Refused> {
+pub(super) fn handle(_broker: &mut Cluster, request: &Request<'_>) -> Result<Outcome, Refused> {
     let body: ApiVersionsRequest = request.decode()?;
     let mut response = ApiVersionsResponse::default().with_finalized_features_epoch(-1);
     if request.version >= 3

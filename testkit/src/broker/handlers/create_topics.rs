@@ -1,18 +1,17 @@
 //! `CreateTopics` 2-7 (KIP-4, KIP-464, KIP-525): makes topics, or only says whether it would.
 //!
-//! Errors and their order are those of Kafka's controller. There is one broker, so a replication factor above 1 is
-//! refused, and an assignment may only name this broker.
+//! Errors and their order are those of Kafka's controller.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::text;
 use crate::broker::topic_config::TopicConfig;
 use crate::broker::topics::TopicError;
-use crate::broker::{Broker, Outcome, Refused, Request};
+use crate::broker::{Cluster, Outcome, Refused, Request};
 use tidemill_protocol::api::VersionRange;
 use tidemill_protocol::messages::create_topics_request::CreatableTopic;
 use tidemill_protocol::messages::create_topics_response::{CreatableTopicConfigs, CreatableTopicResult};
-use tidemill_protocol::messages::{BrokerId, CreateTopicsRequest, CreateTopicsResponse};
+use tidemill_protocol::messages::{CreateTopicsRequest, CreateTopicsResponse};
 use tidemill_protocol::{ErrorCode, StrBytes};
 
 pub(super) const VERSIONS: VersionRange = VersionRange::new(2, 7);
@@ -21,7 +20,7 @@ pub(super) const VERSIONS: VersionRange = VersionRange::new(2, 7);
 pub(super) const SOURCE_TOPIC: i8 = 1;
 pub(super) const SOURCE_DEFAULT: i8 = 5;
 
-pub(super) fn handle(broker: &mut Broker, request: &Request<'_>) -> Result<Outcome, Refused> {
+pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Outcome, Refused> {
     let body: CreateTopicsRequest = request.decode()?;
     let mut times: BTreeMap<&str, usize> = BTreeMap::new();
     for topic in &body.topics {
@@ -38,27 +37,29 @@ pub(super) fn handle(broker: &mut Broker, request: &Request<'_>) -> Result<Outco
             }
             continue;
         }
-        results.push(create(broker, topic, body.validate_only).unwrap_or_else(|error| refused(topic, error)));
+        results.push(create(cluster, topic, body.validate_only).unwrap_or_else(|error| refused(topic, error)));
     }
     request.reply::<CreateTopicsRequest>(&CreateTopicsResponse::default().with_topics(results))
 }
 
 fn create(
-    broker: &mut Broker,
+    cluster: &mut Cluster,
     topic: &CreatableTopic,
     validate_only: bool,
 ) -> Result<CreatableTopicResult, TopicError> {
     let name = &*topic.name.0;
     let settings = topic.configs.iter().filter_map(|config| Some((&*config.name, &**config.value.as_ref()?)));
     // The name is judged before the numbers, the numbers before the settings.
-    broker.topics.check_new(name, 1)?;
-    let partitions = check_layout(broker, topic)?;
-    broker.topics.check_new(name, partitions)?;
+    cluster.topics.check_new(name, 1)?;
+    let layout = check_layout(cluster, topic)?;
+    let partitions = i32::try_from(layout.len()).unwrap_or(i32::MAX);
+    let factor = layout.first().map_or(0, Vec::len);
+    cluster.topics.check_new(name, partitions)?;
     let (id, config) = if validate_only {
         let config = TopicConfig::new(settings);
-        (broker.random_id(), config.map_err(|reason| TopicError::new(ErrorCode::INVALID_CONFIG, reason))?)
+        (cluster.random_id(), config.map_err(|reason| TopicError::new(ErrorCode::INVALID_CONFIG, reason))?)
     } else {
-        let created = broker.create_topic(name, partitions, settings)?;
+        let created = cluster.create_topic_at(name, layout, settings)?;
         (created.id, created.config.clone())
     };
     let configs = config.list().map(|(option, value, is_set)| {
@@ -72,12 +73,12 @@ fn create(
         .with_topic_id(id)
         .with_error_message(None)
         .with_num_partitions(partitions)
-        .with_replication_factor(1)
+        .with_replication_factor(i16::try_from(factor).unwrap_or(i16::MAX))
         .with_configs(Some(configs.collect())))
 }
 
-/// How many partitions there are to be: given, the default, or as many as are assigned.
-fn check_layout(broker: &Broker, topic: &CreatableTopic) -> Result<i32, TopicError> {
+/// Where the replicas of each partition are to lie: as assigned, or as the brokers place them.
+fn check_layout(cluster: &mut Cluster, topic: &CreatableTopic) -> Result<Vec<Vec<i32>>, TopicError> {
     let refuse = |code: ErrorCode, message: &str| Err(TopicError::new(code, message));
     if !topic.assignments.is_empty() {
         if topic.replication_factor != -1 {
@@ -94,29 +95,51 @@ fn check_layout(broker: &Broker, topic: &CreatableTopic) -> Result<i32, TopicErr
             let message = "partitions should be a consecutive 0-based integer sequence";
             return refuse(ErrorCode::INVALID_REPLICA_ASSIGNMENT, message);
         }
-        let own = [BrokerId(broker.config.node_id)];
-        if topic.assignments.iter().any(|assigned| assigned.broker_ids != own) {
-            let message = "The manual partition assignment names brokers that are not there.";
-            return refuse(ErrorCode::INVALID_REPLICA_ASSIGNMENT, message);
-        }
-        return Ok(i32::try_from(numbers.len()).unwrap_or(i32::MAX));
+        let mut assigned: Vec<_> = topic.assignments.iter().collect();
+        assigned.sort_unstable_by_key(|assigned| assigned.partition_index);
+        let layout: Vec<Vec<i32>> =
+            assigned.iter().map(|assigned| assigned.broker_ids.iter().map(|id| id.0).collect()).collect();
+        check_replicas(cluster, &layout)?;
+        return Ok(layout);
     }
-    match topic.replication_factor {
-        -1 | 1 => {}
-        factor if factor <= 0 => {
-            let message = "Replication factor must be larger than 0, or -1 to use the default value.";
-            return refuse(ErrorCode::INVALID_REPLICATION_FACTOR, message);
+    let factor = match topic.replication_factor {
+        -1 => cluster.config.default_replication_factor,
+        factor => factor,
+    };
+    let partitions = match topic.num_partitions {
+        -1 => cluster.config.num_partitions,
+        partitions => partitions,
+    };
+    // Counts that cannot be are judged by the caller, and are not worth placing.
+    cluster.topics.check_new(&topic.name.0, partitions).or_else(|error| {
+        // The factor is judged before the count.
+        cluster.place(1, factor).and(Err(error))
+    })?;
+    cluster.place(partitions, factor)
+}
+
+/// Whether replicas that were assigned by hand can lie there.
+pub(super) fn check_replicas(cluster: &Cluster, layout: &[Vec<i32>]) -> Result<(), TopicError> {
+    let refuse = |message: String| Err(TopicError::new(ErrorCode::INVALID_REPLICA_ASSIGNMENT, message));
+    for replicas in layout {
+        if replicas.is_empty() {
+            return refuse("The manual partition assignment includes an empty replica list.".to_owned());
         }
-        factor => {
-            let message = format!(
-                "Unable to replicate the partition {factor} time(s): The target replication factor of {factor} cannot \
-                 be reached because only 1 broker(s) are registered or some brokers have all their log directories \
-                 cordoned."
-            );
-            return refuse(ErrorCode::INVALID_REPLICATION_FACTOR, &message);
+        let mut seen = BTreeSet::new();
+        for id in replicas {
+            if !seen.insert(*id) {
+                return refuse(format!("The manual partition assignment includes the broker {id} more than once."));
+            }
+            if cluster.nodes.get(*id).is_none() {
+                let message = "but no such broker is registered.";
+                return refuse(format!("The manual partition assignment includes broker {id}, {message}"));
+            }
         }
     }
-    Ok(if topic.num_partitions == -1 { broker.config.num_partitions } else { topic.num_partitions })
+    if layout.iter().any(|replicas| Some(replicas.len()) != layout.first().map(Vec::len)) {
+        return refuse("Inconsistent replication factor between partitions.".to_owned());
+    }
+    Ok(())
 }
 
 fn refused(topic: &CreatableTopic, error: TopicError) -> CreatableTopicResult {

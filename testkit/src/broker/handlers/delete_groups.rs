@@ -3,11 +3,11 @@
 use tidemill_protocol::api::VersionRange;
 use tidemill_protocol::messages::DeleteGroupsRequest;
 
-use crate::broker::{Broker, Outcome, Refused, Request};
+use crate::broker::{Cluster, Outcome, Refused, Request};
 
 pub(super) const VERSIONS: VersionRange = VersionRange::new(0, 2);
 
-pub(super) fn handle(broker: &mut Broker, request: &Request<'_>) -> Result<Outcome, Refused> {
+pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Outcome, Refused> {
     let body: DeleteGroupsRequest = request.decode()?;
-    request.reply::<DeleteGroupsRequest>(&broker.groups.handle_delete(body))
+    request.reply::<DeleteGroupsRequest>(&cluster.groups.handle_delete(body))
 }

@@ -9,24 +9,24 @@ use tidemill_protocol::messages::{DeleteTopicsRequest, DeleteTopicsResponse};
 use tidemill_protocol::{ErrorCode, StrBytes};
 use uuid::Uuid;
 
-use crate::broker::{Broker, Outcome, Refused, Request};
+use crate::broker::{Cluster, Outcome, Refused, Request};
 
 pub(super) const VERSIONS: VersionRange = VersionRange::new(1, 6);
 
-pub(super) fn handle(broker: &mut Broker, request: &Request<'_>) -> Result<Outcome, Refused> {
+pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Outcome, Refused> {
     let body: DeleteTopicsRequest = request.decode()?;
     let by_name = body.topic_names.into_iter().map(|name| DeleteTopicState::default().with_name(Some(name)));
-    let results = by_name.chain(body.topics).map(|topic| delete(broker, topic)).collect();
+    let results = by_name.chain(body.topics).map(|topic| delete(cluster, topic)).collect();
     request.reply::<DeleteTopicsRequest>(&DeleteTopicsResponse::default().with_responses(results))
 }
 
-fn delete(broker: &mut Broker, topic: DeleteTopicState) -> DeletableTopicResult {
+fn delete(cluster: &mut Cluster, topic: DeleteTopicState) -> DeletableTopicResult {
     let id = topic.name.is_none().then_some(topic.topic_id);
-    let found = broker.topics.find(topic.name.as_ref().map_or("", |name| &name.0), id);
+    let found = cluster.topics.find(topic.name.as_ref().map_or("", |name| &name.0), id);
     let result = DeletableTopicResult::default().with_error_message(None);
     match found.map(|found| (found.name.clone(), found.id)) {
         Ok((name, id)) => {
-            broker.delete_topic(&name.0);
+            cluster.delete_topic(&name.0);
             result.with_name(Some(name)).with_topic_id(id)
         }
         Err(code) => {

@@ -9,13 +9,13 @@ use tidemill_protocol::{ErrorCode, StrBytes};
 
 use super::metadata::CLUSTER_OPERATIONS;
 use super::text;
-use crate::broker::{Broker, Outcome, Refused, Request};
+use crate::broker::{Cluster, Outcome, Refused, Request};
 
 pub(super) const VERSIONS: VersionRange = VersionRange::new(0, 2);
 
 const BROKERS: i8 = 1;
 
-pub(super) fn handle(broker: &mut Broker, request: &Request<'_>) -> Result<Outcome, Refused> {
+pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Outcome, Refused> {
     let body: DescribeClusterRequest = request.decode()?;
     let response = DescribeClusterResponse::default().with_error_message(None);
     if request.version >= 1 && body.endpoint_type != BROKERS {
@@ -26,15 +26,17 @@ pub(super) fn handle(broker: &mut Broker, request: &Request<'_>) -> Result<Outco
         return request
             .reply::<DescribeClusterRequest>(&response.with_error_code(code.0).with_error_message(Some(message)));
     }
-    let config = &broker.config;
-    let own = DescribeClusterBroker::default()
-        .with_broker_id(BrokerId(config.node_id))
-        .with_host(text(&config.host))
-        .with_port(i32::from(config.port));
+    let brokers = cluster.nodes.running().map(|node| {
+        DescribeClusterBroker::default()
+            .with_broker_id(BrokerId(node.config.node_id))
+            .with_host(text(&node.config.host))
+            .with_port(i32::from(node.config.port))
+            .with_rack(node.config.rack.as_deref().map(text))
+    });
     let mut response = response
-        .with_cluster_id(text(&broker.cluster_id))
-        .with_controller_id(BrokerId(config.node_id))
-        .with_brokers(vec![own]);
+        .with_cluster_id(text(&cluster.cluster_id))
+        .with_controller_id(BrokerId(cluster.nodes.controller()))
+        .with_brokers(brokers.collect());
     if body.include_cluster_authorized_operations {
         response.cluster_authorized_operations = CLUSTER_OPERATIONS;
     }

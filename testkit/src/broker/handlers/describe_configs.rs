@@ -14,7 +14,7 @@ use super::create_topics::{SOURCE_DEFAULT, SOURCE_TOPIC};
 use super::text;
 use crate::broker::topic_config::Kind;
 use crate::broker::topics::check_name;
-use crate::broker::{Broker, Outcome, Refused, Request};
+use crate::broker::{Cluster, Outcome, Refused, Request};
 
 pub(super) const VERSIONS: VersionRange = VersionRange::new(1, 4);
 
@@ -23,13 +23,13 @@ const BROKER: i8 = 4;
 /// `server.properties`.
 const SOURCE_STATIC: i8 = 4;
 
-pub(super) fn handle(broker: &mut Broker, request: &Request<'_>) -> Result<Outcome, Refused> {
+pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Outcome, Refused> {
     let body: DescribeConfigsRequest = request.decode()?;
     let results = body.resources.iter().map(|resource| {
         let result = DescribeConfigsResult::default()
             .with_resource_type(resource.resource_type)
             .with_resource_name(resource.resource_name.clone());
-        match settings(broker, resource) {
+        match settings(cluster, request.caller.node_id, resource) {
             Ok(settings) => {
                 let wanted = |name: &str| {
                     resource.configuration_keys.as_ref().is_none_or(|keys| keys.iter().any(|key| &**key == name))
@@ -74,14 +74,15 @@ impl Setting<'_> {
 }
 
 fn settings<'a>(
-    broker: &'a Broker,
+    cluster: &'a Cluster,
+    node_id: i32,
     resource: &DescribeConfigsResource,
 ) -> Result<Vec<Setting<'a>>, (ErrorCode, String)> {
     let name = &*resource.resource_name;
     match resource.resource_type {
         TOPIC => {
             check_name(name).map_err(|error| (error.code, error.message))?;
-            let topic = broker.topics.by_name(name).ok_or((ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, String::new()))?;
+            let topic = cluster.topics.by_name(name).ok_or((ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, String::new()))?;
             let setting =
                 |(option, value, is_set): (&'static crate::broker::topic_config::ConfigOption, &'a str, bool)| {
                     let source = if is_set { SOURCE_TOPIC } else { SOURCE_DEFAULT };
@@ -90,7 +91,6 @@ fn settings<'a>(
             Ok(topic.config.list().map(setting).collect())
         }
         BROKER => {
-            let own = broker.config.node_id;
             // The empty name stands for what all brokers have in common, which is not set.
             if name.is_empty() {
                 return Ok(Vec::new());
@@ -99,9 +99,11 @@ fn settings<'a>(
             let Ok(asked) = name.parse::<i32>() else {
                 return refuse(format!("Broker id must be an integer, but it is: {name}"));
             };
-            if asked != own {
+            // Kafka's client asks the broker itself; here any of them knows the others.
+            let Some(node) = cluster.nodes.get(asked) else {
+                let own = node_id;
                 return refuse(format!("Unexpected broker id, expected {own} or empty string, but received {name}"));
-            }
+            };
             let setting = |(name, value, kind)| Setting {
                 name,
                 value: String::into(value),
@@ -109,7 +111,7 @@ fn settings<'a>(
                 source: SOURCE_STATIC,
                 read_only: true,
             };
-            Ok(broker.config.list().into_iter().map(setting).collect())
+            Ok(cluster.config.list(&node.config).into_iter().map(setting).collect())
         }
         kind => Err((ErrorCode::INVALID_REQUEST, format!("Unsupported resource type: {kind}"))),
     }

@@ -3,11 +3,11 @@
 use tidemill_protocol::api::VersionRange;
 use tidemill_protocol::messages::DescribeGroupsRequest;
 
-use crate::broker::{Broker, Outcome, Refused, Request};
+use crate::broker::{Cluster, Outcome, Refused, Request};
 
 pub(super) const VERSIONS: VersionRange = VersionRange::new(0, 6);
 
-pub(super) fn handle(broker: &mut Broker, request: &Request<'_>) -> Result<Outcome, Refused> {
+pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Outcome, Refused> {
     let body: DescribeGroupsRequest = request.decode()?;
-    request.reply::<DescribeGroupsRequest>(&broker.groups.handle_describe(body, request.version))
+    request.reply::<DescribeGroupsRequest>(&cluster.groups.handle_describe(body, request.version))
 }

@@ -10,15 +10,16 @@ use tidemill_protocol::messages::{
 };
 
 use super::metadata::TOPIC_OPERATIONS;
-use crate::broker::topics::{Partition, check_name};
-use crate::broker::{Broker, Outcome, Refused, Request};
+use crate::broker::partition::Partition;
+use crate::broker::topics::check_name;
+use crate::broker::{Cluster, Outcome, Refused, Request};
 
 pub(super) const VERSIONS: VersionRange = VersionRange::new(0, 0);
 
 /// `max.request.partition.size.limit`.
 const PARTITIONS_MAX: usize = 2000;
 
-pub(super) fn handle(broker: &mut Broker, request: &Request<'_>) -> Result<Outcome, Refused> {
+pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Outcome, Refused> {
     let body: DescribeTopicPartitionsRequest = request.decode()?;
     let (from, mut first_partition) = match &body.cursor {
         Some(cursor) => (&*cursor.topic_name.0, cursor.partition_index),
@@ -26,7 +27,7 @@ pub(super) fn handle(broker: &mut Broker, request: &Request<'_>) -> Result<Outco
     };
     let all = body.topics.is_empty();
     let mut names: Vec<TopicName> = if all {
-        broker.topics.starting_at(from).map(|topic| topic.name.clone()).collect()
+        cluster.topics.starting_at(from).map(|topic| topic.name.clone()).collect()
     } else {
         body.topics.into_iter().map(|topic| topic.name).filter(|name| &*name.0 >= from).collect()
     };
@@ -40,13 +41,13 @@ pub(super) fn handle(broker: &mut Broker, request: &Request<'_>) -> Result<Outco
             response.next_cursor = Some(Cursor::default().with_topic_name(name).with_partition_index(start));
             break;
         }
-        let Some(topic) = broker.topics.by_name(&name.0) else {
+        let Some(topic) = cluster.topics.by_name(&name.0) else {
             response.topics.push(missing(name));
             continue;
         };
         let mut partitions = topic.numbered().filter(|(number, _)| *number >= start);
         let page: Vec<_> =
-            partitions.by_ref().take(room).map(|(number, partition)| describe(broker, number, partition)).collect();
+            partitions.by_ref().take(room).map(|(number, partition)| describe(cluster, number, partition)).collect();
         room -= page.len();
         let next = partitions.next().map(|(number, _)| number);
         response.topics.push(
@@ -65,14 +66,18 @@ pub(super) fn handle(broker: &mut Broker, request: &Request<'_>) -> Result<Outco
     request.reply::<DescribeTopicPartitionsRequest>(&response)
 }
 
-fn describe(broker: &Broker, number: i32, partition: &Partition) -> DescribeTopicPartitionsResponsePartition {
-    let own = BrokerId(broker.config.node_id);
+fn describe(cluster: &Cluster, number: i32, partition: &Partition) -> DescribeTopicPartitionsResponsePartition {
+    let ids = |ids: &[i32]| ids.iter().copied().map(BrokerId).collect();
+    let code = if partition.leader.is_none() { ErrorCode::LEADER_NOT_AVAILABLE } else { ErrorCode::NONE };
+    let offline = partition.replicas.iter().copied().filter(|id| !cluster.nodes.is_running(*id));
     DescribeTopicPartitionsResponsePartition::default()
+        .with_error_code(code.0)
         .with_partition_index(number)
-        .with_leader_id(own)
+        .with_leader_id(BrokerId(partition.leader.unwrap_or(-1)))
         .with_leader_epoch(partition.leader_epoch)
-        .with_replica_nodes(vec![own])
-        .with_isr_nodes(vec![own])
+        .with_replica_nodes(ids(&partition.replicas))
+        .with_isr_nodes(ids(&partition.in_sync))
+        .with_offline_replicas(offline.map(BrokerId).collect())
         .with_eligible_leader_replicas(Some(Vec::new()))
         .with_last_known_elr(Some(Vec::new()))
 }

@@ -5,6 +5,7 @@
 //! whole batches are sent, where Kafka may cut the last one. Followers do not fetch, and there is no other replica to
 //! prefer. There are no transactions, so the last stable offset is the high watermark.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,15 +13,19 @@ use tidemill_protocol::ErrorCode;
 use tidemill_protocol::api::VersionRange;
 use tidemill_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use tidemill_protocol::messages::fetch_response::{
-    EpochEndOffset, FetchableTopicResponse, LeaderIdAndEpoch, PartitionData,
+    EpochEndOffset, FetchableTopicResponse, LeaderIdAndEpoch, NodeEndpoint, PartitionData,
 };
 use tidemill_protocol::messages::{BrokerId, FetchRequest, FetchResponse};
 use tokio::time::Instant;
 
-use crate::broker::topics::Partition;
-use crate::broker::{Broker, Outcome, Refused, Request};
+use super::text;
+use crate::broker::partition::Partition;
+use crate::broker::{Cluster, Outcome, Refused, Request};
 
 pub(super) const VERSIONS: VersionRange = VersionRange::new(4, 18);
+
+/// Since this version an answer says where leaders are.
+const SAYS_LEADER_SINCE: i16 = 16;
 
 /// `fetch.max.bytes` of the broker.
 const FETCH_BYTES_MAX: usize = 55 * 1024 * 1024;
@@ -30,46 +35,48 @@ const FETCH_BYTES_MAX: usize = 55 * 1024 * 1024;
 pub(in crate::broker) struct WaitingFetch {
     body: FetchRequest,
     version: i16,
+    /// The broker that is asked.
+    node_id: i32,
 }
 
-pub(super) fn handle(broker: &mut Broker, request: &Request<'_>) -> Result<Outcome, Refused> {
+pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Outcome, Refused> {
     let body: FetchRequest = request.decode()?;
     if body.session_id != 0 {
         let response = FetchResponse::default().with_error_code(ErrorCode::FETCH_SESSION_ID_NOT_FOUND.0);
         return request.reply::<FetchRequest>(&response);
     }
-    let waiting = WaitingFetch { body, version: request.version };
+    let waiting = WaitingFetch { body, version: request.version, node_id: request.caller.node_id };
     let wait = Duration::from_millis(u64::try_from(waiting.body.max_wait_ms).unwrap_or(0));
-    if wait.is_zero() || waiting.body.topics.is_empty() || is_ready(broker, &waiting) {
-        return request.reply::<FetchRequest>(&read(broker, &waiting));
+    if wait.is_zero() || waiting.body.topics.is_empty() || is_ready(cluster, &waiting) {
+        return request.reply::<FetchRequest>(&read(cluster, &waiting));
     }
     let mut watched = Vec::new();
     for topic in &waiting.body.topics {
-        if let Ok(found) = broker.topics.find(&topic.topic.0, waiting.id(topic)) {
+        if let Ok(found) = cluster.topics.find(&topic.topic.0, waiting.id(topic)) {
             watched.extend(topic.partitions.iter().map(|partition| (found.id, partition.partition)));
         }
     }
-    broker.fetches.wait(request.caller.token, waiting, watched, request.now + wait);
+    cluster.fetches.wait(request.caller.token, waiting, watched, request.now + wait);
     Ok(Outcome::Waits)
 }
 
 /// Answers the fetches that have enough, or have waited long enough; says when the next will have.
-pub(in crate::broker) fn poll(broker: &mut Broker, now: Instant) -> Option<Instant> {
-    for token in broker.fetches.take_touched() {
-        if broker.fetches.get(token).is_some_and(|waiting| is_ready(broker, waiting)) {
-            answer(broker, token, now);
+pub(in crate::broker) fn poll(cluster: &mut Cluster, now: Instant) -> Option<Instant> {
+    for token in cluster.fetches.take_touched() {
+        if cluster.fetches.get(token).is_some_and(|waiting| is_ready(cluster, waiting)) {
+            answer(cluster, token, now);
         }
     }
-    while let Some(token) = broker.fetches.expired(now) {
-        answer(broker, token, now);
+    while let Some(token) = cluster.fetches.expired(now) {
+        answer(cluster, token, now);
     }
-    broker.fetches.next_deadline()
+    cluster.fetches.next_deadline()
 }
 
-fn answer(broker: &mut Broker, token: crate::broker::Token, now: Instant) {
-    if let Some(waiting) = broker.fetches.remove(token) {
-        let response = read(broker, &waiting);
-        broker.complete::<FetchRequest>(token, &response, now);
+fn answer(cluster: &mut Cluster, token: crate::broker::Token, now: Instant) {
+    if let Some(waiting) = cluster.fetches.remove(token) {
+        let response = read(cluster, &waiting);
+        cluster.complete::<FetchRequest>(token, &response, now);
     }
 }
 
@@ -84,17 +91,17 @@ impl WaitingFetch {
 }
 
 /// Whether there is enough to answer, or something is wrong, which is not waited for.
-fn is_ready(broker: &Broker, waiting: &WaitingFetch) -> bool {
+fn is_ready(cluster: &Cluster, waiting: &WaitingFetch) -> bool {
     let enough = bytes(waiting.body.min_bytes).min(waiting.bytes_max()) as u64;
     let mut found = 0_u64;
     for topic in &waiting.body.topics {
-        let Ok(known) = broker.topics.find(&topic.topic.0, waiting.id(topic)) else { return true };
+        let Ok(known) = cluster.topics.find(&topic.topic.0, waiting.id(topic)) else { return true };
         for wanted in &topic.partitions {
             let Ok(partition) = known.partition(wanted.partition) else { return true };
-            if check(partition, wanted).is_err() {
+            if check(partition, waiting.node_id, wanted).is_err() {
                 return true;
             }
-            let there = partition.log.bytes_from(wanted.fetch_offset);
+            let there = partition.log.bytes_between(wanted.fetch_offset, partition.high_watermark());
             found = found.saturating_add(there.min(bytes(wanted.partition_max_bytes) as u64));
         }
     }
@@ -108,8 +115,8 @@ enum Failure {
     Diverging(EpochEndOffset),
 }
 
-fn check(partition: &Partition, wanted: &FetchPartition) -> Result<(), Failure> {
-    partition.check_leader_epoch(wanted.current_leader_epoch).map_err(Failure::Code)?;
+fn check(partition: &Partition, node_id: i32, wanted: &FetchPartition) -> Result<(), Failure> {
+    partition.check_leader(node_id, wanted.current_leader_epoch).map_err(Failure::Code)?;
     let readable = partition.log.start_offset()..=partition.high_watermark();
     if wanted.last_fetched_epoch > partition.leader_epoch {
         return Err(Failure::Code(ErrorCode::OFFSET_OUT_OF_RANGE));
@@ -127,19 +134,19 @@ fn check(partition: &Partition, wanted: &FetchPartition) -> Result<(), Failure> 
 }
 
 /// The answer, as full as it may be. The first batch found is sent however large it is (KIP-74).
-fn read(broker: &Broker, waiting: &WaitingFetch) -> FetchResponse {
+fn read(cluster: &Cluster, waiting: &WaitingFetch) -> FetchResponse {
     let mut room = waiting.bytes_max();
     let mut first_always = true;
     let mut responses = Vec::with_capacity(waiting.body.topics.len());
     for topic in &waiting.body.topics {
-        let known = broker.topics.find(&topic.topic.0, waiting.id(topic));
+        let known = cluster.topics.find(&topic.topic.0, waiting.id(topic));
         let mut partitions = Vec::with_capacity(topic.partitions.len());
         for wanted in &topic.partitions {
             let partition = known.and_then(|known| known.partition(wanted.partition));
             let data = match partition {
                 Ok(partition) => {
                     let limit = room.min(bytes(wanted.partition_max_bytes));
-                    read_partition(broker, waiting, partition, wanted, limit, first_always)
+                    read_partition(waiting, partition, wanted, limit, first_always)
                 }
                 Err(code) => failed(code).with_aborted_transactions(Some(Vec::new())),
             };
@@ -156,11 +163,27 @@ fn read(broker: &Broker, waiting: &WaitingFetch) -> FetchResponse {
                 .with_partitions(partitions),
         );
     }
-    FetchResponse::default().with_responses(responses)
+    FetchResponse::default().with_node_endpoints(endpoints(cluster, waiting, &responses)).with_responses(responses)
+}
+
+/// Where the leaders are that were told of (KIP-951).
+fn endpoints(cluster: &Cluster, waiting: &WaitingFetch, responses: &[FetchableTopicResponse]) -> Vec<NodeEndpoint> {
+    if waiting.version < SAYS_LEADER_SINCE {
+        return Vec::new();
+    }
+    let told = responses.iter().flat_map(|topic| &topic.partitions).map(|it| it.current_leader.leader_id.0);
+    let leaders: BTreeSet<i32> = told.collect();
+    let endpoints = leaders.into_iter().filter_map(|id| cluster.nodes.get(id)).map(|node| {
+        NodeEndpoint::default()
+            .with_node_id(BrokerId(node.config.node_id))
+            .with_host(text(&node.config.host))
+            .with_port(i32::from(node.config.port))
+            .with_rack(node.config.rack.as_deref().map(text))
+    });
+    endpoints.collect()
 }
 
 fn read_partition(
-    broker: &Broker,
     waiting: &WaitingFetch,
     partition: &Partition,
     wanted: &FetchPartition,
@@ -174,14 +197,16 @@ fn read_partition(
         .with_last_stable_offset(partition.last_stable_offset())
         .with_log_start_offset(log.start_offset())
         .with_aborted_transactions(committed.then(Vec::new));
-    match check(partition, wanted) {
-        Ok(()) => data.with_records(Some(log.read(wanted.fetch_offset, limit, first_always))),
+    match check(partition, waiting.node_id, wanted) {
+        Ok(()) => {
+            data.with_records(Some(log.read(wanted.fetch_offset, partition.high_watermark(), limit, first_always)))
+        }
         Err(Failure::Diverging(end)) => data.with_diverging_epoch(end),
         Err(Failure::Code(code)) => {
             // Who is behind is told who leads now (KIP-951).
             let leader = match code {
-                ErrorCode::FENCED_LEADER_EPOCH => LeaderIdAndEpoch::default()
-                    .with_leader_id(BrokerId(broker.config.node_id))
+                ErrorCode::FENCED_LEADER_EPOCH | ErrorCode::NOT_LEADER_OR_FOLLOWER => LeaderIdAndEpoch::default()
+                    .with_leader_id(BrokerId(partition.leader.unwrap_or(-1)))
                     .with_leader_epoch(partition.leader_epoch),
                 _ => LeaderIdAndEpoch::default(),
             };

@@ -1,4 +1,4 @@
-//! `FindCoordinator` 0-6 (KIP-98, KIP-699): who coordinates a group. Always this broker.
+//! `FindCoordinator` 0-6 (KIP-98, KIP-699): who coordinates a group or a transactional id.
 //!
 //! Transactional ids are answered too; it is InitProducerId that refuses them. Share groups are not spoken.
 
@@ -8,30 +8,45 @@ use tidemill_protocol::messages::{BrokerId, FindCoordinatorRequest, FindCoordina
 use tidemill_protocol::{ErrorCode, StrBytes};
 
 use super::text;
-use crate::broker::{Broker, Outcome, Refused, Request};
+use crate::broker::nodes::CoordinatorKind;
+use crate::broker::{Cluster, Outcome, Refused, Request};
 
 pub(super) const VERSIONS: VersionRange = VersionRange::new(0, 6);
 
 const GROUP: i8 = 0;
 const TRANSACTION: i8 = 1;
 
-pub(super) fn handle(broker: &mut Broker, request: &Request<'_>) -> Result<Outcome, Refused> {
+pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Outcome, Refused> {
     let body: FindCoordinatorRequest = request.decode()?;
     let keys = if request.version >= 4 { body.coordinator_keys } else { vec![body.key] };
-    let spoken = matches!(body.key_type, GROUP | TRANSACTION);
+    let kind = match body.key_type {
+        GROUP => Some(CoordinatorKind::Group),
+        TRANSACTION => Some(CoordinatorKind::Transaction),
+        _ => None,
+    };
     let found = |key: StrBytes| {
-        let coordinator = Coordinator::default().with_key(key);
-        if !spoken {
-            return coordinator
-                .with_error_code(ErrorCode::INVALID_REQUEST.0)
-                .with_error_message(Some(StrBytes::from_string(format!("no coordinator of type {}", body.key_type))))
+        let coordinator = Coordinator::default();
+        let nobody = |coordinator: Coordinator, code: ErrorCode, message: String| {
+            coordinator
+                .with_error_code(code.0)
+                .with_error_message(Some(StrBytes::from_string(message)))
                 .with_node_id(BrokerId(-1))
-                .with_port(-1);
-        }
-        coordinator
-            .with_node_id(BrokerId(broker.config.node_id))
-            .with_host(text(&broker.config.host))
-            .with_port(i32::from(broker.config.port))
+                .with_port(-1)
+        };
+        let coordinator = match kind.map(|kind| cluster.nodes.coordinator(kind, &key)) {
+            None => {
+                let message = format!("no coordinator of type {}", body.key_type);
+                nobody(coordinator, ErrorCode::INVALID_REQUEST, message)
+            }
+            Some(id) => match id.and_then(|id| cluster.nodes.get(id)) {
+                Some(node) => coordinator
+                    .with_node_id(BrokerId(node.config.node_id))
+                    .with_host(text(&node.config.host))
+                    .with_port(i32::from(node.config.port)),
+                None => nobody(coordinator, ErrorCode::COORDINATOR_NOT_AVAILABLE, String::new()),
+            },
+        };
+        coordinator.with_key(key)
     };
     let coordinators: Vec<Coordinator> = keys.into_iter().map(found).collect();
     let response = FindCoordinatorResponse::default();

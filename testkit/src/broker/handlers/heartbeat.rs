@@ -3,11 +3,11 @@
 use tidemill_protocol::api::VersionRange;
 use tidemill_protocol::messages::HeartbeatRequest;
 
-use crate::broker::{Broker, Outcome, Refused, Request};
+use crate::broker::{Cluster, Outcome, Refused, Request};
 
 pub(super) const VERSIONS: VersionRange = VersionRange::new(0, 4);
 
-pub(super) fn handle(broker: &mut Broker, request: &Request<'_>) -> Result<Outcome, Refused> {
+pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Outcome, Refused> {
     let body: HeartbeatRequest = request.decode()?;
-    request.reply::<HeartbeatRequest>(&broker.groups.handle_heartbeat(&body, request.now))
+    request.reply::<HeartbeatRequest>(&cluster.groups.handle_heartbeat(&body, request.now))
 }

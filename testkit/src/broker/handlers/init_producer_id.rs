@@ -8,11 +8,11 @@ use tidemill_protocol::ErrorCode;
 use tidemill_protocol::api::VersionRange;
 use tidemill_protocol::messages::{InitProducerIdRequest, InitProducerIdResponse, ProducerId};
 
-use crate::broker::{Broker, Outcome, Refused, Request};
+use crate::broker::{Cluster, Outcome, Refused, Request};
 
 pub(super) const VERSIONS: VersionRange = VersionRange::new(0, 5);
 
-pub(super) fn handle(broker: &mut Broker, request: &Request<'_>) -> Result<Outcome, Refused> {
+pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Outcome, Refused> {
     let body: InitProducerIdRequest = request.decode()?;
     let response = InitProducerIdResponse::default();
     let response = if body.transactional_id.is_some() {
@@ -21,8 +21,8 @@ pub(super) fn handle(broker: &mut Broker, request: &Request<'_>) -> Result<Outco
             .with_producer_id(ProducerId(-1))
             .with_producer_epoch(-1)
     } else {
-        let id = broker.next_producer_id;
-        broker.next_producer_id += 1;
+        let id = cluster.next_producer_id;
+        cluster.next_producer_id += 1;
         response.with_producer_id(ProducerId(id)).with_producer_epoch(0)
     };
     request.reply::<InitProducerIdRequest>(&response)

@@ -4,11 +4,11 @@
 
 use tidemill_protocol::api::VersionRange;
 
-use crate::broker::{Broker, Outcome, Refused, Request};
+use crate::broker::{Cluster, Outcome, Refused, Request};
 
 pub(super) const VERSIONS: VersionRange = VersionRange::new(0, 9);
 
-pub(super) fn handle(broker: &mut Broker, request: &Request<'_>) -> Result<Outcome, Refused> {
-    broker.groups.handle_join(request.decode()?, request.version, &request.caller, request.now);
+pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Outcome, Refused> {
+    cluster.groups.handle_join(request.decode()?, request.version, &request.caller, request.now);
     Ok(Outcome::Waits)
 }

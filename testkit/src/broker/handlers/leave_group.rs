@@ -3,12 +3,12 @@
 use tidemill_protocol::api::VersionRange;
 use tidemill_protocol::messages::LeaveGroupRequest;
 
-use crate::broker::{Broker, Outcome, Refused, Request};
+use crate::broker::{Cluster, Outcome, Refused, Request};
 
 pub(super) const VERSIONS: VersionRange = VersionRange::new(0, 5);
 
-pub(super) fn handle(broker: &mut Broker, request: &Request<'_>) -> Result<Outcome, Refused> {
+pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Outcome, Refused> {
     let body: LeaveGroupRequest = request.decode()?;
-    let response = broker.groups.handle_leave(body, request.version, request.now);
+    let response = cluster.groups.handle_leave(body, request.version, request.now);
     request.reply::<LeaveGroupRequest>(&response)
 }

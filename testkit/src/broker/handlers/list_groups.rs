@@ -3,11 +3,11 @@
 use tidemill_protocol::api::VersionRange;
 use tidemill_protocol::messages::ListGroupsRequest;
 
-use crate::broker::{Broker, Outcome, Refused, Request};
+use crate::broker::{Cluster, Outcome, Refused, Request};
 
 pub(super) const VERSIONS: VersionRange = VersionRange::new(0, 5);
 
-pub(super) fn handle(broker: &mut Broker, request: &Request<'_>) -> Result<Outcome, Refused> {
+pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Outcome, Refused> {
     let body: ListGroupsRequest = request.decode()?;
-    request.reply::<ListGroupsRequest>(&broker.groups.handle_list(&body))
+    request.reply::<ListGroupsRequest>(&cluster.groups.handle_list(&body))
 }

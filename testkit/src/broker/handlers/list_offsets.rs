@@ -9,8 +9,8 @@ use tidemill_protocol::messages::list_offsets_request::ListOffsetsPartition;
 use tidemill_protocol::messages::list_offsets_response::{ListOffsetsPartitionResponse, ListOffsetsTopicResponse};
 use tidemill_protocol::messages::{ListOffsetsRequest, ListOffsetsResponse};
 
-use crate::broker::topics::Partition;
-use crate::broker::{Broker, Outcome, Refused, Request};
+use crate::broker::partition::Partition;
+use crate::broker::{Cluster, Outcome, Refused, Request};
 
 pub(super) const VERSIONS: VersionRange = VersionRange::new(1, 10);
 
@@ -19,14 +19,14 @@ const EARLIEST: i64 = -2;
 const MAX_TIMESTAMP: i64 = -3;
 const EARLIEST_LOCAL: i64 = -4;
 
-pub(super) fn handle(broker: &mut Broker, request: &Request<'_>) -> Result<Outcome, Refused> {
+pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Outcome, Refused> {
     let body: ListOffsetsRequest = request.decode()?;
     let committed = body.isolation_level == 1;
     let topics = body.topics.into_iter().map(|topic| {
-        let known = broker.topics.find(&topic.name.0, None);
+        let known = cluster.topics.find(&topic.name.0, None);
         let partitions = topic.partitions.iter().map(|wanted| {
             let partition = known.and_then(|known| known.partition(wanted.partition_index));
-            let found = partition.and_then(|partition| look_up(partition, wanted, committed));
+            let found = partition.and_then(|partition| look_up(partition, request.caller.node_id, wanted, committed));
             let mut found =
                 found.unwrap_or_else(|code| ListOffsetsPartitionResponse::default().with_error_code(code.0));
             if request.version < 4 {
@@ -43,10 +43,11 @@ pub(super) fn handle(broker: &mut Broker, request: &Request<'_>) -> Result<Outco
 
 fn look_up(
     partition: &Partition,
+    node_id: i32,
     wanted: &ListOffsetsPartition,
     committed: bool,
 ) -> Result<ListOffsetsPartitionResponse, ErrorCode> {
-    partition.check_leader_epoch(wanted.current_leader_epoch)?;
+    partition.check_leader(node_id, wanted.current_leader_epoch)?;
     let log = &partition.log;
     let response = ListOffsetsPartitionResponse::default();
     let found = match wanted.timestamp {

@@ -1,4 +1,4 @@
-//! `Metadata` 0-13 (KIP-4, KIP-430, KIP-516): the broker, and the topics asked for.
+//! `Metadata` 0-13 (KIP-4, KIP-430, KIP-516): the brokers that run, and the topics asked for.
 //!
 //! A topic that is not there is made if the request and `auto.create.topics.enable` allow it. As with Kafka's controller,
 //! this answer still says `UNKNOWN_TOPIC_OR_PARTITION`; the next one has it. Everyone may do everything.
@@ -13,7 +13,7 @@ use tidemill_protocol::messages::{BrokerId, MetadataRequest, MetadataResponse, T
 
 use super::text;
 use crate::broker::topics::{Topic, check_name};
-use crate::broker::{Broker, Outcome, Refused, Request};
+use crate::broker::{Cluster, Outcome, Refused, Request};
 
 pub(super) const VERSIONS: VersionRange = VersionRange::new(0, 13);
 
@@ -23,25 +23,27 @@ pub(super) const TOPIC_OPERATIONS: i32 = 0b1101_1111_1000;
 /// Create, alter, describe, cluster action, describe and alter the configuration, idempotent write: one bit each.
 pub(super) const CLUSTER_OPERATIONS: i32 = 0b1_1111_1010_0000;
 
-pub(super) fn handle(broker: &mut Broker, request: &Request<'_>) -> Result<Outcome, Refused> {
+pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Outcome, Refused> {
     let body: MetadataRequest = request.decode()?;
     let authorized = body.include_topic_authorized_operations;
-    let may_create = body.allow_auto_topic_creation && broker.config.auto_create_topics;
+    let may_create = body.allow_auto_topic_creation && cluster.config.auto_create_topics;
     // In version 0 there is no null, and the empty list means all.
     let wanted = body.topics.filter(|topics| request.version > 0 || !topics.is_empty());
     let topics = match wanted {
-        None => broker.topics.iter().map(|topic| describe(broker, topic, authorized)).collect(),
-        Some(topics) => topics.iter().map(|wanted| look_up(broker, wanted, authorized, may_create)).collect(),
+        None => cluster.topics.iter().map(|topic| describe(cluster, topic, authorized)).collect(),
+        Some(topics) => topics.iter().map(|wanted| look_up(cluster, wanted, authorized, may_create)).collect(),
     };
-    let config = &broker.config;
-    let own = MetadataResponseBroker::default()
-        .with_node_id(BrokerId(config.node_id))
-        .with_host(text(&config.host))
-        .with_port(i32::from(config.port));
+    let brokers = cluster.nodes.running().map(|node| {
+        MetadataResponseBroker::default()
+            .with_node_id(BrokerId(node.config.node_id))
+            .with_host(text(&node.config.host))
+            .with_port(i32::from(node.config.port))
+            .with_rack(node.config.rack.as_deref().map(text))
+    });
     let mut response = MetadataResponse::default()
-        .with_brokers(vec![own])
-        .with_cluster_id(Some(text(&broker.cluster_id)))
-        .with_controller_id(BrokerId(config.node_id))
+        .with_brokers(brokers.collect())
+        .with_cluster_id(Some(text(&cluster.cluster_id)))
+        .with_controller_id(BrokerId(cluster.nodes.controller()))
         .with_topics(topics);
     if body.include_cluster_authorized_operations {
         response.cluster_authorized_operations = CLUSTER_OPERATIONS;
@@ -50,7 +52,7 @@ pub(super) fn handle(broker: &mut Broker, request: &Request<'_>) -> Result<Outco
 }
 
 fn look_up(
-    broker: &mut Broker,
+    cluster: &mut Cluster,
     wanted: &MetadataRequestTopic,
     authorized: bool,
     may_create: bool,
@@ -59,19 +61,20 @@ fn look_up(
         MetadataResponseTopic::default().with_name(name).with_topic_id(wanted.topic_id).with_error_code(code.0)
     };
     let Some(name) = &wanted.name else {
-        return match broker.topics.by_id(wanted.topic_id) {
-            Some(topic) => describe(broker, topic, authorized),
+        return match cluster.topics.by_id(wanted.topic_id) {
+            Some(topic) => describe(cluster, topic, authorized),
             None => missing(None, ErrorCode::UNKNOWN_TOPIC_ID),
         };
     };
-    if let Some(topic) = broker.topics.by_name(&name.0) {
-        return describe(broker, topic, authorized);
+    if let Some(topic) = cluster.topics.by_name(&name.0) {
+        return describe(cluster, topic, authorized);
     }
     if let Err(refused) = check_name(&name.0) {
         return missing(Some(name.clone()), refused.code);
     }
     if may_create {
-        let created = broker.create_topic(&name.0, broker.config.num_partitions, []);
+        let created =
+            cluster.create_topic(&name.0, cluster.config.num_partitions, cluster.config.default_replication_factor, []);
         if let Err(refused) = created {
             return missing(Some(name.clone()), refused.code);
         }
@@ -79,15 +82,18 @@ fn look_up(
     missing(Some(name.clone()), ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)
 }
 
-fn describe(broker: &Broker, topic: &Topic, authorized: bool) -> MetadataResponseTopic {
-    let own = BrokerId(broker.config.node_id);
+fn describe(cluster: &Cluster, topic: &Topic, authorized: bool) -> MetadataResponseTopic {
     let partitions = topic.numbered().map(|(number, partition)| {
+        let offline = partition.replicas.iter().copied().filter(|id| !cluster.nodes.is_running(*id));
+        let code = if partition.leader.is_none() { ErrorCode::LEADER_NOT_AVAILABLE } else { ErrorCode::NONE };
         MetadataResponsePartition::default()
+            .with_error_code(code.0)
             .with_partition_index(number)
-            .with_leader_id(own)
+            .with_leader_id(BrokerId(partition.leader.unwrap_or(-1)))
             .with_leader_epoch(partition.leader_epoch)
-            .with_replica_nodes(vec![own])
-            .with_isr_nodes(vec![own])
+            .with_replica_nodes(partition.replicas.iter().copied().map(BrokerId).collect())
+            .with_isr_nodes(partition.in_sync.iter().copied().map(BrokerId).collect())
+            .with_offline_replicas(offline.map(BrokerId).collect())
     });
     let described = MetadataResponseTopic::default()
         .with_name(Some(topic.name.clone()))

@@ -24,19 +24,19 @@ mod offset_commit;
 mod offset_delete;
 mod offset_fetch;
 mod offset_for_leader_epoch;
-mod produce;
+pub(super) mod produce;
 mod sync_group;
 
 use tidemill_protocol::api::VersionRange;
 use tidemill_protocol::{ApiKey, StrBytes};
 
-use super::{Broker, Outcome, Refused, Request};
+use super::{Cluster, Outcome, Refused, Request};
 
 /// One API: which versions are spoken, and who handles it.
 struct Api {
     key: ApiKey,
     versions: VersionRange,
-    handle: fn(&mut Broker, &Request<'_>) -> Result<Outcome, Refused>,
+    handle: fn(&mut Cluster, &Request<'_>) -> Result<Outcome, Refused>,
 }
 
 /// Lists the files of the handlers, each of which has its `VERSIONS` and its `handle`.
@@ -78,7 +78,7 @@ apis! {
 /// # Errors
 /// When the API or the version is not spoken, or the body is not what the version says. Kafka then closes the
 /// connection; only ApiVersions is answered in any version (KIP-511).
-pub(super) fn handle(broker: &mut Broker, key: ApiKey, request: &Request<'_>) -> Result<Outcome, Refused> {
+pub(super) fn handle(cluster: &mut Cluster, key: ApiKey, request: &Request<'_>) -> Result<Outcome, Refused> {
     let Some(api) = APIS.iter().find(|api| api.key == key) else {
         return Err(Refused(format!("{key} is not spoken")));
     };
@@ -88,7 +88,7 @@ pub(super) fn handle(broker: &mut Broker, key: ApiKey, request: &Request<'_>) ->
         }
         return Err(Refused(format!("{key} v{} is not spoken", request.version)));
     }
-    (api.handle)(broker, request)
+    (api.handle)(cluster, request)
 }
 
 /// Text for an answer.

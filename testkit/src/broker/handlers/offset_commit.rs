@@ -5,14 +5,14 @@
 use tidemill_protocol::api::VersionRange;
 use tidemill_protocol::messages::OffsetCommitRequest;
 
-use crate::broker::{Broker, Outcome, Refused, Request};
+use crate::broker::{Cluster, Outcome, Refused, Request};
 
 pub(super) const VERSIONS: VersionRange = VersionRange::new(2, 9);
 
-pub(super) fn handle(broker: &mut Broker, request: &Request<'_>) -> Result<Outcome, Refused> {
+pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Outcome, Refused> {
     let body: OffsetCommitRequest = request.decode()?;
-    let topics = &broker.topics;
+    let topics = &cluster.topics;
     let exists = |name: &str, partition| topics.has(name, partition);
-    let response = broker.groups.handle_commit(&body, request.version, exists, request.now);
+    let response = cluster.groups.handle_commit(&body, request.version, exists, request.now);
     request.reply::<OffsetCommitRequest>(&response)
 }

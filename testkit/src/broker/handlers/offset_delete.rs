@@ -3,13 +3,13 @@
 use tidemill_protocol::api::VersionRange;
 use tidemill_protocol::messages::OffsetDeleteRequest;
 
-use crate::broker::{Broker, Outcome, Refused, Request};
+use crate::broker::{Cluster, Outcome, Refused, Request};
 
 pub(super) const VERSIONS: VersionRange = VersionRange::new(0, 0);
 
-pub(super) fn handle(broker: &mut Broker, request: &Request<'_>) -> Result<Outcome, Refused> {
+pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Outcome, Refused> {
     let body: OffsetDeleteRequest = request.decode()?;
-    let topics = &broker.topics;
-    let response = broker.groups.handle_offset_delete(body, |name, partition| topics.has(name, partition));
+    let topics = &cluster.topics;
+    let response = cluster.groups.handle_offset_delete(body, |name, partition| topics.has(name, partition));
     request.reply::<OffsetDeleteRequest>(&response)
 }

@@ -6,11 +6,11 @@
 use tidemill_protocol::api::VersionRange;
 use tidemill_protocol::messages::OffsetFetchRequest;
 
-use crate::broker::{Broker, Outcome, Refused, Request};
+use crate::broker::{Cluster, Outcome, Refused, Request};
 
 pub(super) const VERSIONS: VersionRange = VersionRange::new(1, 9);
 
-pub(super) fn handle(broker: &mut Broker, request: &Request<'_>) -> Result<Outcome, Refused> {
+pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Outcome, Refused> {
     let body: OffsetFetchRequest = request.decode()?;
-    request.reply::<OffsetFetchRequest>(&broker.groups.handle_offset_fetch(body, request.version))
+    request.reply::<OffsetFetchRequest>(&cluster.groups.handle_offset_fetch(body, request.version))
 }

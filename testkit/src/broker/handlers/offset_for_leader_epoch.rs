@@ -6,18 +6,18 @@ use tidemill_protocol::messages::offset_for_leader_epoch_request::OffsetForLeade
 use tidemill_protocol::messages::offset_for_leader_epoch_response::{EpochEndOffset, OffsetForLeaderTopicResult};
 use tidemill_protocol::messages::{OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse};
 
-use crate::broker::topics::Partition;
-use crate::broker::{Broker, Outcome, Refused, Request};
+use crate::broker::partition::Partition;
+use crate::broker::{Cluster, Outcome, Refused, Request};
 
 pub(super) const VERSIONS: VersionRange = VersionRange::new(2, 4);
 
-pub(super) fn handle(broker: &mut Broker, request: &Request<'_>) -> Result<Outcome, Refused> {
+pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Outcome, Refused> {
     let body: OffsetForLeaderEpochRequest = request.decode()?;
     let topics = body.topics.into_iter().map(|topic| {
-        let known = broker.topics.find(&topic.topic.0, None);
+        let known = cluster.topics.find(&topic.topic.0, None);
         let partitions = topic.partitions.iter().map(|wanted| {
             let partition = known.and_then(|known| known.partition(wanted.partition));
-            let end = partition.and_then(|partition| end_of_epoch(partition, wanted));
+            let end = partition.and_then(|partition| end_of_epoch(partition, request.caller.node_id, wanted));
             end.unwrap_or_else(|code| undefined().with_error_code(code.0)).with_partition(wanted.partition)
         });
         let partitions = partitions.collect();
@@ -27,8 +27,12 @@ pub(super) fn handle(broker: &mut Broker, request: &Request<'_>) -> Result<Outco
     request.reply::<OffsetForLeaderEpochRequest>(&response)
 }
 
-fn end_of_epoch(partition: &Partition, wanted: &OffsetForLeaderPartition) -> Result<EpochEndOffset, ErrorCode> {
-    partition.check_leader_epoch(wanted.current_leader_epoch)?;
+fn end_of_epoch(
+    partition: &Partition,
+    node_id: i32,
+    wanted: &OffsetForLeaderPartition,
+) -> Result<EpochEndOffset, ErrorCode> {
+    partition.check_leader(node_id, wanted.current_leader_epoch)?;
     // The epoch that leads ends at the end of the log, also when nothing was written in it.
     if wanted.leader_epoch == partition.leader_epoch {
         return Ok(undefined().with_leader_epoch(wanted.leader_epoch).with_end_offset(partition.log.end_offset()));

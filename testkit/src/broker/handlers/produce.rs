@@ -1,24 +1,33 @@
 //! `Produce` 3-13 (KIP-98, KIP-467, KIP-516, KIP-951): checks batches and appends them.
 //!
-//! With one replica `acks=1` and `acks=-1` are the same, and both are answered at once. Every batch is opened and its
+//! With `acks=-1` the answer [waits](waiting) until all replicas in sync have what was written. Every batch is opened and its
 //! records are read once, as Kafka does, so that nothing malformed reaches a reader. This is stricter than Kafka in one
 //! thing: a record whose offset does not go with its place in the batch is refused. Transactional batches are refused:
 //! there are no transactions yet. The topic's `compression.type` does not recompress.
+
+mod waiting;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
 
 use bytes::Bytes;
 use tidemill_protocol::api::VersionRange;
 use tidemill_protocol::messages::produce_request::PartitionProduceData;
 use tidemill_protocol::messages::produce_response::{
-    BatchIndexAndErrorMessage, PartitionProduceResponse, TopicProduceResponse,
+    BatchIndexAndErrorMessage, LeaderIdAndEpoch, NodeEndpoint, PartitionProduceResponse, TopicProduceResponse,
 };
-use tidemill_protocol::messages::{ProduceRequest, ProduceResponse};
+use tidemill_protocol::messages::{BrokerId, ProduceRequest, ProduceResponse};
 use tidemill_protocol::records::{RecordBatch, RecordBatches, TimestampType};
 use tidemill_protocol::{DecodeError, ErrorCode, StrBytes};
 
+use super::text;
+use crate::broker::partition::Partition;
 use crate::broker::producer_state::Verdict;
 use crate::broker::topic_config::TopicConfig;
-use crate::broker::topics::Partition;
-use crate::broker::{Broker, Outcome, Refused, Request};
+use crate::broker::{Cluster, Outcome, Refused, Request};
+
+use self::waiting::Pending;
+pub(in crate::broker) use self::waiting::{WaitingProduce, poll};
 
 pub(super) const VERSIONS: VersionRange = VersionRange::new(3, 13);
 
@@ -31,10 +40,11 @@ const LENGTH_AT: usize = 8;
 /// Where every format of batches says which it is.
 const MAGIC_AT: usize = 16;
 
-pub(super) fn handle(broker: &mut Broker, request: &Request<'_>) -> Result<Outcome, Refused> {
+pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Outcome, Refused> {
     let body: ProduceRequest = request.decode()?;
     let transactional = body.transactional_id.is_some();
     let mut failed = false;
+    let mut pending = Vec::new();
     let mut responses = Vec::with_capacity(body.topic_data.len());
     for topic in body.topic_data {
         let mut partitions = Vec::with_capacity(topic.partition_data.len());
@@ -42,12 +52,20 @@ pub(super) fn handle(broker: &mut Broker, request: &Request<'_>) -> Result<Outco
         for data in topic.partition_data {
             let index = data.index;
             let written = if (-1..=1).contains(&body.acks) {
-                write(broker, &topic.name.0, id, data, transactional, request.unix_ms)
+                write(cluster, &topic.name.0, id, data, transactional, body.acks, request)
             } else {
                 Err(Rejection::new(ErrorCode::INVALID_REQUIRED_ACKS, ""))
             };
             failed |= written.is_err();
-            partitions.push(written.unwrap_or_else(Rejection::response).with_index(index));
+            let response = match written {
+                Ok(Written { response, unreplicated }) => {
+                    let place = (responses.len(), partitions.len());
+                    pending.extend(unreplicated.map(|it| Pending { topic: place.0, partition: place.1, ..it }));
+                    response
+                }
+                Err(rejection) => rejection.response(),
+            };
+            partitions.push(response.with_index(index));
         }
         responses.push(
             TopicProduceResponse::default()
@@ -56,12 +74,58 @@ pub(super) fn handle(broker: &mut Broker, request: &Request<'_>) -> Result<Outco
                 .with_partition_responses(partitions),
         );
     }
+    let response = ProduceResponse::default().with_responses(responses);
     match (body.acks, failed) {
         // There is no other way to say it.
         (0, true) => Err(Refused("a produce request that wants no answer failed".to_owned())),
         (0, false) => Ok(Outcome::Silent),
-        _ => request.reply::<ProduceRequest>(&ProduceResponse::default().with_responses(responses)),
+        (-1, _) if !pending.is_empty() => {
+            let watched = pending.iter().map(|it| it.watched).collect();
+            let patience = Duration::from_millis(u64::try_from(body.timeout_ms).unwrap_or_default());
+            let waiting = WaitingProduce { response, version: request.version, pending };
+            cluster.produces.wait(request.caller.token, waiting, watched, request.now + patience);
+            Ok(Outcome::Waits)
+        }
+        _ => request.reply::<ProduceRequest>(&respond(cluster, response, request.version)),
     }
+}
+
+/// Who asked the wrong broker is told who leads now, and where that one is (KIP-951).
+fn respond(cluster: &Cluster, mut response: ProduceResponse, version: i16) -> ProduceResponse {
+    if version < SAYS_LEADER_SINCE {
+        return response;
+    }
+    let mut leaders = BTreeSet::new();
+    for topic in &mut response.responses {
+        for partition in &mut topic.partition_responses {
+            if partition.error_code != ErrorCode::NOT_LEADER_OR_FOLLOWER.0 {
+                continue;
+            }
+            let id = (version >= 13).then_some(topic.topic_id);
+            let found = cluster.topics.find(&topic.name.0, id);
+            let Ok(found) = found.and_then(|topic| topic.partition(partition.index)) else { continue };
+            partition.current_leader = LeaderIdAndEpoch::default()
+                .with_leader_id(BrokerId(found.leader.unwrap_or(-1)))
+                .with_leader_epoch(found.leader_epoch);
+            leaders.extend(found.leader);
+        }
+    }
+    let endpoints = leaders.into_iter().filter_map(|id| cluster.nodes.get(id)).map(|node| {
+        NodeEndpoint::default()
+            .with_node_id(BrokerId(node.config.node_id))
+            .with_host(text(&node.config.host))
+            .with_port(i32::from(node.config.port))
+            .with_rack(node.config.rack.as_deref().map(text))
+    });
+    response.node_endpoints = endpoints.collect();
+    response
+}
+
+/// A batch that was written, or was before.
+struct Written {
+    response: PartitionProduceResponse,
+    /// It is not with all replicas in sync. Where its answer stands is still to be said.
+    unreplicated: Option<Pending>,
 }
 
 /// Why a batch is not written.
@@ -103,18 +167,26 @@ impl Rejection {
 }
 
 fn write(
-    broker: &mut Broker,
+    cluster: &mut Cluster,
     name: &str,
     id: Option<uuid::Uuid>,
     data: PartitionProduceData,
     transactional: bool,
-    unix_ms: i64,
-) -> Result<PartitionProduceResponse, Rejection> {
+    acks: i16,
+    request: &Request<'_>,
+) -> Result<Written, Rejection> {
+    let unix_ms = request.unix_ms;
     let unknown = |code: ErrorCode| Rejection::new(code, "");
-    let topic = broker.topics.find_mut(name, id).map_err(unknown)?;
+    let topic = cluster.topics.find_mut(name, id).map_err(unknown)?;
     let index = usize::try_from(data.index).unwrap_or(usize::MAX);
-    let config = &topic.config;
+    let (topic_id, config) = (topic.id, &topic.config);
     let partition = topic.partitions.get_mut(index).ok_or_else(|| unknown(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION))?;
+    partition.check_leader(request.caller.node_id, -1).map_err(unknown)?;
+    if acks == -1 && partition.in_sync.len() < config.min_in_sync_replicas {
+        let (there, wanted) = (partition.in_sync.len(), config.min_in_sync_replicas);
+        let message = format!("{there} replicas are in sync, min.insync.replicas wants {wanted}");
+        return Err(Rejection::new(ErrorCode::NOT_ENOUGH_REPLICAS, message));
+    }
     let log_start_offset = partition.log.start_offset();
     let batch = only_batch(data.records.unwrap_or_default(), log_start_offset)?;
     if batch.header().is_transactional() && !transactional {
@@ -125,8 +197,21 @@ fn write(
     let response = check_batch(&batch, config, unix_ms)
         .and_then(|()| append(partition, &batch, config, unix_ms))
         .map_err(|rejection| Rejection { log_start_offset, ..rejection })?;
-    broker.fetches.touch((topic.id, data.index));
-    Ok(response)
+    let watched = (topic_id, data.index);
+    let nodes = &cluster.nodes;
+    if partition.replicate(|id| nodes.follows(id)) {
+        cluster.fetches.touch(watched);
+        cluster.produces.touch(watched);
+    }
+    let next_offset = response.base_offset + i64::from(batch.header().last_offset_delta) + 1;
+    let unreplicated = (next_offset > partition.high_watermark()).then_some(Pending {
+        topic: 0,
+        partition: 0,
+        watched,
+        leader_epoch: partition.leader_epoch,
+        next_offset,
+    });
+    Ok(Written { response, unreplicated })
 }
 
 /// Appends a checked batch, or finds that it was written before.
@@ -252,6 +337,9 @@ fn check_records(batch: &RecordBatch, config: &TopicConfig, unix_ms: i64) -> Res
     }
     Ok(())
 }
+
+/// Since this version an answer says who leads.
+const SAYS_LEADER_SINCE: i16 = 10;
 
 /// What stands in a record that has no timestamp.
 const NO_TIMESTAMP: i64 = -1;

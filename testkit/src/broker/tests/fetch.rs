@@ -51,7 +51,7 @@ fn a_long_poll_waits_until_there_are_enough_bytes() {
 fn a_topic_that_goes_away_ends_the_wait() {
     let mut world = World::with_topic(&[]);
     world.send(BOB, FETCH, &fetch(0, MINUTE, 1));
-    world.broker.delete_topic("clicks");
+    world.cluster.delete_topic("clicks");
     world.advance(Duration::ZERO);
     let (_, response) = world.answer::<tidemill_protocol::messages::FetchRequest>(BOB, FETCH);
     assert_eq!(first(&response).error_code, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION.0);
@@ -61,11 +61,11 @@ fn a_topic_that_goes_away_ends_the_wait() {
 fn who_is_gone_is_not_answered_and_not_remembered() {
     let mut world = World::with_topic(&[]);
     world.send(BOB, FETCH, &fetch(0, MINUTE, 1));
-    world.broker.handle_disconnected(BOB, world.now);
+    world.cluster.handle_disconnected(BOB, world.now);
     world.produce(batch(&["a"]));
     assert_eq!(world.told(BOB), Told::Nothing);
-    assert!(world.broker.waiting.is_empty());
-    assert_eq!(world.broker.fetches.next_deadline(), None);
+    assert!(world.cluster.waiting.is_empty());
+    assert_eq!(world.cluster.fetches.next_deadline(), None);
 }
 
 #[test]

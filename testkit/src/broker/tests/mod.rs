@@ -2,6 +2,7 @@
 
 mod fetch;
 mod produce;
+mod replication;
 mod retention;
 mod secrets;
 mod topics;

@@ -43,11 +43,11 @@ fn a_broker_shows_no_secret_of_a_request() {
             let ((), logged) = logs::captured(|| {
                 // The second waits until the first is answered.
                 for _ in 0..2 {
-                    world.broker.handle_frame(ALICE, frame.clone(), world.now);
-                    shown += &format!("{:?}", world.broker);
+                    world.cluster.handle_frame(ALICE, frame.clone(), world.now);
+                    shown += &format!("{:?}", world.cluster);
                 }
-                world.broker.poll(world.now, &mut replies);
-                shown += &format!("{:?} {replies:?}", world.broker);
+                world.cluster.poll(world.now, &mut replies);
+                shown += &format!("{:?} {replies:?}", world.cluster);
             });
             assert!(!replies.is_empty());
             for said in [shown, logged] {

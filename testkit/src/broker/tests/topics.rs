@@ -61,7 +61,7 @@ fn what_cannot_be_made_is_refused_as_kafka_does() {
     }
     let made = world.create(assigned(vec![assignment(1, &[1]), assignment(0, &[1])]));
     assert_eq!((made.error_code, made.num_partitions), (0, 2));
-    assert_eq!(world.broker.topics.iter().count(), 2);
+    assert_eq!(world.cluster.topics.iter().count(), 2);
 }
 
 #[test]
@@ -73,7 +73,7 @@ fn only_validating_makes_nothing() {
     let refused = world.ask(7, &CreateTopicsRequest::default().with_topics(twice));
     assert_eq!(refused.topics.len(), 1);
     assert_eq!(refused.topics[0].error_code, ErrorCode::INVALID_REQUEST.0);
-    assert_eq!(world.broker.topics.iter().count(), 0);
+    assert_eq!(world.cluster.topics.iter().count(), 0);
 }
 
 #[test]
@@ -81,22 +81,22 @@ fn asking_for_a_topic_makes_it_for_the_next_who_asks() {
     let mut world = World::new();
     let unasked = world.ask(9, &metadata(&["clicks"]).with_allow_auto_topic_creation(false));
     assert_eq!(unasked.topics[0].error_code, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION.0);
-    assert_eq!(world.broker.topics.iter().count(), 0);
+    assert_eq!(world.cluster.topics.iter().count(), 0);
     let first = world.ask(9, &metadata(&["clicks", "not a name"]));
     assert_eq!(first.topics[0].error_code, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION.0);
     assert_eq!(first.topics[1].error_code, ErrorCode::INVALID_TOPIC_EXCEPTION.0);
     let second = world.ask(9, &metadata(&["clicks"]));
     assert_eq!((second.topics[0].error_code, second.topics[0].partitions.len()), (0, 1));
 
-    world.broker.config.auto_create_topics = false;
+    world.cluster.config.auto_create_topics = false;
     world.ask(9, &metadata(&["other"]));
-    assert_eq!(world.broker.topics.iter().count(), 1);
+    assert_eq!(world.cluster.topics.iter().count(), 1);
 }
 
 #[test]
 fn null_asks_for_all_topics_and_in_version_0_so_does_nothing() {
     let mut world = World::with_topic(&[]);
-    world.broker.create_topic("other", 2, []).unwrap();
+    world.cluster.create_topic("other", 2, 1, []).unwrap();
     assert_eq!(world.ask(0, &MetadataRequest::default().with_topics(Some(Vec::new()))).topics.len(), 2);
     assert_eq!(world.ask(1, &MetadataRequest::default().with_topics(Some(Vec::new()))).topics.len(), 0);
     let all = world.ask(12, &MetadataRequest::default().with_topics(None));
@@ -108,7 +108,7 @@ fn null_asks_for_all_topics_and_in_version_0_so_does_nothing() {
 fn a_topic_is_removed_by_name_or_id_and_comes_back_as_another() {
     let mut world = World::with_topic(&[]);
     world.produce(batch(&["a"]));
-    let id = world.broker.topics.by_name("clicks").unwrap().id;
+    let id = world.cluster.topics.by_name("clicks").unwrap().id;
     let by_id = |id| {
         let topic = DeleteTopicState::default().with_name(None).with_topic_id(id);
         DeleteTopicsRequest::default().with_topics(vec![topic])
@@ -127,7 +127,7 @@ fn a_topic_is_removed_by_name_or_id_and_comes_back_as_another() {
 fn partitions_are_described_in_pages() {
     let mut world = World::new();
     for (name, partitions) in [("a", 3), ("b", 2), ("c", 1)] {
-        world.broker.create_topic(name, partitions, []).unwrap();
+        world.cluster.create_topic(name, partitions, 1, []).unwrap();
     }
     let mut body = DescribeTopicPartitionsRequest::default().with_response_partition_limit(2).with_cursor(None);
     let mut pages = Vec::new();
@@ -200,7 +200,7 @@ fn no_bytes_make_the_broker_panic() {
                 frame[at] = *random.choice(&[0, 1, 0x7f, 0x80, 0xff, any]).unwrap();
             }
             frame.truncate(frame.len() - random.usize(..3).saturating_sub(1));
-            world.broker.handle_connected(connection, "/127.0.0.1");
+            world.cluster.handle_connected(connection, 1, "/127.0.0.1");
             world.raw(connection, frame.freeze());
             world.advance(Duration::from_millis(5));
             match world.told(connection) {
@@ -254,7 +254,7 @@ fn every_version_that_is_listed_is_answered() {
                 body.ask(world, version);
                 asked += 1;
             };
-            let id = world.broker.topics.by_name("clicks").unwrap().id;
+            let id = world.cluster.topics.by_name("clicks").unwrap().id;
             let mut read = fetch(0, 0, 1);
             let mut written = produce(batch(&["b"]));
             if version >= 13 {

@@ -35,7 +35,7 @@ pub(super) enum Told {
 }
 
 pub(super) struct World {
-    pub(super) broker: Broker,
+    pub(super) cluster: Cluster,
     pub(super) now: Instant,
     pub(super) wake_at: Option<Instant>,
     told: BTreeMap<ConnectionId, std::collections::VecDeque<Action>>,
@@ -45,26 +45,41 @@ pub(super) struct World {
 pub(super) const ALICE: ConnectionId = ConnectionId(1);
 pub(super) const BOB: ConnectionId = ConnectionId(2);
 
+/// A connection to this broker.
+pub(super) fn to(node_id: i32) -> ConnectionId {
+    ConnectionId(100 + u64::try_from(node_id).unwrap())
+}
+
 impl World {
-    #[expect(clippy::disallowed_methods, reason = "a start for virtual time; nothing waits for it")]
     pub(super) fn new() -> Self {
+        Self::with_brokers(1)
+    }
+
+    /// A world of several brokers. ALICE and BOB talk to the first; [`to`] is a connection to any.
+    #[expect(clippy::disallowed_methods, reason = "a start for virtual time; nothing waits for it")]
+    pub(super) fn with_brokers(count: i32) -> Self {
         let now = Instant::now();
-        let mut broker = Broker::new(BrokerConfig::default(), now, UNIX_MS, 7);
+        let brokers = (1..=count).map(|node_id| BrokerConfig { node_id, ..BrokerConfig::default() }).collect();
+        let properties = ClusterProperties { brokers, ..ClusterProperties::default() };
+        let mut cluster = Cluster::new(properties, now, UNIX_MS, 7);
         for connection in [ALICE, BOB] {
-            broker.handle_connected(connection, "/127.0.0.1");
+            cluster.handle_connected(connection, 1, "/127.0.0.1");
         }
-        Self { broker, now, wake_at: None, told: BTreeMap::new(), correlation_id: 0 }
+        for node_id in 1..=count {
+            cluster.handle_connected(to(node_id), node_id, "/127.0.0.1");
+        }
+        Self { cluster, now, wake_at: None, told: BTreeMap::new(), correlation_id: 0 }
     }
 
     /// A world with one topic of one partition, `clicks`.
     pub(super) fn with_topic(settings: &[(&str, &str)]) -> Self {
         let mut world = Self::new();
-        world.broker.create_topic("clicks", 1, settings.iter().copied()).unwrap();
+        world.cluster.create_topic("clicks", 1, 1, settings.iter().copied()).unwrap();
         world
     }
 
     pub(super) fn raw(&mut self, connection: ConnectionId, frame: Bytes) {
-        self.broker.handle_frame(connection, frame, self.now);
+        self.cluster.handle_frame(connection, frame, self.now);
         self.poll();
     }
 
@@ -82,9 +97,9 @@ impl World {
         self.poll();
     }
 
-    fn poll(&mut self) {
+    pub(super) fn poll(&mut self) {
         let mut replies = Vec::new();
-        self.wake_at = self.broker.poll(self.now, &mut replies);
+        self.wake_at = self.cluster.poll(self.now, &mut replies);
         for Reply { connection, action } in replies {
             self.told.entry(connection).or_default().push_back(action);
         }
@@ -107,8 +122,12 @@ impl World {
     }
 
     pub(super) fn ask<R: Message>(&mut self, version: i16, body: &R) -> R::Response {
-        let sent = self.send(ALICE, version, body);
-        let (answered, response) = self.answer::<R>(ALICE, version);
+        self.ask_on(ALICE, version, body)
+    }
+
+    pub(super) fn ask_on<R: Message>(&mut self, connection: ConnectionId, version: i16, body: &R) -> R::Response {
+        let sent = self.send(connection, version, body);
+        let (answered, response) = self.answer::<R>(connection, version);
         assert_eq!(sent, answered);
         response
     }

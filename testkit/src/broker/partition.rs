@@ -1,0 +1,139 @@
+//! One partition: its log, who has copies of it, and who leads.
+//!
+//! There is one log, the leader's; of every other replica it is known how far it has copied. A replica that runs and follows
+//! copies at once, and the high watermark is what all replicas in sync have. When another replica becomes leader the log
+//! ends where that replica had come to, as it does in Kafka once everybody has followed the new leader.
+//! [`replication`](super::replication) decides who leads.
+
+use tidemill_protocol::ErrorCode;
+
+use super::log::Log;
+use super::producer_state::ProducerState;
+
+/// One partition.
+#[derive(Debug)]
+pub(crate) struct Partition {
+    /// None while no replica can lead.
+    pub(crate) leader: Option<i32>,
+    pub(crate) leader_epoch: i32,
+    /// Counts the changes of leader and in-sync replicas.
+    pub(crate) partition_epoch: i32,
+    /// Who has a copy; the preferred leader first.
+    pub(crate) replicas: Vec<i32>,
+    /// Who is in sync, in the order of the replicas.
+    pub(crate) in_sync: Vec<i32>,
+    pub(crate) log: Log,
+    pub(crate) producers: ProducerState,
+    /// Where the copy of each replica ends; the leader's is the end of the log.
+    ends: Vec<i64>,
+    high_watermark: i64,
+}
+
+impl Partition {
+    /// An empty partition with these replicas, all in sync, led by the first that can.
+    pub(crate) fn new(replicas: Vec<i32>) -> Self {
+        let leader_epoch = 0;
+        Self {
+            leader: replicas.first().copied(),
+            leader_epoch,
+            partition_epoch: 0,
+            in_sync: replicas.clone(),
+            ends: vec![0; replicas.len()],
+            replicas,
+            log: Log::new(leader_epoch),
+            producers: ProducerState::default(),
+            high_watermark: 0,
+        }
+    }
+
+    /// The end of what may be read: all replicas in sync have it.
+    pub(crate) const fn high_watermark(&self) -> i64 {
+        self.high_watermark
+    }
+
+    /// The end of what a reader of committed records may read: without transactions, all of it.
+    pub(crate) const fn last_stable_offset(&self) -> i64 {
+        self.high_watermark()
+    }
+
+    /// Whether this broker is the one to ask, and a client that knows this leader epoch is up to date (KIP-320). -1 does
+    /// not say.
+    pub(crate) fn check_leader(&self, node_id: i32, known_epoch: i32) -> Result<(), ErrorCode> {
+        if !self.replicas.contains(&node_id) {
+            return Err(ErrorCode::NOT_LEADER_OR_FOLLOWER);
+        }
+        self.check_leader_epoch(known_epoch)?;
+        if self.leader == Some(node_id) { Ok(()) } else { Err(ErrorCode::NOT_LEADER_OR_FOLLOWER) }
+    }
+
+    /// Whether a client that knows this leader epoch is up to date.
+    pub(crate) const fn check_leader_epoch(&self, known: i32) -> Result<(), ErrorCode> {
+        if known < 0 || known == self.leader_epoch {
+            Ok(())
+        } else if known < self.leader_epoch {
+            Err(ErrorCode::FENCED_LEADER_EPOCH)
+        } else {
+            Err(ErrorCode::UNKNOWN_LEADER_EPOCH)
+        }
+    }
+
+    /// How far a replica has copied the log.
+    pub(crate) fn end_of(&self, node_id: i32) -> i64 {
+        if self.leader == Some(node_id) {
+            return self.log.end_offset();
+        }
+        let at = self.replicas.iter().position(|replica| *replica == node_id);
+        at.and_then(|at| self.ends.get(at)).copied().unwrap_or_default()
+    }
+
+    /// Lets every replica that follows copy all there is, and moves the high watermark. Whether it moved.
+    pub(crate) fn replicate(&mut self, follows: impl Fn(i32) -> bool) -> bool {
+        let Some(leader) = self.leader else { return false };
+        let log_end = self.log.end_offset();
+        for (replica, end) in self.replicas.iter().zip(&mut self.ends) {
+            if *replica == leader || follows(*replica) {
+                *end = log_end;
+            }
+        }
+        self.advance()
+    }
+
+    /// Moves the high watermark to what all replicas in sync have. Whether it moved.
+    pub(crate) fn advance(&mut self) -> bool {
+        let common = self.in_sync.iter().map(|replica| self.end_of(*replica)).min();
+        let reached = common.unwrap_or(self.high_watermark).max(self.high_watermark);
+        std::mem::replace(&mut self.high_watermark, reached) != reached
+    }
+
+    /// Makes a replica the leader, or nobody; what it had not copied is lost. The epochs count it.
+    pub(crate) fn lead(&mut self, leader: Option<i32>) {
+        if let Some(new) = leader {
+            let end = self.end_of(new);
+            if end < self.log.end_offset() {
+                self.truncate(end);
+            }
+        } else if let Some(old) = self.leader
+            && let Some(at) = self.replicas.iter().position(|replica| *replica == old)
+            && let Some(end) = self.ends.get_mut(at)
+        {
+            *end = self.log.end_offset();
+        }
+        self.leader = leader;
+        self.leader_epoch += 1;
+        self.partition_epoch += 1;
+        if leader.is_some() {
+            self.log.begin_epoch(self.leader_epoch);
+        }
+    }
+
+    /// Cuts the log, and every copy of it.
+    fn truncate(&mut self, end_offset: i64) {
+        self.log.truncate(end_offset);
+        let end_offset = self.log.end_offset();
+        for end in &mut self.ends {
+            *end = (*end).min(end_offset);
+        }
+        self.high_watermark = self.high_watermark.min(end_offset);
+        self.producers.truncate(end_offset);
+    }
+}

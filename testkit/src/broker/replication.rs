@@ -1,0 +1,175 @@
+//! Who leads, and who is in sync: what the controller does when brokers come and go.
+//!
+//! A broker that stops leaves the replicas in sync; where it led, the first replica in sync that runs takes over. Where
+//! none does, nobody leads until one comes back, or, with `unclean.leader.election.enable`, any replica that runs does,
+//! and what it lacks is lost. A replica that follows again catches up at once.
+//!
+//! Simplifications: the controller notices at once. A replica that does not follow leaves the replicas in sync when it is
+//! told to by [`Cluster::shrink`], not by its lag. There are no eligible leader replicas (KIP-966).
+
+use tidemill_protocol::ErrorCode;
+
+use super::Cluster;
+use super::nodes::{CoordinatorKind, Nodes};
+use super::partition::Partition;
+use super::topic_config::TopicConfig;
+use super::topics::Topic;
+
+/// How a broker goes away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "there is no third way")]
+pub enum Stop {
+    /// It hands its partitions over and answers what it has begun.
+    Clean,
+    /// At once: connections are cut.
+    Kill,
+}
+
+impl Cluster {
+    /// A broker goes away: its connections are closed and others lead its partitions. Nothing happens if it does not run.
+    pub fn handle_broker_stopped(&mut self, node_id: i32, stop: Stop) {
+        if !self.nodes.is_running(node_id) {
+            return;
+        }
+        // Before it goes cleanly, the others copy what it has.
+        if stop == Stop::Clean {
+            self.replicate_all();
+        }
+        if let Some(node) = self.nodes.get_mut(node_id) {
+            node.running = false;
+        }
+        self.close_connections(node_id);
+        self.each_partition(|nodes, config, partition| {
+            if partition.replicas.contains(&node_id) {
+                let unclean = config.unclean_leader_election;
+                if partition.in_sync.len() > 1 && partition.in_sync.contains(&node_id) {
+                    partition.in_sync.retain(|replica| *replica != node_id);
+                    partition.partition_epoch += 1;
+                }
+                if partition.leader == Some(node_id) {
+                    elect(partition, unclean, |id| nodes.is_running(id));
+                }
+            }
+        });
+    }
+
+    /// A broker comes back: it catches up, and leads where nobody could.
+    pub fn handle_broker_started(&mut self, node_id: i32) {
+        let Some(node) = self.nodes.get_mut(node_id).filter(|node| !node.running) else { return };
+        node.running = true;
+        self.each_partition(|nodes, config, partition| {
+            if partition.leader.is_none() && partition.replicas.contains(&node_id) {
+                elect(partition, config.unclean_leader_election, |id| nodes.is_running(id));
+            }
+        });
+        self.replicate_all();
+    }
+
+    /// Whether a broker copies what its leaders write. While it does not, the high watermark of its partitions stands, and
+    /// what only leaders have is lost when it becomes leader.
+    pub fn set_follows(&mut self, node_id: i32, follows: bool) {
+        if let Some(node) = self.nodes.get_mut(node_id) {
+            node.follows = follows;
+        }
+        self.replicate_all();
+    }
+
+    /// Takes a replica that does not follow out of the replicas in sync, as Kafka does after `replica.lag.time.max.ms`.
+    pub fn shrink(&mut self, node_id: i32) {
+        self.each_partition(|_, _, partition| {
+            if partition.leader != Some(node_id) && partition.in_sync.contains(&node_id) {
+                partition.in_sync.retain(|replica| *replica != node_id);
+                partition.partition_epoch += 1;
+            }
+        });
+        self.replicate_all();
+    }
+
+    /// Makes another replica lead.
+    ///
+    /// # Errors
+    /// `UNKNOWN_TOPIC_OR_PARTITION`; `INVALID_REPLICA_ASSIGNMENT` when this broker has no copy; `BROKER_NOT_AVAILABLE` when
+    /// it does not run; `ELIGIBLE_LEADERS_NOT_AVAILABLE` when it is not in sync.
+    pub fn move_leader(&mut self, topic: &str, partition: i32, to: i32) -> Result<(), ErrorCode> {
+        let running = self.nodes.is_running(to);
+        let found = self.topics.find_mut(topic, None)?.partition_mut(partition)?;
+        if !found.replicas.contains(&to) {
+            return Err(ErrorCode::INVALID_REPLICA_ASSIGNMENT);
+        }
+        if !running {
+            return Err(ErrorCode::BROKER_NOT_AVAILABLE);
+        }
+        if !found.in_sync.contains(&to) {
+            return Err(ErrorCode::ELIGIBLE_LEADERS_NOT_AVAILABLE);
+        }
+        if found.leader != Some(to) {
+            found.lead(Some(to));
+        }
+        self.changed_leader();
+        Ok(())
+    }
+
+    /// Lets another broker coordinate a group, and all whose ids have the same hash.
+    pub fn move_group_coordinator(&mut self, group_id: &str, to: i32) {
+        self.nodes.move_coordinator(CoordinatorKind::Group, group_id, to);
+    }
+
+    /// Lets another broker coordinate a transactional id, and all that have the same hash.
+    pub fn move_transaction_coordinator(&mut self, transactional_id: &str, to: i32) {
+        self.nodes.move_coordinator(CoordinatorKind::Transaction, transactional_id, to);
+    }
+
+    /// Replicas that follow copy what there is and are in sync again.
+    pub(crate) fn replicate_all(&mut self) {
+        self.each_partition(|nodes, _, partition| {
+            partition.replicate(|id| nodes.follows(id));
+            let Some(leader) = partition.leader else { return };
+            let end = partition.log.end_offset();
+            let joins = |id: &i32| {
+                *id == leader || partition.in_sync.contains(id) || nodes.follows(*id) && partition.end_of(*id) >= end
+            };
+            let in_sync: Vec<i32> = partition.replicas.iter().copied().filter(joins).collect();
+            if in_sync != partition.in_sync {
+                partition.in_sync = in_sync;
+                partition.partition_epoch += 1;
+            }
+            partition.advance();
+        });
+    }
+
+    /// Runs through all partitions, then wakes who waits for them.
+    fn each_partition(&mut self, mut change: impl FnMut(&Nodes, &TopicConfig, &mut Partition)) {
+        for topic in self.topics.iter_mut() {
+            let Topic { config, partitions, .. } = topic;
+            for partition in partitions {
+                change(&self.nodes, config, partition);
+            }
+        }
+        self.changed_leader();
+    }
+
+    /// Everybody who waits for a partition has to look again.
+    fn changed_leader(&mut self) {
+        self.changed = true;
+        for topic in self.topics.iter() {
+            for (number, _) in topic.numbered() {
+                self.fetches.touch((topic.id, number));
+                self.produces.touch((topic.id, number));
+            }
+        }
+    }
+}
+
+/// Gives a partition the leader that it can have.
+fn elect(partition: &mut Partition, unclean: bool, runs: impl Fn(i32) -> bool) {
+    let clean = partition.replicas.iter().copied().find(|id| partition.in_sync.contains(id) && runs(*id));
+    let any = || partition.replicas.iter().copied().find(|id| unclean && runs(*id));
+    let leader = clean.or_else(any);
+    if leader == partition.leader {
+        return;
+    }
+    if let Some(leader) = leader.filter(|_| clean.is_none()) {
+        partition.in_sync = vec![leader];
+    }
+    partition.lead(leader);
+}
