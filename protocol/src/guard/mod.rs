@@ -104,10 +104,17 @@ impl Default for Budget {
 /// assert_eq!((error.field.as_str(), error.offset), ("topics", 0));
 /// ```
 pub fn check_request(api: ApiKey, version: i16, body: &[u8], budget: Budget) -> Result<(), DecodeError> {
+    request_end(api, version, body, budget)
+        .and_then(|end| consumed(end, body.len()).map_err(|error| error.in_message(api, version)))
+}
+
+/// Checks the request that `body` begins with and returns where it ends, whatever follows.
+///
+/// # Errors
+/// As [`check_request`], but for bytes behind the last field.
+pub fn request_end(api: ApiKey, version: i16, body: &[u8], budget: Budget) -> Result<usize, DecodeError> {
     let message = find(tables::REQUESTS, api, version)?;
-    check::walk(message, version, body, 0, budget)
-        .and_then(|end| consumed(end, body.len()))
-        .map_err(|error| error.in_message(api, version))
+    check::walk(message, version, body, 0, budget).map_err(|error| error.in_message(api, version))
 }
 
 /// Checks a whole response frame (without its length), header and body; all of it must be used. Returns where the body

@@ -123,9 +123,9 @@ pub(crate) struct Request<'a> {
 }
 
 impl Request<'_> {
-    /// The body.
+    /// The body; as in Kafka, bytes behind its last field are passed over.
     pub(crate) fn decode<R: Message>(&self) -> Result<R, Refused> {
-        Ok(header::decode_request(self.version, self.body.clone())?)
+        Ok(header::take_request(self.version, &mut self.body.clone())?)
     }
 
     /// The answer, when it is known at once.
