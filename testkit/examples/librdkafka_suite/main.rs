@@ -38,7 +38,8 @@ use suite::{LIBRDKAFKA, Suite};
 use table::Column;
 
 const USAGE: &str = "usage: librdkafka_suite (--bootstrap HOST:PORT,.. | --kafka VERSION).. \
-    [--tests 0001,0002] [--out table.md] [--logs FOLDER] [--jobs 4] [--limit-s 300] [--scenario noautocreate] [--full]";
+    [--tests 0001,0002] [--subtests NAME] [--out table.md] [--logs FOLDER] [--jobs 4] [--limit-s 300] \
+    [--scenario noautocreate] [--group-protocol consumer] [--full]";
 
 /// What was asked for.
 #[derive(Debug)]
@@ -74,7 +75,13 @@ fn options(mut arguments: impl Iterator<Item = String>) -> Result<Options, Strin
         out: None,
         logs: kafka::cache().join(format!("librdkafka-{LIBRDKAFKA}")).join("logs"),
         jobs: 4,
-        manner: Manner { scenario: "default".to_owned(), quick: true, limit: Duration::from_secs(300) },
+        manner: Manner {
+            scenario: "default".to_owned(),
+            group_protocol: "classic".to_owned(),
+            subtests: None,
+            quick: true,
+            limit: Duration::from_secs(300),
+        },
     };
     while let Some(name) = arguments.next() {
         if name == "--full" {
@@ -91,6 +98,8 @@ fn options(mut arguments: impl Iterator<Item = String>) -> Result<Options, Strin
             "--jobs" => options.jobs = number(&name, &value)?,
             "--limit-s" => options.manner.limit = Duration::from_secs(number(&name, &value)?),
             "--scenario" => options.manner.scenario = value,
+            "--group-protocol" => options.manner.group_protocol = value,
+            "--subtests" => options.manner.subtests = Some(value),
             other => return Err(format!("{other} is none of the options\n{USAGE}")),
         }
     }

@@ -16,6 +16,10 @@ use crate::suite::Suite;
 pub(crate) struct Manner {
     /// Which of the suite's clusters this is: `default`, or `noautocreate`.
     pub(crate) scenario: String,
+    /// `classic` or `consumer`: how members of groups find each other.
+    pub(crate) group_protocol: String,
+    /// Only the parts of tests whose names hold this.
+    pub(crate) subtests: Option<String>,
     /// Fewer rounds and less data.
     pub(crate) quick: bool,
     pub(crate) limit: Duration,
@@ -44,6 +48,9 @@ pub(crate) fn run(
     let output = File::create(&log)?;
     // A line at a time: what is in a buffer when the runner aborts, as it does after most failures, is lost.
     let mut command = Command::new("stdbuf");
+    if let Some(subtests) = &manner.subtests {
+        command.env("SUBTESTS", subtests);
+    }
     // One after the other, without those that need no broker or are known to fail.
     command.args(["-oL", "./test-runner", "-p1", "-L", "-K", "-s", &manner.scenario]);
     if manner.quick {
@@ -54,6 +61,7 @@ pub(crate) fn run(
         .env("LD_LIBRARY_PATH", "../src:../src-cpp")
         .env("TESTS", number)
         .env("RDKAFKA_TEST_CONF", &config)
+        .env("TEST_CONSUMER_GROUP_PROTOCOL", &manner.group_protocol)
         .env("TEST_KAFKA_VERSION", version)
         .env("KAFKA_PATH", &suite.kafka)
         .env("BROKERS", bootstrap)
