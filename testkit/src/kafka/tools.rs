@@ -51,24 +51,9 @@ impl Tools {
     /// # Errors
     /// When the tool cannot be started or its pipes break.
     pub fn run(&self, class: &str, arguments: &[&str], input: &str) -> io::Result<Output> {
-        let mut tool = self
-            .java(class, "-Xmx256m")
-            .args(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()?;
-        let stdin = tool.stdin.take();
-        // From a thread of its own: a tool that writes while it reads would otherwise wait for us, and we for it.
-        std::thread::scope(|scope| {
-            scope.spawn(move || {
-                if let Some(mut stdin) = stdin {
-                    // A tool may end before it has read everything; its output and status say what came of it.
-                    let _ = stdin.write_all(input.as_bytes());
-                }
-            });
-            tool.wait_with_output()
-        })
+        let mut tool = self.java(class, "-Xmx256m");
+        tool.args(arguments);
+        run(tool, input)
     }
 
     pub(super) fn classpath(&self) -> &OsStr {
@@ -83,6 +68,22 @@ impl Tools {
         command.arg(&self.classpath).arg(class).stdin(Stdio::null());
         command
     }
+}
+
+/// Runs a program, with `input` on its standard input, to its end.
+pub(super) fn run(mut program: Command, input: &str) -> io::Result<Output> {
+    let mut process = program.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    let stdin = process.stdin.take();
+    // From a thread of its own: a program that writes while it reads would otherwise wait for us, and we for it.
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            if let Some(mut stdin) = stdin {
+                // It may end before it has read everything; its output and status say what came of it.
+                let _ = stdin.write_all(input.as_bytes());
+            }
+        });
+        process.wait_with_output()
+    })
 }
 
 #[cfg(test)]
