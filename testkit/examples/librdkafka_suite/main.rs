@@ -6,7 +6,7 @@
 //!
 //! Each `--bootstrap LIST` is a cluster that runs; `--kafka VERSION` starts a real one of three brokers, set up as the suite
 //! wants it. The suite is fetched and built the first time, which takes gcc, make and some minutes; Java is needed for the
-//! tests that call Kafka's scripts.
+//! tests that call Kafka's scripts, and some are built only when the headers of zlib, OpenSSL and RapidJSON are there.
 //!
 //! - [`suite`]: where the suite comes from
 //! - [`run`]: one of its files, against one cluster
@@ -39,7 +39,7 @@ use table::Column;
 
 const USAGE: &str = "usage: librdkafka_suite (--bootstrap HOST:PORT,.. | --kafka VERSION).. \
     [--tests 0001,0002] [--subtests NAME] [--out table.md] [--logs FOLDER] [--jobs 4] [--limit-s 300] \
-    [--scenario noautocreate] [--group-protocol consumer] [--full]";
+    [--scenario noautocreate] [--group-protocol consumer] [--property NAME=VALUE].. [--full]";
 
 /// What was asked for.
 #[derive(Debug)]
@@ -79,6 +79,7 @@ fn options(mut arguments: impl Iterator<Item = String>) -> Result<Options, Strin
             scenario: "default".to_owned(),
             group_protocol: "classic".to_owned(),
             subtests: None,
+            properties: String::new(),
             quick: true,
             limit: Duration::from_secs(300),
         },
@@ -99,6 +100,7 @@ fn options(mut arguments: impl Iterator<Item = String>) -> Result<Options, Strin
             "--limit-s" => options.manner.limit = Duration::from_secs(number(&name, &value)?),
             "--scenario" => options.manner.scenario = value,
             "--group-protocol" => options.manner.group_protocol = value,
+            "--property" => options.manner.properties.extend([value.as_str(), "\n"]),
             "--subtests" => options.manner.subtests = Some(value),
             other => return Err(format!("{other} is none of the options\n{USAGE}")),
         }

@@ -20,6 +20,8 @@ pub(crate) struct Manner {
     pub(crate) group_protocol: String,
     /// Only the parts of tests whose names hold this.
     pub(crate) subtests: Option<String>,
+    /// More of librdkafka's properties, such as those of a login; a line each.
+    pub(crate) properties: String,
     /// Fewer rounds and less data.
     pub(crate) quick: bool,
     pub(crate) limit: Duration,
@@ -41,7 +43,8 @@ pub(crate) fn run(
         &config,
         format!(
             "bootstrap.servers={bootstrap}\nbroker.address.family=v4\n\
-             test.timeout.multiplier=2\ntest.topic.prefix={prefix}\n"
+             test.timeout.multiplier=2\ntest.topic.prefix={prefix}\n{}",
+            manner.properties
         ),
     )?;
     let log = logs.join(format!("{number}.log"));

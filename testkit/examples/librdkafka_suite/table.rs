@@ -44,9 +44,17 @@ pub(crate) fn render(librdkafka: &str, columns: &[Column]) -> String {
     text
 }
 
+/// A reason on one line of the table; the log has all of it.
 fn cell(reason: &str) -> String {
-    reason.replace('|', "\\|")
+    let mut cell = reason.replace('|', "\\|");
+    if let Some((end, _)) = cell.char_indices().nth(REASON_CHARS_MAX) {
+        cell.truncate(end);
+        cell.push_str("...");
+    }
+    cell
 }
+
+const REASON_CHARS_MAX: usize = 240;
 
 #[cfg(test)]
 mod tests {
