@@ -31,6 +31,7 @@ pub struct ClusterConfig {
     partitions: i32,
     replication_factor: i16,
     auto_create_topics: bool,
+    rack_aware_fetch: bool,
 }
 
 impl Default for ClusterConfig {
@@ -41,6 +42,7 @@ impl Default for ClusterConfig {
             partitions: 1,
             replication_factor: 1,
             auto_create_topics: true,
+            rack_aware_fetch: false,
         }
     }
 }
@@ -84,6 +86,13 @@ impl ClusterConfig {
     #[must_use]
     pub const fn partitions(mut self, count: i32) -> Self {
         self.partitions = count;
+        self
+    }
+
+    /// `replica.selector.class`: whether readers that say their rack are sent to a replica there (KIP-392). Default false.
+    #[must_use]
+    pub const fn rack_aware_fetch(mut self, yes: bool) -> Self {
+        self.rack_aware_fetch = yes;
         self
     }
 
@@ -166,6 +175,7 @@ impl TestCluster {
             num_partitions: config.partitions,
             default_replication_factor: config.replication_factor,
             auto_create_topics: config.auto_create_topics,
+            rack_aware_fetch: config.rack_aware_fetch,
         };
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let cluster = Cluster::new(properties, Instant::now(), millis(unix), fastrand::u64(..));

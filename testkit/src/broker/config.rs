@@ -28,6 +28,9 @@ pub struct ClusterProperties {
     pub default_replication_factor: i16,
     /// `auto.create.topics.enable`. Default true.
     pub auto_create_topics: bool,
+    /// Whether readers that say their rack are sent to a replica there, as with Kafka's `RackAwareReplicaSelector` in
+    /// `replica.selector.class` (KIP-392). Default false.
+    pub rack_aware_fetch: bool,
 }
 
 impl Default for BrokerConfig {
@@ -43,6 +46,7 @@ impl Default for ClusterProperties {
             num_partitions: 1,
             default_replication_factor: 1,
             auto_create_topics: true,
+            rack_aware_fetch: false,
         }
     }
 }

@@ -235,6 +235,21 @@ impl Log {
         }
     }
 
+    /// Nothing below this offset is read any longer; segments that lie below it are removed.
+    pub(crate) fn delete_before(&mut self, offset: i64) {
+        let offset = offset.min(self.end_offset);
+        if offset <= self.start_offset {
+            return;
+        }
+        if offset == self.end_offset && self.active_bytes() > 0 {
+            self.roll();
+        }
+        while self.segments.get(1).is_some_and(|second| second.base_offset <= offset) {
+            self.segments.pop_front();
+        }
+        self.start_at(offset);
+    }
+
     /// Removes the oldest segments while what remains is `retention.bytes` or more.
     fn retain_bytes(&mut self, config: &TopicConfig) {
         let Some(retention_bytes) = config.retention_bytes.filter(|_| config.deletes) else { return };
@@ -247,7 +262,12 @@ impl Log {
 
     fn remove_first(&mut self) {
         self.segments.pop_front();
-        self.start_offset = self.segments.front().map_or(self.end_offset, |segment| segment.base_offset);
+        self.start_at(self.segments.front().map_or(self.end_offset, |segment| segment.base_offset));
+    }
+
+    /// Moves the start of the log; it never goes back.
+    fn start_at(&mut self, offset: i64) {
+        self.start_offset = self.start_offset.max(offset);
         // The epoch that holds the first offset stays, beginning there.
         let behind = self.epochs.partition_point(|epoch| epoch.start_offset <= self.start_offset);
         self.epochs.drain(..behind.saturating_sub(1));

@@ -14,10 +14,12 @@
 //! - `log`: the segments of a partition
 //! - `producer_state`: what a partition knows of idempotent producers
 //! - `purgatory`: requests that wait
+//! - `fetch_sessions`: what readers have asked for before
 //! - `groups`: consumer groups
 
 pub mod config;
 mod connections;
+mod fetch_sessions;
 pub(crate) mod groups;
 mod handlers;
 mod log;
@@ -41,6 +43,7 @@ use uuid::Uuid;
 
 pub use self::config::{BrokerConfig, ClusterProperties};
 use self::connections::{Connections, Next};
+use self::fetch_sessions::FetchSessions;
 use self::groups::{GroupAnswer, Groups};
 use self::handlers::fetch::{self, WaitingFetch};
 use self::handlers::produce::{self, WaitingProduce};
@@ -176,6 +179,7 @@ pub struct Cluster {
     pub(crate) nodes: Nodes,
     pub(crate) topics: Topics,
     pub(crate) groups: Groups,
+    pub(crate) fetch_sessions: FetchSessions,
     fetches: Purgatory<WaitingFetch>,
     produces: Purgatory<WaitingProduce>,
     pub(crate) next_producer_id: i64,
@@ -203,6 +207,7 @@ impl Cluster {
             cluster_id: (0..22).map(|_| random.alphanumeric()).collect(),
             topics: Topics::default(),
             groups: Groups::new(random.fork()),
+            fetch_sessions: FetchSessions::new(random.fork()),
             fetches: Purgatory::default(),
             produces: Purgatory::default(),
             next_producer_id: 0,
@@ -307,6 +312,18 @@ impl Cluster {
         let config = TopicConfig::new(settings).map_err(|reason| TopicError::new(ErrorCode::INVALID_CONFIG, reason))?;
         let id = self.random_id();
         self.topics.create(name, id, replicas, config)
+    }
+
+    /// Adds partitions with these replicas to a topic that is there.
+    pub(crate) fn add_partitions(&mut self, name: &str, replicas: Vec<Vec<i32>>) {
+        self.topics.add_partitions(name, replicas);
+    }
+
+    /// Gives a topic that is there other settings, which hold from now on.
+    pub(crate) fn set_topic_config(&mut self, name: &str, config: TopicConfig) {
+        if let Ok(topic) = self.topics.find_mut(name, None) {
+            topic.config = config;
+        }
     }
 
     /// Where the replicas of new partitions lie.

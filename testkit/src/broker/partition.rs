@@ -20,13 +20,24 @@ pub(crate) struct Partition {
     pub(crate) partition_epoch: i32,
     /// Who has a copy; the preferred leader first.
     pub(crate) replicas: Vec<i32>,
+    /// Whose copies there are to be, while they are moved.
+    pub(crate) moves_to: Option<Vec<i32>>,
     /// Who is in sync, in the order of the replicas.
     pub(crate) in_sync: Vec<i32>,
     pub(crate) log: Log,
     pub(crate) producers: ProducerState,
+    /// The replicas before a move began.
+    held_before: Vec<i32>,
     /// Where the copy of each replica ends; the leader's is the end of the log.
     ends: Vec<i64>,
     high_watermark: i64,
+}
+
+/// What a broker is to a partition that it has a copy of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Replica {
+    Leader,
+    Follower,
 }
 
 impl Partition {
@@ -37,7 +48,9 @@ impl Partition {
             leader: replicas.first().copied(),
             leader_epoch,
             partition_epoch: 0,
+            moves_to: None,
             in_sync: replicas.clone(),
+            held_before: Vec::new(),
             ends: vec![0; replicas.len()],
             replicas,
             log: Log::new(leader_epoch),
@@ -59,11 +72,19 @@ impl Partition {
     /// Whether this broker is the one to ask, and a client that knows this leader epoch is up to date (KIP-320). -1 does
     /// not say.
     pub(crate) fn check_leader(&self, node_id: i32, known_epoch: i32) -> Result<(), ErrorCode> {
+        match self.check_replica(node_id, known_epoch)? {
+            Replica::Leader => Ok(()),
+            Replica::Follower => Err(ErrorCode::NOT_LEADER_OR_FOLLOWER),
+        }
+    }
+
+    /// Whether this broker has a copy, and a client that knows this leader epoch is up to date.
+    pub(crate) fn check_replica(&self, node_id: i32, known_epoch: i32) -> Result<Replica, ErrorCode> {
         if !self.replicas.contains(&node_id) {
             return Err(ErrorCode::NOT_LEADER_OR_FOLLOWER);
         }
         self.check_leader_epoch(known_epoch)?;
-        if self.leader == Some(node_id) { Ok(()) } else { Err(ErrorCode::NOT_LEADER_OR_FOLLOWER) }
+        Ok(if self.leader == Some(node_id) { Replica::Leader } else { Replica::Follower })
     }
 
     /// Whether a client that knows this leader epoch is up to date.
@@ -124,6 +145,49 @@ impl Partition {
         if leader.is_some() {
             self.log.begin_epoch(self.leader_epoch);
         }
+    }
+
+    /// The replicas without those that are only being added.
+    pub(crate) fn settled_replicas(&self) -> &[i32] {
+        if self.moves_to.is_some() { &self.held_before } else { &self.replicas }
+    }
+
+    /// Begins to copy to these replicas; [`Self::settle`] ends it.
+    pub(crate) fn move_to(&mut self, to: Vec<i32>) {
+        self.stop_moving();
+        self.held_before = self.replicas.clone();
+        for id in &to {
+            if !self.replicas.contains(id) {
+                self.replicas.push(*id);
+                self.ends.push(self.log.start_offset());
+            }
+        }
+        self.moves_to = Some(to);
+        self.partition_epoch += 1;
+    }
+
+    /// Goes back to the replicas that there were.
+    pub(crate) fn stop_moving(&mut self) {
+        if self.moves_to.take().is_some() {
+            let before = std::mem::take(&mut self.held_before);
+            self.hold(before);
+        }
+    }
+
+    /// Ends a move once all new replicas are in sync. Whether the leader is not among them.
+    pub(crate) fn settle(&mut self) -> bool {
+        let Some(to) = self.moves_to.take_if(|to| to.iter().all(|id| self.in_sync.contains(id))) else { return false };
+        self.held_before.clear();
+        self.hold(to);
+        self.leader.is_none_or(|leader| !self.replicas.contains(&leader))
+    }
+
+    /// Keeps exactly these replicas, which are all there.
+    fn hold(&mut self, replicas: Vec<i32>) {
+        self.ends = replicas.iter().map(|id| self.end_of(*id)).collect();
+        self.in_sync = replicas.iter().copied().filter(|id| self.in_sync.contains(id)).collect();
+        self.replicas = replicas;
+        self.partition_epoch += 1;
     }
 
     /// Cuts the log, and every copy of it.

@@ -13,7 +13,7 @@ use super::Cluster;
 use super::nodes::{CoordinatorKind, Nodes};
 use super::partition::Partition;
 use super::topic_config::TopicConfig;
-use super::topics::Topic;
+use super::topics::{Topic, TopicError};
 
 /// How a broker goes away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +23,15 @@ pub enum Stop {
     Clean,
     /// At once: connections are cut.
     Kill,
+}
+
+/// Which leader is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Election {
+    /// The first replica.
+    Preferred,
+    /// Any replica, where nobody leads.
+    Unclean,
 }
 
 impl Cluster {
@@ -39,6 +48,7 @@ impl Cluster {
             node.running = false;
         }
         self.close_connections(node_id);
+        self.fetch_sessions.handle_broker_stopped(node_id);
         self.each_partition(|nodes, config, partition| {
             if partition.replicas.contains(&node_id) {
                 let unclean = config.unclean_leader_election;
@@ -109,6 +119,63 @@ impl Cluster {
         Ok(())
     }
 
+    /// Lets the preferred replica lead, or any that runs where nobody does.
+    pub(crate) fn elect_leader(&mut self, topic: &str, number: i32, election: Election) -> Result<(), TopicError> {
+        let nodes = &self.nodes;
+        let unknown = |what: String| TopicError::new(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, what);
+        let found = self.topics.find_mut(topic, None).map_err(|_| unknown(format!("No such topic as {topic}")))?;
+        let partition =
+            found.partition_mut(number).map_err(|_| unknown(format!("No such partition as {topic}-{number}")))?;
+        let not_needed =
+            TopicError::new(ErrorCode::ELECTION_NOT_NEEDED, "Leader election not needed for topic partition.");
+        match election {
+            Election::Preferred => {
+                let preferred = partition.replicas.first().copied();
+                if partition.leader == preferred {
+                    return Err(not_needed);
+                }
+                let Some(preferred) = preferred.filter(|id| partition.in_sync.contains(id) && nodes.is_running(*id))
+                else {
+                    let message = "The preferred leader was not available.";
+                    return Err(TopicError::new(ErrorCode::PREFERRED_LEADER_NOT_AVAILABLE, message));
+                };
+                partition.lead(Some(preferred));
+            }
+            Election::Unclean => {
+                if partition.leader.is_some() {
+                    return Err(not_needed);
+                }
+                elect(partition, true, |id| nodes.is_running(id));
+                if partition.leader.is_none() {
+                    let message = "Eligible topic partition leaders are not available.";
+                    return Err(TopicError::new(ErrorCode::ELIGIBLE_LEADERS_NOT_AVAILABLE, message));
+                }
+            }
+        }
+        self.replicate_all();
+        Ok(())
+    }
+
+    /// Moves the replicas of a partition to these brokers.
+    pub(crate) fn move_replicas(&mut self, topic: &str, number: i32, to: Vec<i32>) {
+        if let Ok(partition) = self.topics.find_mut(topic, None).and_then(|topic| topic.partition_mut(number)) {
+            partition.move_to(to);
+        }
+        self.replicate_all();
+    }
+
+    /// Leaves the replicas of a partition where they were before they were moved.
+    pub(crate) fn stop_moving(&mut self, topic: &str, number: i32) {
+        let nodes = &self.nodes;
+        if let Ok(partition) = self.topics.find_mut(topic, None).and_then(|topic| topic.partition_mut(number)) {
+            partition.stop_moving();
+            if partition.leader.is_none_or(|leader| !partition.replicas.contains(&leader)) {
+                elect(partition, false, |id| nodes.is_running(id));
+            }
+        }
+        self.replicate_all();
+    }
+
     /// Lets another broker coordinate a group, and all whose ids have the same hash.
     pub fn move_group_coordinator(&mut self, group_id: &str, to: i32) {
         self.nodes.move_coordinator(CoordinatorKind::Group, group_id, to);
@@ -134,6 +201,9 @@ impl Cluster {
                 partition.partition_epoch += 1;
             }
             partition.advance();
+            if partition.settle() {
+                elect(partition, false, |id| nodes.is_running(id));
+            }
         });
     }
 

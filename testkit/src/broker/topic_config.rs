@@ -55,7 +55,7 @@ impl TopicConfig {
     pub(crate) fn new<'a>(settings: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, String> {
         let mut set = BTreeMap::new();
         for (name, value) in settings {
-            let Some(option) = OPTIONS.iter().find(|option| option.name == name) else {
+            let Some(option) = option_named(name) else {
                 return Err(format!("Unknown topic config name: {name}"));
             };
             option.check(value)?;
@@ -123,8 +123,13 @@ impl ConfigOption {
     }
 }
 
+/// The setting of this name.
+pub(crate) fn option_named(name: &str) -> Option<&'static ConfigOption> {
+    OPTIONS.iter().find(|option| option.name == name)
+}
+
 fn default_of(name: &str) -> &'static str {
-    OPTIONS.iter().find(|option| option.name == name).map_or("", |option| option.default)
+    option_named(name).map_or("", |option| option.default)
 }
 
 fn minimum(name: &str) -> i64 {

@@ -137,6 +137,13 @@ impl Topics {
         Ok(self.topics.entry(name.to_owned()).insert_entry(topic).into_mut())
     }
 
+    /// Adds partitions with these replicas to a topic that is there.
+    pub(crate) fn add_partitions(&mut self, name: &str, replicas: Vec<Vec<i32>>) {
+        if let Some(topic) = self.topics.get_mut(name) {
+            topic.partitions.extend(replicas.into_iter().map(Partition::new));
+        }
+    }
+
     pub(crate) fn remove(&mut self, name: &str) -> Option<Topic> {
         let topic = self.topics.remove(name)?;
         self.names.remove(&topic.id);

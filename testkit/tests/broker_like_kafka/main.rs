@@ -5,9 +5,11 @@
 #![expect(clippy::disallowed_methods, reason = "tests read the clock")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod administration;
 mod describing;
 mod peer;
 mod reading;
+mod sessions;
 mod topics;
 mod writing;
 
@@ -21,6 +23,9 @@ async fn everything(bootstrap: &str) -> Vec<(String, String)> {
     topics::create_and_delete(&mut broker).await;
     writing::writing(&mut broker).await;
     reading::reading(&mut broker).await;
+    sessions::sessions(&mut broker).await;
+    administration::administration(&mut broker).await;
+    administration::placing(&mut broker).await;
     describing::describing(&mut broker).await;
     broker.answers()
 }

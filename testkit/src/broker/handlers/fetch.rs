@@ -1,9 +1,7 @@
 //! `Fetch` 4-18 (KIP-74, KIP-227, KIP-320, KIP-392, KIP-516): what lies at an offset, or, when there is too little, a wait.
 //!
-//! Fetch sessions are declined: every answer has session id 0, as Kafka answers when it has no room for another session,
-//! and clients go on with full fetches. A session id that a client brings is answered `FETCH_SESSION_ID_NOT_FOUND`. Only
-//! whole batches are sent, where Kafka may cut the last one. Followers do not fetch, and there is no other replica to
-//! prefer. There are no transactions, so the last stable offset is the high watermark.
+//! Since version 11 every replica may be read from; the leader sends readers that say their rack to a replica there if the
+//! cluster is set up so. Only whole batches are sent, where Kafka may cut the last one. Followers do not fetch. There are no transactions, so the last stable offset is the high watermark.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -19,10 +17,14 @@ use tidemill_protocol::messages::{BrokerId, FetchRequest, FetchResponse};
 use tokio::time::Instant;
 
 use super::text;
-use crate::broker::partition::Partition;
+use crate::broker::fetch_sessions::Context;
+use crate::broker::partition::{Partition, Replica};
 use crate::broker::{Cluster, Outcome, Refused, Request};
 
 pub(super) const VERSIONS: VersionRange = VersionRange::new(4, 18);
+
+/// Since this version replicas that follow may be read from (KIP-392).
+const READS_FROM_FOLLOWERS_SINCE: i16 = 11;
 
 /// Since this version an answer says where leaders are.
 const SAYS_LEADER_SINCE: i16 = 16;
@@ -37,18 +39,20 @@ pub(in crate::broker) struct WaitingFetch {
     version: i16,
     /// The broker that is asked.
     node_id: i32,
+    context: Context,
 }
 
 pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Outcome, Refused> {
-    let body: FetchRequest = request.decode()?;
-    if body.session_id != 0 {
-        let response = FetchResponse::default().with_error_code(ErrorCode::FETCH_SESSION_ID_NOT_FOUND.0);
-        return request.reply::<FetchRequest>(&response);
-    }
-    let waiting = WaitingFetch { body, version: request.version, node_id: request.caller.node_id };
+    let mut body: FetchRequest = request.decode()?;
+    let (version, node_id) = (request.version, request.caller.node_id);
+    let context = match cluster.fetch_sessions.open(node_id, &mut body, version, request.now) {
+        Ok(context) => context,
+        Err(code) => return request.reply::<FetchRequest>(&FetchResponse::default().with_error_code(code.0)),
+    };
+    let waiting = WaitingFetch { body, version, node_id, context };
     let wait = Duration::from_millis(u64::try_from(waiting.body.max_wait_ms).unwrap_or(0));
     if wait.is_zero() || waiting.body.topics.is_empty() || is_ready(cluster, &waiting) {
-        return request.reply::<FetchRequest>(&read(cluster, &waiting));
+        return request.reply::<FetchRequest>(&respond(cluster, &waiting, request.now));
     }
     let mut watched = Vec::new();
     for topic in &waiting.body.topics {
@@ -75,9 +79,17 @@ pub(in crate::broker) fn poll(cluster: &mut Cluster, now: Instant) -> Option<Ins
 
 fn answer(cluster: &mut Cluster, token: crate::broker::Token, now: Instant) {
     if let Some(waiting) = cluster.fetches.remove(token) {
-        let response = read(cluster, &waiting);
+        let response = respond(cluster, &waiting, now);
         cluster.complete::<FetchRequest>(token, &response, now);
     }
+}
+
+/// The answer as its session has it.
+fn respond(cluster: &mut Cluster, waiting: &WaitingFetch, now: Instant) -> FetchResponse {
+    let mut response = read(cluster, waiting);
+    let WaitingFetch { body, version, node_id, context } = waiting;
+    cluster.fetch_sessions.close(*node_id, *context, body, &mut response, *version, now);
+    response
 }
 
 impl WaitingFetch {
@@ -98,10 +110,11 @@ fn is_ready(cluster: &Cluster, waiting: &WaitingFetch) -> bool {
         let Ok(known) = cluster.topics.find(&topic.topic.0, waiting.id(topic)) else { return true };
         for wanted in &topic.partitions {
             let Ok(partition) = known.partition(wanted.partition) else { return true };
-            if check(partition, waiting.node_id, wanted).is_err() {
+            if check(partition, waiting, wanted).is_err() || preferred(cluster, partition, waiting, wanted).is_some() {
                 return true;
             }
-            let there = partition.log.bytes_between(wanted.fetch_offset, partition.high_watermark());
+            let end = readable_end(partition, waiting.node_id);
+            let there = partition.log.bytes_between(wanted.fetch_offset, end);
             found = found.saturating_add(there.min(bytes(wanted.partition_max_bytes) as u64));
         }
     }
@@ -115,9 +128,13 @@ enum Failure {
     Diverging(EpochEndOffset),
 }
 
-fn check(partition: &Partition, node_id: i32, wanted: &FetchPartition) -> Result<(), Failure> {
-    partition.check_leader(node_id, wanted.current_leader_epoch).map_err(Failure::Code)?;
-    let readable = partition.log.start_offset()..=partition.high_watermark();
+fn check(partition: &Partition, waiting: &WaitingFetch, wanted: &FetchPartition) -> Result<(), Failure> {
+    let node_id = waiting.node_id;
+    let reader = partition.check_replica(node_id, wanted.current_leader_epoch).map_err(Failure::Code)?;
+    if reader == Replica::Follower && waiting.version < READS_FROM_FOLLOWERS_SINCE {
+        return Err(Failure::Code(ErrorCode::NOT_LEADER_OR_FOLLOWER));
+    }
+    let readable = partition.log.start_offset()..=partition.end_of(node_id);
     if wanted.last_fetched_epoch > partition.leader_epoch {
         return Err(Failure::Code(ErrorCode::OFFSET_OUT_OF_RANGE));
     }
@@ -133,37 +150,72 @@ fn check(partition: &Partition, node_id: i32, wanted: &FetchPartition) -> Result
     if readable.contains(&wanted.fetch_offset) { Ok(()) } else { Err(Failure::Code(ErrorCode::OFFSET_OUT_OF_RANGE)) }
 }
 
+/// Where the reader of this replica has to stop: a follower knows no more than it has copied.
+fn readable_end(partition: &Partition, node_id: i32) -> i64 {
+    partition.high_watermark().min(partition.end_of(node_id))
+}
+
+/// The replica that the leader sends a reader to, if there is one in its rack and none better (KIP-392): it has what is
+/// asked for, and most of what follows.
+fn preferred(cluster: &Cluster, partition: &Partition, waiting: &WaitingFetch, wanted: &FetchPartition) -> Option<i32> {
+    let rack = waiting.body.rack_id.as_str();
+    if !cluster.config.rack_aware_fetch || rack.is_empty() || partition.leader != Some(waiting.node_id) {
+        return None;
+    }
+    let is_near =
+        |id: i32| cluster.nodes.get(id).is_some_and(|node| node.running && node.config.rack.as_deref() == Some(rack));
+    if is_near(waiting.node_id) {
+        return None;
+    }
+    let near =
+        partition.replicas.iter().copied().filter(|id| is_near(*id) && partition.end_of(*id) >= wanted.fetch_offset);
+    near.max_by_key(|id| partition.end_of(*id))
+}
+
 /// The answer, as full as it may be. The first batch found is sent however large it is (KIP-74).
 fn read(cluster: &Cluster, waiting: &WaitingFetch) -> FetchResponse {
     let mut room = waiting.bytes_max();
     let mut first_always = true;
     let mut responses = Vec::with_capacity(waiting.body.topics.len());
+    // What there is not is told last, as in Kafka.
+    let mut missing = Vec::new();
     for topic in &waiting.body.topics {
         let known = cluster.topics.find(&topic.topic.0, waiting.id(topic));
-        let mut partitions = Vec::with_capacity(topic.partitions.len());
         for wanted in &topic.partitions {
-            let partition = known.and_then(|known| known.partition(wanted.partition));
-            let data = match partition {
-                Ok(partition) => {
-                    let limit = room.min(bytes(wanted.partition_max_bytes));
-                    read_partition(waiting, partition, wanted, limit, first_always)
+            let partition = match known.and_then(|known| known.partition(wanted.partition)) {
+                Ok(partition) => partition,
+                Err(code) => {
+                    missing.push((topic, wanted.partition, code));
+                    continue;
                 }
-                Err(code) => failed(code).with_aborted_transactions(Some(Vec::new())),
             };
+            let limit = room.min(bytes(wanted.partition_max_bytes));
+            let data = read_partition(cluster, waiting, partition, wanted, limit, first_always);
             if let Some(records) = data.records.as_ref().filter(|records| !records.is_empty()) {
                 first_always = false;
                 room = room.saturating_sub(records.len());
             }
-            partitions.push(data.with_partition_index(wanted.partition));
+            push(&mut responses, topic, data.with_partition_index(wanted.partition));
         }
-        responses.push(
+    }
+    for (topic, number, code) in missing {
+        let data = failed(code).with_aborted_transactions(Some(Vec::new()));
+        push(&mut responses, topic, data.with_partition_index(number));
+    }
+    FetchResponse::default().with_node_endpoints(endpoints(cluster, waiting, &responses)).with_responses(responses)
+}
+
+/// Adds a partition to the answer; neighbours of one topic stand together.
+fn push(responses: &mut Vec<FetchableTopicResponse>, topic: &FetchTopic, data: PartitionData) {
+    match responses.last_mut() {
+        Some(last) if last.topic == topic.topic && last.topic_id == topic.topic_id => last.partitions.push(data),
+        Some(_) | None => responses.push(
             FetchableTopicResponse::default()
                 .with_topic(topic.topic.clone())
                 .with_topic_id(topic.topic_id)
-                .with_partitions(partitions),
-        );
+                .with_partitions(vec![data]),
+        ),
     }
-    FetchResponse::default().with_node_endpoints(endpoints(cluster, waiting, &responses)).with_responses(responses)
 }
 
 /// Where the leaders are that were told of (KIP-951).
@@ -184,6 +236,7 @@ fn endpoints(cluster: &Cluster, waiting: &WaitingFetch, responses: &[FetchableTo
 }
 
 fn read_partition(
+    cluster: &Cluster,
     waiting: &WaitingFetch,
     partition: &Partition,
     wanted: &FetchPartition,
@@ -193,14 +246,20 @@ fn read_partition(
     let committed = waiting.body.isolation_level == 1;
     let log = &partition.log;
     let data = PartitionData::default()
-        .with_high_watermark(partition.high_watermark())
+        .with_high_watermark(readable_end(partition, waiting.node_id))
         .with_last_stable_offset(partition.last_stable_offset())
         .with_log_start_offset(log.start_offset())
         .with_aborted_transactions(committed.then(Vec::new));
-    match check(partition, waiting.node_id, wanted) {
-        Ok(()) => {
-            data.with_records(Some(log.read(wanted.fetch_offset, partition.high_watermark(), limit, first_always)))
+    match check(partition, waiting, wanted) {
+        Ok(()) if let Some(replica) = preferred(cluster, partition, waiting, wanted) => {
+            data.with_preferred_read_replica(BrokerId(replica)).with_records(Some(Bytes::new()))
         }
+        Ok(()) => data.with_records(Some(log.read(
+            wanted.fetch_offset,
+            readable_end(partition, waiting.node_id),
+            limit,
+            first_always,
+        ))),
         Err(Failure::Diverging(end)) => data.with_diverging_epoch(end),
         Err(Failure::Code(code)) => {
             // Who is behind is told who leads now (KIP-951).

@@ -3,22 +3,31 @@
 //! A handler takes a [`Request`], decodes its body in the version it came in, and replies, or leaves its token with who
 //! will reply later. What a handler leaves out against Kafka stands at the head of its file.
 
+mod alter_configs;
+mod alter_partition_reassignments;
 mod api_versions;
+mod create_partitions;
 mod create_topics;
 mod delete_groups;
+mod delete_records;
 mod delete_topics;
 mod describe_cluster;
 mod describe_configs;
 mod describe_groups;
+mod describe_log_dirs;
 mod describe_topic_partitions;
+mod elect_leaders;
 pub(super) mod fetch;
 mod find_coordinator;
 mod heartbeat;
+mod incremental_alter_configs;
 mod init_producer_id;
 mod join_group;
 mod leave_group;
+mod list_config_resources;
 mod list_groups;
 mod list_offsets;
+mod list_partition_reassignments;
 mod metadata;
 mod offset_commit;
 mod offset_delete;
@@ -64,12 +73,21 @@ apis! {
     API_VERSIONS: api_versions,
     CREATE_TOPICS: create_topics,
     DELETE_TOPICS: delete_topics,
+    DELETE_RECORDS: delete_records,
     INIT_PRODUCER_ID: init_producer_id,
     OFFSET_FOR_LEADER_EPOCH: offset_for_leader_epoch,
     DESCRIBE_CONFIGS: describe_configs,
+    ALTER_CONFIGS: alter_configs,
+    DESCRIBE_LOG_DIRS: describe_log_dirs,
+    CREATE_PARTITIONS: create_partitions,
     DELETE_GROUPS: delete_groups,
+    ELECT_LEADERS: elect_leaders,
+    INCREMENTAL_ALTER_CONFIGS: incremental_alter_configs,
+    ALTER_PARTITION_REASSIGNMENTS: alter_partition_reassignments,
+    LIST_PARTITION_REASSIGNMENTS: list_partition_reassignments,
     OFFSET_DELETE: offset_delete,
     DESCRIBE_CLUSTER: describe_cluster,
+    LIST_CONFIG_RESOURCES: list_config_resources,
     DESCRIBE_TOPIC_PARTITIONS: describe_topic_partitions,
 }
 

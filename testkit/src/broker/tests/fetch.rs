@@ -131,15 +131,6 @@ fn a_reader_of_another_leader_epoch_is_told() {
 }
 
 #[test]
-fn sessions_are_declined() {
-    let mut world = World::with_topic(&[]);
-    let wanted = world.ask(FETCH, &fetch(0, 0, 1).with_session_epoch(0));
-    assert_eq!((wanted.session_id, wanted.error_code), (0, 0));
-    let unknown = world.ask(FETCH, &fetch(0, 0, 1).with_session_id(5).with_session_epoch(1));
-    assert_eq!(unknown.error_code, ErrorCode::FETCH_SESSION_ID_NOT_FOUND.0);
-}
-
-#[test]
 fn offsets_are_found_by_time() {
     let mut world = World::with_topic(&[]);
     let found = |world: &mut World, timestamp| {

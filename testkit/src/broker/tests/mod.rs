@@ -5,5 +5,6 @@ mod produce;
 mod replication;
 mod retention;
 mod secrets;
+mod sessions;
 mod topics;
 mod world;

@@ -146,3 +146,55 @@ fn a_coordinator_is_found_on_a_broker_that_runs() {
     let after = found(&mut world);
     assert!(!after.contains(&down), "{before:?} {after:?}");
 }
+
+#[test]
+fn the_preferred_replica_leads_again_when_asked() {
+    let mut world = three(&[]);
+    world.cluster.handle_broker_stopped(1, Stop::Clean);
+    let elect = |world: &mut World, kind: i8| {
+        let topic =
+            elect_leaders_request::TopicPartitions::default().with_topic(name("clicks")).with_partitions(vec![0]);
+        let body = ElectLeadersRequest::default().with_election_type(kind).with_topic_partitions(Some(vec![topic]));
+        let response = world.ask_on(to(2), 2, &body);
+        ErrorCode(response.replica_election_results[0].partition_result[0].error_code)
+    };
+    assert_eq!(elect(&mut world, 0), ErrorCode::PREFERRED_LEADER_NOT_AVAILABLE);
+    world.cluster.handle_broker_started(1);
+    assert_eq!(leader(&world).0, Some(2));
+    assert_eq!(elect(&mut world, 0), ErrorCode::NONE);
+    assert_eq!(leader(&world), (Some(1), 2));
+    assert_eq!(elect(&mut world, 0), ErrorCode::ELECTION_NOT_NEEDED);
+    assert_eq!(elect(&mut world, 1), ErrorCode::ELECTION_NOT_NEEDED);
+}
+
+#[test]
+fn replicas_move_and_take_the_lead_with_them() {
+    let mut world = World::with_brokers(3);
+    world.cluster.create_topic_at("clicks", vec![vec![1]], []).unwrap();
+    write(&mut world, 1, -1, "a");
+    let reassign = |world: &mut World, replicas: Option<Vec<i32>>| {
+        let partition = alter_partition_reassignments_request::ReassignablePartition::default()
+            .with_replicas(replicas.map(|ids| ids.into_iter().map(BrokerId).collect()));
+        let topic = alter_partition_reassignments_request::ReassignableTopic::default()
+            .with_name(name("clicks"))
+            .with_partitions(vec![partition]);
+        let body = AlterPartitionReassignmentsRequest::default().with_topics(vec![topic]);
+        let response = world.ask_on(to(1), 0, &body);
+        ErrorCode(response.responses[0].partitions[0].error_code)
+    };
+    let ongoing = |world: &mut World| {
+        let response = world.ask_on(to(1), 0, &ListPartitionReassignmentsRequest::default().with_topics(None));
+        response.topics.iter().map(|topic| topic.partitions[0].adding_replicas.len()).sum::<usize>()
+    };
+    assert_eq!(reassign(&mut world, None), ErrorCode::NO_REASSIGNMENT_IN_PROGRESS);
+    world.cluster.set_follows(3, false);
+    assert_eq!(reassign(&mut world, Some(vec![3])), ErrorCode::NONE);
+    assert_eq!((ongoing(&mut world), leader(&world).0), (1, Some(1)));
+    assert_eq!(reassign(&mut world, None), ErrorCode::NONE);
+    assert_eq!((ongoing(&mut world), leader(&world).0), (0, Some(1)));
+    assert_eq!(reassign(&mut world, Some(vec![3, 2])), ErrorCode::NONE);
+    world.cluster.set_follows(3, true);
+    assert_eq!((ongoing(&mut world), leader(&world).0), (0, Some(3)));
+    assert_eq!(read(&mut world, 3), ["a"]);
+    assert_eq!(write(&mut world, 1, -1, "b"), ErrorCode::NOT_LEADER_OR_FOLLOWER);
+}

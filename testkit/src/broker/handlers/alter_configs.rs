@@ -1,0 +1,51 @@
+//! `AlterConfigs` 0-2 (KIP-133): gives a topic these settings and no others. [`incremental_alter_configs`] changes single
+//! ones.
+//!
+//! [`incremental_alter_configs`]: super::incremental_alter_configs
+
+use std::collections::BTreeMap;
+
+use tidemill_protocol::api::VersionRange;
+use tidemill_protocol::messages::alter_configs_request::AlterConfigsResource;
+use tidemill_protocol::messages::alter_configs_response::AlterConfigsResourceResponse;
+use tidemill_protocol::messages::{AlterConfigsRequest, AlterConfigsResponse};
+use tidemill_protocol::{ErrorCode, StrBytes};
+
+use super::incremental_alter_configs::{apply, topic_settings};
+use crate::broker::topics::TopicError;
+use crate::broker::{Cluster, Outcome, Refused, Request};
+
+pub(super) const VERSIONS: VersionRange = VersionRange::new(0, 2);
+
+pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Outcome, Refused> {
+    let body: AlterConfigsRequest = request.decode()?;
+    let mut responses = Vec::with_capacity(body.resources.len());
+    for resource in &body.resources {
+        let altered = alter(cluster, resource, body.validate_only);
+        let response = AlterConfigsResourceResponse::default()
+            .with_resource_type(resource.resource_type)
+            .with_resource_name(resource.resource_name.clone());
+        responses.push(match altered {
+            Ok(()) => response.with_error_message(None),
+            Err(error) => {
+                response.with_error_code(error.code.0).with_error_message(Some(StrBytes::from_string(error.message)))
+            }
+        });
+    }
+    request.reply::<AlterConfigsRequest>(&AlterConfigsResponse::default().with_responses(responses))
+}
+
+fn alter(cluster: &mut Cluster, resource: &AlterConfigsResource, validate_only: bool) -> Result<(), TopicError> {
+    let name = &*resource.resource_name;
+    if let Some(config) = resource.configs.iter().find(|config| config.value.is_none()) {
+        let message = format!("Null value not supported for : {}", &*config.name);
+        return Err(TopicError::new(ErrorCode::INVALID_REQUEST, message));
+    }
+    topic_settings(cluster, resource.resource_type, name)?;
+    let settings: BTreeMap<String, String> = resource
+        .configs
+        .iter()
+        .filter_map(|config| Some(((*config.name).to_owned(), (**config.value.as_ref()?).to_owned())))
+        .collect();
+    apply(cluster, name, &settings, validate_only)
+}

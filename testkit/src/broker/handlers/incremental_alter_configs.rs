@@ -1,0 +1,126 @@
+//! `IncrementalAlterConfigs` 0-1 (KIP-339): sets, deletes, appends to and subtracts from single settings.
+//!
+//! Topics can be altered. Settings of brokers are accepted where they are only listed, and those that this cluster lives
+//! by are refused, as Kafka refuses those that need a restart.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tidemill_protocol::api::VersionRange;
+use tidemill_protocol::messages::incremental_alter_configs_request::{AlterConfigsResource, AlterableConfig};
+use tidemill_protocol::messages::incremental_alter_configs_response::AlterConfigsResourceResponse;
+use tidemill_protocol::messages::{IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse};
+use tidemill_protocol::{ErrorCode, StrBytes};
+
+use crate::broker::topic_config::{Kind, TopicConfig, option_named};
+use crate::broker::topics::TopicError;
+use crate::broker::{Cluster, Outcome, Refused, Request};
+
+pub(super) const VERSIONS: VersionRange = VersionRange::new(0, 1);
+
+pub(super) const TOPIC: i8 = 2;
+
+const SET: i8 = 0;
+const DELETE: i8 = 1;
+const APPEND: i8 = 2;
+const SUBTRACT: i8 = 3;
+
+pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Outcome, Refused> {
+    let body: IncrementalAlterConfigsRequest = request.decode()?;
+    let mut responses = Vec::with_capacity(body.resources.len());
+    for resource in &body.resources {
+        let altered = alter(cluster, resource, body.validate_only);
+        let response = AlterConfigsResourceResponse::default()
+            .with_resource_type(resource.resource_type)
+            .with_resource_name(resource.resource_name.clone());
+        responses.push(match altered {
+            Ok(()) => response.with_error_message(None),
+            Err(error) => {
+                let message = Some(error.message).filter(|message| !message.is_empty());
+                response.with_error_code(error.code.0).with_error_message(message.map(StrBytes::from_string))
+            }
+        });
+    }
+    request
+        .reply::<IncrementalAlterConfigsRequest>(&IncrementalAlterConfigsResponse::default().with_responses(responses))
+}
+
+fn alter(cluster: &mut Cluster, resource: &AlterConfigsResource, validate_only: bool) -> Result<(), TopicError> {
+    let invalid = |message: String| TopicError::new(ErrorCode::INVALID_REQUEST, message);
+    let mut seen = BTreeSet::new();
+    if !resource.configs.iter().all(|config| seen.insert(&*config.name)) {
+        return Err(invalid("Error due to duplicate config keys".to_owned()));
+    }
+    let missing = resource.configs.iter().find(|config| config.config_operation != DELETE && config.value.is_none());
+    if let Some(config) = missing {
+        return Err(invalid(format!("Null value not supported for : {}", &*config.name)));
+    }
+    let name = &*resource.resource_name;
+    let current = topic_settings(cluster, resource.resource_type, name)?;
+    let mut settings = current;
+    for config in &resource.configs {
+        change(&mut settings, config)?;
+    }
+    apply(cluster, name, &settings, validate_only)
+}
+
+/// What a topic has set.
+pub(super) fn topic_settings(cluster: &Cluster, kind: i8, name: &str) -> Result<BTreeMap<String, String>, TopicError> {
+    if kind != TOPIC {
+        return Err(TopicError::new(ErrorCode::INVALID_REQUEST, format!("Unsupported resource type: {kind}")));
+    }
+    let topic = cluster.topics.by_name(name).ok_or_else(|| {
+        TopicError::new(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, format!("The topic '{name}' does not exist."))
+    })?;
+    let set = topic.config.list().filter(|(.., is_set)| *is_set);
+    Ok(set.map(|(option, value, _)| (option.name.to_owned(), value.to_owned())).collect())
+}
+
+/// Gives a topic these settings and no others.
+pub(super) fn apply(
+    cluster: &mut Cluster,
+    name: &str,
+    settings: &BTreeMap<String, String>,
+    validate_only: bool,
+) -> Result<(), TopicError> {
+    let config = TopicConfig::new(settings.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+    let config = config.map_err(|reason| TopicError::new(ErrorCode::INVALID_CONFIG, reason))?;
+    if !validate_only {
+        cluster.set_topic_config(name, config);
+    }
+    Ok(())
+}
+
+fn change(settings: &mut BTreeMap<String, String>, config: &AlterableConfig) -> Result<(), TopicError> {
+    let name = &*config.name;
+    let value = config.value.as_deref().unwrap_or_default();
+    let refuse = |code: ErrorCode, message: String| Err(TopicError::new(code, message));
+    match config.config_operation {
+        SET => {
+            settings.insert(name.to_owned(), value.to_owned());
+        }
+        DELETE => {
+            settings.remove(name);
+        }
+        APPEND | SUBTRACT => {
+            let option = option_named(name);
+            if option.is_none_or(|option| option.kind != Kind::List) {
+                let what = if config.config_operation == APPEND { "APPEND" } else { "SUBTRACT" };
+                let message = format!("Can't {what} to key {name} because its type is not LIST.");
+                return refuse(ErrorCode::INVALID_CONFIG, message);
+            }
+            let old = settings.get(name).map_or_else(|| option.map_or("", |option| option.default), String::as_str);
+            let mut items: Vec<String> =
+                old.split(',').map(str::trim).filter(|it| !it.is_empty()).map(str::to_owned).collect();
+            for item in value.split(',').map(str::trim) {
+                items.retain(|it| config.config_operation == APPEND || it != item);
+                if config.config_operation == APPEND && !items.iter().any(|it| it == item) {
+                    items.push(item.to_owned());
+                }
+            }
+            settings.insert(name.to_owned(), items.join(","));
+        }
+        // Kafka stumbles over it.
+        _ => return refuse(ErrorCode::UNKNOWN_SERVER_ERROR, String::new()),
+    }
+    Ok(())
+}
