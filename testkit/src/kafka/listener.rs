@@ -68,11 +68,7 @@ impl Listener {
     }
 
     /// The broker's properties of this listener, a line each.
-    pub(super) fn properties(
-        self,
-        users: &[User],
-        #[cfg(feature = "certificates")] certificates: Option<&Certificates>,
-    ) -> String {
+    pub(super) fn properties(self, users: &[User], certificates: Option<&Certificates>) -> String {
         let mut lines = if self.has_sasl() { sasl(users) } else { Vec::new() };
         if let (Some(client_auth), Some(certificates)) = (self.client_auth(), certificates) {
             lines.extend(tls(client_auth, certificates));
