@@ -24,7 +24,7 @@ mod table;
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
@@ -33,7 +33,7 @@ use std::time::Duration;
 
 use tidemill_testkit::kafka::{self, Kafka, KafkaVersion};
 
-use run::Manner;
+use run::{Manner, Place};
 use suite::{LIBRDKAFKA, Suite};
 use table::Column;
 
@@ -119,8 +119,8 @@ fn judge(options: &Options) -> Result<(), Box<dyn Error>> {
     let suite = Suite::prepare()?;
     let numbers = if options.tests.is_empty() { suite.numbers()? } else { options.tests.clone() };
     let mut columns = Vec::new();
-    for (place, cluster) in options.clusters.iter().enumerate() {
-        let logs = options.logs.join(place.to_string());
+    for (number, cluster) in options.clusters.iter().enumerate() {
+        let logs = options.logs.join(number.to_string());
         fs::create_dir_all(&logs)?;
         let (kafka, bootstrap, version) = match cluster {
             Cluster::Running(bootstrap) => (None, bootstrap.clone(), KafkaVersion::default()),
@@ -132,7 +132,8 @@ fn judge(options: &Options) -> Result<(), Box<dyn Error>> {
         };
         let name = kafka.as_ref().map_or_else(|| bootstrap.clone(), |_| format!("Apache Kafka {version}"));
         columns.push(Column { cluster: name, outcomes: BTreeMap::new() });
-        on_one_cluster(options, &suite, &numbers, &bootstrap, version, &logs, &mut columns)?;
+        let place = Place { bootstrap, version, kafka: suite.installation(version)?, logs };
+        on_one_cluster(options, &suite, &numbers, &place, &mut columns)?;
     }
     println!("{}", table::render(LIBRDKAFKA, &columns));
     Ok(())
@@ -172,9 +173,7 @@ fn on_one_cluster(
     options: &Options,
     suite: &Suite,
     numbers: &[String],
-    bootstrap: &str,
-    version: KafkaVersion,
-    logs: &Path,
+    place: &Place,
     columns: &mut Vec<Column>,
 ) -> Result<(), Box<dyn Error>> {
     let waiting = Mutex::new(numbers.iter());
@@ -183,7 +182,7 @@ fn on_one_cluster(
         let work = || -> std::io::Result<()> {
             loop {
                 let Some(number) = waiting.lock().unwrap_or_else(PoisonError::into_inner).next() else { return Ok(()) };
-                let outcomes = run::run(suite, bootstrap, version.name(), number, &options.manner, logs)?;
+                let outcomes = run::run(suite, place, number, &options.manner)?;
                 let mut columns = columns.lock().unwrap_or_else(PoisonError::into_inner);
                 for outcome in outcomes {
                     eprintln!("{} {} {}", outcome.test, outcome.verdict, outcome.reason);

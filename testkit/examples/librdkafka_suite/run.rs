@@ -3,10 +3,12 @@
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use tidemill_testkit::kafka::KafkaVersion;
 
 use crate::outcome::{self, Outcome};
 use crate::suite::Suite;
@@ -27,15 +29,20 @@ pub(crate) struct Manner {
     pub(crate) limit: Duration,
 }
 
-/// Runs the tests of one file; what they print is kept in `logs`.
-pub(crate) fn run(
-    suite: &Suite,
-    bootstrap: &str,
-    version: &str,
-    number: &str,
-    manner: &Manner,
-    logs: &Path,
-) -> io::Result<Vec<Outcome>> {
+/// Where they are run.
+#[derive(Debug)]
+pub(crate) struct Place {
+    pub(crate) bootstrap: String,
+    pub(crate) version: KafkaVersion,
+    /// What the tests take for an installation of Kafka.
+    pub(crate) kafka: PathBuf,
+    /// What they print is kept here.
+    pub(crate) logs: PathBuf,
+}
+
+/// Runs the tests of one file.
+pub(crate) fn run(suite: &Suite, place: &Place, number: &str, manner: &Manner) -> io::Result<Vec<Outcome>> {
+    let Place { bootstrap, version, kafka, logs } = place;
     let config = logs.join(format!("{number}.conf"));
     // Topics of its own: files run beside each other, and may have been run on this cluster before.
     let prefix = format!("rdkafkatest{:x}", fastrand::u32(..));
@@ -65,8 +72,8 @@ pub(crate) fn run(
         .env("TESTS", number)
         .env("RDKAFKA_TEST_CONF", &config)
         .env("TEST_CONSUMER_GROUP_PROTOCOL", &manner.group_protocol)
-        .env("TEST_KAFKA_VERSION", version)
-        .env("KAFKA_PATH", &suite.kafka)
+        .env("TEST_KAFKA_VERSION", version.name())
+        .env("KAFKA_PATH", kafka)
         .env("BROKERS", bootstrap)
         .stdin(Stdio::null())
         .stdout(output.try_clone()?)

@@ -20,8 +20,7 @@ const CRATE: &str = "4.10.0";
 pub(crate) struct Suite {
     /// Where the runner is started: it looks for its files in the folder where it is.
     pub(crate) tests: PathBuf,
-    /// What the suite takes for an installation of Kafka, whose scripts some tests call.
-    pub(crate) kafka: PathBuf,
+    cache: PathBuf,
 }
 
 impl Suite {
@@ -29,7 +28,6 @@ impl Suite {
     pub(crate) fn prepare() -> io::Result<Self> {
         let cache = kafka::cache().join(format!("librdkafka-{LIBRDKAFKA}"));
         fs::create_dir_all(&cache)?;
-        let kafka = installation(&cache)?;
         let source = cache.join("src");
         let tests = source.join("tests");
         if !tests.join("test-runner").is_file() {
@@ -44,9 +42,32 @@ impl Suite {
             run(&tests, "make", &[&jobs, "build"])?;
         }
         // Programs that some tests run; built beforehand, because several tests would build them at once.
-        let jars = format!("KAFKA_PATH={}", kafka.display());
-        run(&tests, "make", &["-s", "-C", "java", &jars])?;
-        Ok(Self { tests, kafka })
+        let suite = Self { tests, cache };
+        let kafka = format!("KAFKA_PATH={}", suite.installation(KafkaVersion::default())?.display());
+        run(&suite.tests, "make", &["-s", "-C", "java", &kafka])?;
+        Ok(suite)
+    }
+
+    /// A folder like that of an unpacked Kafka: the jars, and those of its scripts that the tests call.
+    pub(crate) fn installation(&self, version: KafkaVersion) -> io::Result<PathBuf> {
+        let folder = self.cache.join(format!("kafka-{version}"));
+        let bin = folder.join("bin");
+        fs::create_dir_all(&bin)?;
+        let jars = kafka::libs(version.name()).map_err(io::Error::other)?;
+        match std::os::unix::fs::symlink(jars, folder.join("libs")) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
+        for (name, class) in SCRIPTS {
+            let script = format!(
+                "#!/bin/sh\nlibs=\"$(dirname \"$0\")/../libs/*\"\n\
+                 exec java -Xmx256m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -cp \"$CLASSPATH:$libs\" {class} \"$@\"\n"
+            );
+            let path = bin.join(name);
+            fs::write(&path, script)?;
+            fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
+        }
+        Ok(folder)
     }
 
     /// The tests' files, by their numbers, in order. Those from 1000 on need brokers that are set up for them, or hands.
@@ -80,29 +101,6 @@ fn fetch(cache: &Path, source: &Path) -> io::Result<()> {
     fs::write(work.path().join("src/lib.rs"), "")?;
     run(work.path(), "cargo", &["vendor", "--quiet", "vendor"])?;
     fs::rename(work.path().join("vendor/rdkafka-sys/librdkafka"), source)
-}
-
-/// A folder like that of an unpacked Kafka: the jars, and those of its scripts that the suite calls.
-fn installation(cache: &Path) -> io::Result<PathBuf> {
-    let version = KafkaVersion::default();
-    let folder = cache.join(format!("kafka-{version}"));
-    let bin = folder.join("bin");
-    fs::create_dir_all(&bin)?;
-    let jars = kafka::libs(version.name()).map_err(io::Error::other)?;
-    match std::os::unix::fs::symlink(jars, folder.join("libs")) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-        Ok(()) | Err(_) => {}
-    }
-    for (name, class) in SCRIPTS {
-        let script = format!(
-            "#!/bin/sh\nlibs=\"$(dirname \"$0\")/../libs/*\"\n\
-             exec java -Xmx256m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -cp \"$CLASSPATH:$libs\" {class} \"$@\"\n"
-        );
-        let path = bin.join(name);
-        fs::write(&path, script)?;
-        fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
-    }
-    Ok(folder)
 }
 
 /// Scripts of Kafka, and the classes behind them; the last takes the class from its arguments.
