@@ -9,7 +9,7 @@
 //! - varints of more bits than 32, or in more bytes than they need;
 //! - tagged fields (KIP-482) out of order, repeated, of a number above 2^31 - 1 or not of the size they say;
 //! - strings that are not UTF-8 or longer than Kafka reads;
-//! - bytes behind the last field;
+//! - bytes behind the last field, but where a request is taken from them as Kafka does (`header::take_request`);
 //! - messages whose structs would take more memory than the [`Budget`].
 //!
 //! # Files
