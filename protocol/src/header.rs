@@ -113,6 +113,18 @@ pub fn decode_request_within<R: Request>(version: i16, mut body: Bytes, budget: 
     R::decode(&mut body, version).map_err(|error| disagreed(api, version, &error))
 }
 
+/// Takes the request that `body` begins with, and leaves what lies behind its last field. Kafka reads requests so: some
+/// clients leave room that they do not use, as librdkafka does when it asks for the metadata of all topics.
+///
+/// # Errors
+/// When the bytes do not begin with a request of this version, or it would take more memory than [`Budget`] allows by
+/// default.
+pub fn take_request<R: Request>(version: i16, body: &mut Bytes) -> Result<R, DecodeError> {
+    let api = ApiKey(R::KEY);
+    let end = guard::request_end(api, version, body, Budget::default())?;
+    R::decode(&mut body.split_to(end), version).map_err(|error| disagreed(api, version, &error))
+}
+
 /// The body of a whole response frame (without its length); all of it must be used.
 ///
 /// # Errors
@@ -165,6 +177,18 @@ mod tests {
     use kafka_protocol::messages::{ApiVersionsRequest, MetadataRequest, MetadataResponse};
 
     use super::*;
+
+    /// Metadata v13 of all topics as librdkafka 2.12 sends it, with three bytes left over from the room for a count.
+    #[test]
+    fn what_lies_behind_a_request_is_left() {
+        let sent = Bytes::from_static(&[0, 0, 0, 0, 1, 0, 0]);
+        let mut body = sent.clone();
+        let request: MetadataRequest = take_request(13, &mut body).unwrap();
+        assert_eq!((request.topics, request.allow_auto_topic_creation), (None, false));
+        assert_eq!(body, [1, 0, 0][..]);
+        assert!(decode_request::<MetadataRequest>(13, sent).is_err());
+        assert!(take_request::<MetadataRequest>(13, &mut Bytes::from_static(&[0, 0, 0])).is_err());
+    }
 
     #[test]
     fn a_request_reads_back() {

@@ -3,10 +3,9 @@
 //! Where a program is missing, its test says that it did not run; with `TIDEMILL_REQUIRE_KAFKA=1` that is a failure.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use std::io::Write;
-use std::process::{Command, Output, Stdio};
+use std::process::Output;
 
-use tidemill_testkit::kafka::{Tools, is_required};
+use tidemill_testkit::kafka::{Kcat, Tools};
 use tidemill_testkit::{ClusterConfig, TestCluster};
 use tokio::task::spawn_blocking;
 
@@ -30,23 +29,14 @@ fn numbers(output: &str) -> Vec<usize> {
 
 /// Runs kcat; `None`, after a line that says so, when it is not there.
 async fn kcat(cluster: &TestCluster, arguments: &[&str], input: &str) -> Option<Output> {
-    let mut command = Command::new("kcat");
-    command.args(["-b", cluster.bootstrap()]).args(arguments);
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = match command.spawn() {
-        Ok(child) => child,
-        Err(error) if !is_required() => {
-            eprintln!("not run: tests with kcat need it ({error})");
-            return None;
-        }
-        Err(error) => panic!("kcat: {error}"),
-    };
+    let mut all = vec!["-b".to_owned(), cluster.bootstrap().to_owned()];
+    all.extend(arguments.iter().map(|argument| (*argument).to_owned()));
     let input = input.to_owned();
     let output = spawn_blocking(move || {
-        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-        child.wait_with_output().unwrap()
+        let arguments: Vec<&str> = all.iter().map(String::as_str).collect();
+        Some(Kcat::find()?.run(&arguments, &input).unwrap())
     });
-    Some(output.await.unwrap())
+    output.await.unwrap()
 }
 
 fn stdout(output: &Output) -> String {

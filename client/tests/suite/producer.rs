@@ -1,12 +1,10 @@
 //! Writing and reading, by ourselves, by Kafka's own tools (Java) and by kcat (librdkafka), with every codec.
 
 use std::collections::BTreeMap;
-use std::io::Write;
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use tidemill_client::{Codec, Compression, Consumer, Producer, ProducerConfig, Record, TopicPartition};
-use tidemill_testkit::kafka::{Kafka, Tools, is_required};
+use tidemill_testkit::kafka::{Kafka, Kcat, Tools};
 
 use crate::bed::{Bed, PATIENCE, on_every_cluster};
 
@@ -188,18 +186,7 @@ async fn run_tool<'a>(
 async fn run_kcat<const COUNT: usize>(arguments: [&str; COUNT], input: &str) -> Option<String> {
     let (arguments, input) = (owned(arguments.into_iter()), input.to_owned());
     let output = on_a_thread(move || {
-        let mut command = Command::new("kcat");
-        command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = match command.spawn() {
-            Ok(child) => child,
-            Err(error) if !is_required() => {
-                eprintln!("not run: tests with kcat need it ({error})");
-                return None;
-            }
-            Err(error) => panic!("kcat: {error}"),
-        };
-        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-        Some(child.wait_with_output().unwrap())
+        Some(Kcat::find()?.run(&arguments.iter().map(String::as_str).collect::<Vec<_>>(), &input).unwrap())
     });
     let output = output.await?;
     assert!(output.status.success(), "kcat: {output:?}");

@@ -9,7 +9,7 @@
 //! - varints of more bits than 32, or in more bytes than they need;
 //! - tagged fields (KIP-482) out of order, repeated, of a number above 2^31 - 1 or not of the size they say;
 //! - strings that are not UTF-8 or longer than Kafka reads;
-//! - bytes behind the last field;
+//! - bytes behind the last field, but where a request is taken from them as Kafka does (`header::take_request`);
 //! - messages whose structs would take more memory than the [`Budget`].
 //!
 //! # Files
@@ -91,10 +91,17 @@ impl Default for Budget {
 /// assert_eq!((error.field.as_str(), error.offset), ("topics", 0));
 /// ```
 pub fn check_request(api: ApiKey, version: i16, body: &[u8], budget: Budget) -> Result<(), DecodeError> {
+    request_end(api, version, body, budget)
+        .and_then(|end| consumed(end, body.len()).map_err(|error| error.in_message(api, version)))
+}
+
+/// Checks the request that `body` begins with and returns where it ends, whatever follows.
+///
+/// # Errors
+/// As [`check_request`], but for bytes behind the last field.
+pub fn request_end(api: ApiKey, version: i16, body: &[u8], budget: Budget) -> Result<usize, DecodeError> {
     let message = find(tables::REQUESTS, api, version)?;
-    check::walk(message, version, body, 0, budget)
-        .and_then(|end| consumed(end, body.len()))
-        .map_err(|error| error.in_message(api, version))
+    check::walk(message, version, body, 0, budget).map_err(|error| error.in_message(api, version))
 }
 
 /// Checks a whole response frame (without its length), header and body; all of it must be used. Returns where the body

@@ -1,7 +1,7 @@
 //! A Kafka broker as a machine: frames in, replies out, no clock, no socket.
 //!
-//! [`Broker::handle_frame`] finds the API's handler in the table of `handlers` and runs it; what cannot be answered yet
-//! waits in a purgatory and answers through [`Broker::poll`]. The same seed and the same calls give the same replies.
+//! [`Cluster::handle_frame`] finds the API's handler in the table of `handlers` and runs it; what cannot be answered yet
+//! waits in a purgatory and answers through [`Cluster::poll`]. The same seed and the same calls give the same replies.
 //! [`server`](crate::server) moves bytes between this and its connections.
 //!
 //! - `config`: what the brokers are started with
@@ -126,9 +126,9 @@ pub(crate) struct Request<'a> {
 }
 
 impl Request<'_> {
-    /// The body.
+    /// The body; as in Kafka, bytes behind its last field are passed over.
     pub(crate) fn decode<R: Message>(&self) -> Result<R, Refused> {
-        Ok(header::decode_request(self.version, self.body.clone())?)
+        Ok(header::take_request(self.version, &mut self.body.clone())?)
     }
 
     /// The answer, when it is known at once.
@@ -141,7 +141,7 @@ impl Request<'_> {
 pub(crate) enum Outcome {
     /// Here is the frame to send.
     Reply(Bytes),
-    /// It waits, and somebody keeps its token until [`Broker::complete`].
+    /// It waits, and somebody keeps its token until [`Cluster::complete`].
     Waits,
     /// Done, and not answered.
     Silent,

@@ -6,14 +6,15 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::KafkaError;
+use super::{KafkaError, KafkaVersion};
 
-/// The class path for a release of Kafka.
-pub(super) fn classpath(version: &str) -> Result<OsString, KafkaError> {
+/// The class path for a release of Kafka; that of `KAFKA_HOME`, whichever it is, when none is asked for.
+pub(super) fn classpath(version: Option<KafkaVersion>) -> Result<OsString, KafkaError> {
     require("java", "-version")?;
-    let libs = match std::env::var_os("KAFKA_HOME") {
-        Some(home) => PathBuf::from(home).join("libs"),
-        None => resolve(version)?,
+    let libs = match (version, std::env::var_os("KAFKA_HOME")) {
+        (None, Some(home)) => PathBuf::from(home).join("libs"),
+        (None, None) => resolve(KafkaVersion::default().name())?,
+        (Some(version), _) => libs(version.name())?,
     };
     if !libs.is_dir() {
         return Err(KafkaError::Missing(format!("no jars in {}", libs.display())));
@@ -35,7 +36,7 @@ pub fn libs(version: &str) -> Result<PathBuf, KafkaError> {
 
 /// The folder with the jars, filled by Maven the first time.
 fn resolve(version: &str) -> Result<PathBuf, KafkaError> {
-    let cache = cache_folder().join("tidemill").join(format!("kafka-{version}"));
+    let cache = cache().join(format!("kafka-{version}"));
     let libs = cache.join("libs");
     if libs.is_dir() {
         return Ok(libs);
@@ -72,9 +73,12 @@ fn require(program: &str, version: &str) -> Result<(), KafkaError> {
     }
 }
 
-fn cache_folder() -> PathBuf {
+/// The folder, in the user's cache, for what tests fetch once and keep.
+#[must_use]
+pub fn cache() -> PathBuf {
     let home = || std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache"));
-    std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).or_else(home).unwrap_or_else(std::env::temp_dir)
+    let of_user = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).or_else(home);
+    of_user.unwrap_or_else(std::env::temp_dir).join("tidemill")
 }
 
 fn pom(version: &str) -> String {

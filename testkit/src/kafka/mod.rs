@@ -3,17 +3,25 @@
 //! Everything here blocks; a test calls it before its runtime starts, or from `spawn_blocking`. The brokers are stopped and
 //! their data removed on drop, also when the test panics, and when the test process dies without dropping anything.
 //!
+//! - [`KafkaBuilder`]: what a cluster is to be like
+//! - [`KafkaVersion`]: which releases there are
+//! - [`Listener`]: ways in with SASL and TLS, and [`Certificates`] for them
 //! - `jars`: where the jars come from
 //! - `node`: one broker's process
-//! - [`Tools`]: Kafka's own command line tools, against any broker
+//! - [`Tools`]: Kafka's own command line tools, against any broker; [`Kcat`]: librdkafka's
 #![expect(clippy::disallowed_methods, reason = "a front door waits for a process, by the clock")]
 
+mod builder;
+mod certificates;
 mod jars;
+mod kcat;
+mod listener;
 mod node;
 mod tools;
+mod version;
 
-use std::fmt::{self, Write as _};
-use std::io::{self, Read, Write as _};
+use std::fmt;
+use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::Output;
@@ -26,12 +34,14 @@ use tempfile::TempDir;
 use tidemill_protocol::header;
 use tidemill_protocol::messages::MetadataRequest;
 
-pub use self::jars::libs;
-use self::node::{Node, Ports};
+pub use self::builder::KafkaBuilder;
+pub use self::certificates::Certificates;
+pub use self::jars::{cache, libs};
+pub use self::kcat::Kcat;
+pub use self::listener::{ClientAuth, Listener};
+use self::node::Node;
 pub use self::tools::Tools;
-
-/// The release that tests run on.
-pub const VERSION: &str = "4.3.1";
+pub use self::version::KafkaVersion;
 
 /// How long brokers may take to start. One usually takes 3 s.
 const START_MAX: Duration = Duration::from_secs(90);
@@ -45,17 +55,13 @@ const ANSWER_BYTES_MAX: usize = 1024 * 1024;
 #[derive(Debug)]
 pub struct Kafka {
     bootstrap: String,
+    /// Those beside the plain one, each with the addresses of all brokers.
+    listeners: Vec<(Listener, String)>,
+    certificates: Option<Certificates>,
     tools: Tools,
     nodes: Vec<Node>,
     /// Removed when the nodes are.
     _folder: TempDir,
-}
-
-/// What a cluster is to be like.
-#[derive(Debug, Clone)]
-pub struct KafkaBuilder {
-    brokers: usize,
-    properties: String,
 }
 
 /// Why there is no broker.
@@ -79,53 +85,6 @@ impl fmt::Display for KafkaError {
 
 impl std::error::Error for KafkaError {}
 
-impl KafkaBuilder {
-    /// How many nodes, each a broker and a controller. Default 1.
-    #[must_use]
-    pub const fn brokers(mut self, count: usize) -> Self {
-        self.brokers = count;
-        self
-    }
-
-    /// One of Kafka's broker properties, for every node.
-    #[must_use]
-    pub fn property(mut self, name: &str, value: &str) -> Self {
-        // Writing to a string does not fail.
-        let _ = writeln!(self.properties, "{name}={value}");
-        self
-    }
-
-    /// Starts the cluster and waits until every broker answers and knows all others.
-    ///
-    /// # Errors
-    /// When Java, Maven or the jars are missing, or a broker does not start.
-    pub fn start(self) -> Result<Kafka, KafkaError> {
-        let failed = |error: io::Error| KafkaError::Failed(error.to_string());
-        let tools = Tools::resolve()?;
-        let folder = TempDir::with_prefix("tidemill-kafka-").map_err(failed)?;
-        let ports = Ports::free(self.brokers).map_err(failed)?;
-        // Preparing a folder takes a second of Java: all at once.
-        let nodes = thread::scope(|scope| {
-            let prepare = |(id, ports_of_node): (usize, &Ports)| {
-                let folder = folder.path().join(format!("node-{id}"));
-                let properties = properties(id, &ports, &folder) + &self.properties;
-                let (port, tools) = (ports_of_node.broker, &tools);
-                scope.spawn(move || Node::new(folder, port, &properties, tools))
-            };
-            let preparing: Vec<_> = (1..).zip(&ports).map(prepare).collect();
-            let panicked = |_| Err(KafkaError::Failed("a thread that prepares a broker panicked".to_owned()));
-            preparing.into_iter().map(|node| node.join().unwrap_or_else(panicked)).collect::<Result<Vec<_>, _>>()
-        })?;
-        let bootstrap = nodes.iter().map(|node| node.address.to_string()).collect::<Vec<_>>().join(",");
-        let kafka = Kafka { bootstrap, tools, nodes, _folder: folder };
-        for node in &kafka.nodes {
-            node.start().map_err(failed)?;
-        }
-        kafka.wait_ready()?;
-        Ok(kafka)
-    }
-}
-
 impl Kafka {
     /// Starts one broker and waits until it answers.
     ///
@@ -147,7 +106,7 @@ impl Kafka {
     /// A cluster to be set up and started.
     #[must_use]
     pub const fn builder() -> KafkaBuilder {
-        KafkaBuilder { brokers: 1, properties: String::new() }
+        KafkaBuilder::new()
     }
 
     /// The broker that the tests of this process share, started on first use. `None`, after a line that says so, when it
@@ -157,21 +116,31 @@ impl Kafka {
     /// When there is none and it is required, or when it is there and does not start.
     pub fn shared() -> Option<&'static Self> {
         static SHARED: OnceLock<Option<Kafka>> = OnceLock::new();
-        let shared = SHARED.get_or_init(|| match Self::start() {
-            Ok(kafka) => Some(kafka),
-            Err(KafkaError::Missing(reason)) if !is_required() => {
-                eprintln!("not run: tests on real Kafka need Java 17 and Maven ({reason})");
-                None
-            }
-            Err(error) => panic!("{error}"),
-        });
-        shared.as_ref()
+        SHARED.get_or_init(|| Self::builder().start_if_there()).as_ref()
     }
 
     /// The addresses of all brokers, as `host:port`, with commas between.
     #[must_use]
     pub fn bootstrap(&self) -> &str {
         &self.bootstrap
+    }
+
+    /// The addresses of all brokers on a listener that the cluster was built with.
+    ///
+    /// # Panics
+    /// When it was not.
+    #[must_use]
+    pub fn bootstrap_of(&self, listener: Listener) -> &str {
+        match self.listeners.iter().find(|(other, _)| *other == listener) {
+            Some((_, bootstrap)) => bootstrap,
+            None => panic!("{listener:?} is none of the cluster's listeners"),
+        }
+    }
+
+    /// The certificates of a cluster with a listener that speaks TLS.
+    #[must_use]
+    pub const fn certificates(&self) -> Option<&Certificates> {
+        self.certificates.as_ref()
     }
 
     /// Runs one of Kafka's own tools, by the name of its class, with `input` on its standard input.
@@ -224,6 +193,29 @@ impl Kafka {
     pub fn start_broker(&self, broker: usize) -> Result<(), KafkaError> {
         self.node(broker).start().map_err(|error| KafkaError::Failed(error.to_string()))?;
         self.wait_ready()
+    }
+
+    /// Holds a broker's process: it keeps its connections, takes new ones, and answers nobody. The others take it for dead
+    /// after a while (`broker.session.timeout.ms`, 9 s by default).
+    ///
+    /// # Errors
+    /// When its process cannot be reached.
+    ///
+    /// # Panics
+    /// When there is no such broker.
+    pub fn pause_broker(&self, broker: usize) -> io::Result<()> {
+        self.node(broker).pause()
+    }
+
+    /// Lets a broker go on that was paused; it answers what it was asked meanwhile.
+    ///
+    /// # Errors
+    /// When its process cannot be reached.
+    ///
+    /// # Panics
+    /// When there is no such broker.
+    pub fn resume_broker(&self, broker: usize) -> io::Result<()> {
+        self.node(broker).resume()
     }
 
     fn node(&self, broker: usize) -> &Node {
@@ -281,34 +273,4 @@ fn known_brokers(address: SocketAddr) -> io::Result<Vec<u16>> {
     let answer = header::decode_response::<MetadataRequest>(METADATA_VERSION, Bytes::from(answer));
     let brokers = answer.map_err(io::Error::other)?.brokers;
     Ok(brokers.iter().filter_map(|broker| u16::try_from(broker.port).ok()).collect())
-}
-
-/// The properties of the node with this id, of all that have these ports.
-fn properties(id: usize, ports: &[Ports], folder: &Path) -> String {
-    let data = folder.join("data");
-    let voter = |(id, ports): (usize, &Ports)| format!("{id}@127.0.0.1:{}", ports.controller);
-    let voters: Vec<String> = (1..).zip(ports).map(voter).collect();
-    let (broker, controller) = ports.get(id.saturating_sub(1)).map_or((0, 0), |own| (own.broker, own.controller));
-    let replicas = ports.len().min(3);
-    let in_sync = replicas.min(2);
-    format!(
-        "process.roles=broker,controller\n\
-         node.id={id}\n\
-         controller.quorum.voters={voters}\n\
-         listeners=PLAINTEXT://127.0.0.1:{broker},CONTROLLER://127.0.0.1:{controller}\n\
-         advertised.listeners=PLAINTEXT://127.0.0.1:{broker}\n\
-         controller.listener.names=CONTROLLER\n\
-         listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT\n\
-         log.dirs={data}\n\
-         offsets.topic.replication.factor={replicas}\n\
-         offsets.topic.num.partitions=4\n\
-         transaction.state.log.replication.factor={replicas}\n\
-         transaction.state.log.min.isr={in_sync}\n\
-         transaction.state.log.num.partitions=4\n\
-         share.coordinator.state.topic.replication.factor={replicas}\n\
-         share.coordinator.state.topic.min.isr={in_sync}\n\
-         group.initial.rebalance.delay.ms=0\n",
-        voters = voters.join(","),
-        data = data.display()
-    )
 }

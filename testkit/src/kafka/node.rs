@@ -1,6 +1,6 @@
 //! One node of a cluster: a broker that is also a controller, in a folder of its own.
 //!
-//! A node can be stopped, killed and started again; port and data stay. A shell stands between it and us: when our end of
+//! A node can be stopped, killed and started again, paused and resumed; ports and data stay. A shell stands between it and us: when our end of
 //! the pipe is closed, because we dropped it or died, the shell kills the node and removes its folder.
 
 use std::fs;
@@ -8,7 +8,7 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::{KafkaError, Tools};
 
@@ -24,6 +24,8 @@ while read -r line; do
         start) "$@" >>"$folder/broker.log" 2>&1 </dev/null & child=$! ;;
         stop) kill "$child"; wait "$child"; child= ;;
         kill) kill -9 "$child"; wait "$child"; child= ;;
+        pause) kill -STOP "$child" ;;
+        resume) kill -CONT "$child" ;;
     esac
     echo "$line"
 done
@@ -45,37 +47,59 @@ struct Watcher {
     process: Child,
     lines: Option<ChildStdin>,
     done: BufReader<ChildStdout>,
-    running: bool,
+    state: State,
 }
 
-/// Two ports of one node.
-#[derive(Debug, Clone, Copy)]
+/// Ended --start--> Running --pause--> Paused --resume--> Running --stop, kill--> Ended <--kill-- Paused
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Ended,
+    Running,
+    Paused,
+}
+
+/// The ports of one node.
+#[derive(Debug, Clone)]
 pub(super) struct Ports {
     pub(super) broker: u16,
     pub(super) controller: u16,
+    /// Of the listeners that were asked for, in their order.
+    pub(super) listeners: Vec<u16>,
 }
 
 impl Ports {
     /// Ports that were free a moment ago, all different.
-    pub(super) fn free(nodes: usize) -> io::Result<Vec<Self>> {
+    pub(super) fn free(nodes: usize, listeners: usize) -> io::Result<Vec<Self>> {
         // All are held until all are known.
-        let held: Vec<(TcpListener, TcpListener)> =
-            (0..nodes).map(|_| Ok((bind()?, bind()?))).collect::<io::Result<_>>()?;
+        let hold = |_| (0..listeners + 2).map(|_| bind()).collect::<io::Result<Vec<TcpListener>>>();
+        let held: Vec<Vec<TcpListener>> = (0..nodes).map(hold).collect::<io::Result<_>>()?;
         let port = |listener: &TcpListener| listener.local_addr().map(|address| address.port());
-        held.iter()
-            .map(|(broker, controller)| Ok(Self { broker: port(broker)?, controller: port(controller)? }))
-            .collect()
+        let ports = |held: &Vec<TcpListener>| match &held[..] {
+            [broker, controller, listeners @ ..] => Ok(Self {
+                broker: port(broker)?,
+                controller: port(controller)?,
+                listeners: listeners.iter().map(port).collect::<io::Result<_>>()?,
+            }),
+            _ => Err(io::Error::other("fewer ports than were asked for")),
+        };
+        held.iter().map(ports).collect()
     }
 }
 
 impl Node {
     /// A node that is not running yet, in a new folder.
-    pub(super) fn new(folder: PathBuf, port: u16, properties: &str, tools: &Tools) -> Result<Self, KafkaError> {
+    pub(super) fn new(
+        folder: PathBuf,
+        port: u16,
+        properties: &str,
+        credentials: &[String],
+        tools: &Tools,
+    ) -> Result<Self, KafkaError> {
         let failed = |error: io::Error| KafkaError::Failed(error.to_string());
         fs::create_dir(&folder).map_err(failed)?;
         let config = folder.join("server.properties");
         fs::write(&config, properties).map_err(failed)?;
-        format(tools, &config)?;
+        format(tools, &config, credentials)?;
         let mut process = Command::new("sh")
             .args(["-c", WATCHER, "sh"])
             .arg(&folder)
@@ -92,27 +116,39 @@ impl Node {
         let (Some(lines), Some(done)) = (process.stdin.take(), process.stdout.take()) else {
             return Err(KafkaError::Failed("a shell without pipes".to_owned()));
         };
-        let watcher = Watcher { process, lines: Some(lines), done: BufReader::new(done), running: false };
+        let watcher = Watcher { process, lines: Some(lines), done: BufReader::new(done), state: State::Ended };
         Ok(Self { address: SocketAddr::from(([127, 0, 0, 1], port)), folder, watcher: Mutex::new(watcher) })
     }
 
-    /// Starts its process, if it is not running. It takes a while to answer.
+    /// Starts its process, if there is none. It takes a while to answer.
     pub(super) fn start(&self) -> io::Result<()> {
-        self.tell("start", false)
+        self.watcher().tell("start", &[State::Ended], State::Running)
     }
 
-    /// Asks its process to end, and waits for it: partitions get other leaders first.
+    /// Asks its process to end, and waits for it: partitions get other leaders first. One that is paused goes on for that.
     pub(super) fn stop(&self) -> io::Result<()> {
-        self.tell("stop", true)
+        let mut watcher = self.watcher();
+        watcher.tell("resume", &[State::Paused], State::Running)?;
+        watcher.tell("stop", &[State::Running], State::Ended)
     }
 
     /// Ends its process at once.
     pub(super) fn kill(&self) -> io::Result<()> {
-        self.tell("kill", true)
+        self.watcher().tell("kill", &[State::Running, State::Paused], State::Ended)
+    }
+
+    /// Holds its process, if it runs.
+    pub(super) fn pause(&self) -> io::Result<()> {
+        self.watcher().tell("pause", &[State::Running], State::Paused)
+    }
+
+    /// Lets its process go on, if it is paused.
+    pub(super) fn resume(&self) -> io::Result<()> {
+        self.watcher().tell("resume", &[State::Paused], State::Running)
     }
 
     pub(super) fn is_running(&self) -> bool {
-        self.watcher.lock().unwrap_or_else(PoisonError::into_inner).running
+        self.watcher().state == State::Running
     }
 
     /// The end of what it has logged.
@@ -122,17 +158,23 @@ impl Node {
         lines.get(lines.len().saturating_sub(20)..).unwrap_or_default().join("\n")
     }
 
-    fn tell(&self, line: &str, running: bool) -> io::Result<()> {
-        let mut watcher = self.watcher.lock().unwrap_or_else(PoisonError::into_inner);
-        if watcher.running != running {
+    fn watcher(&self) -> MutexGuard<'_, Watcher> {
+        self.watcher.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Watcher {
+    /// Has the shell do what the line says, if the process is in one of these states.
+    fn tell(&mut self, line: &str, from: &[State], to: State) -> io::Result<()> {
+        if !from.contains(&self.state) {
             return Ok(());
         }
-        watcher.running = !running;
-        if let Some(lines) = &mut watcher.lines {
+        self.state = to;
+        if let Some(lines) = &mut self.lines {
             writeln!(lines, "{line}")?;
         }
         let mut done = String::new();
-        watcher.done.read_line(&mut done)?;
+        self.done.read_line(&mut done)?;
         if done.trim_end() == line { Ok(()) } else { Err(io::Error::other("the shell around the broker is gone")) }
     }
 }
@@ -153,9 +195,12 @@ fn bind() -> io::Result<TcpListener> {
     drawn.map_or_else(|| TcpListener::bind(("127.0.0.1", 0)), Ok)
 }
 
-fn format(tools: &Tools, config: &Path) -> Result<(), KafkaError> {
+fn format(tools: &Tools, config: &Path, credentials: &[String]) -> Result<(), KafkaError> {
     let mut format = tools.java("kafka.tools.StorageTool", "-Xmx256m");
     format.args(["format", "-t", "MkU3OEVBNTcwNTJENDM2Qg", "-c"]).arg(config);
+    for credential in credentials {
+        format.arg("--add-scram").arg(credential);
+    }
     let formatted = format.output().map_err(|error| KafkaError::Failed(error.to_string()))?;
     if formatted.status.success() {
         return Ok(());

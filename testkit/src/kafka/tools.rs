@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
 use std::process::{Command, Output, Stdio};
 
-use super::{KafkaError, VERSION, is_required, jars};
+use super::{KafkaError, KafkaVersion, is_required, jars};
 
 /// Kafka's tools, by the names of their classes. No broker has to run for them to be there.
 #[derive(Debug, Clone)]
@@ -35,7 +35,15 @@ impl Tools {
     /// # Errors
     /// When Java, Maven or the jars are missing, or the jars cannot be resolved.
     pub fn resolve() -> Result<Self, KafkaError> {
-        Ok(Self { classpath: jars::classpath(VERSION)? })
+        Ok(Self { classpath: jars::classpath(None)? })
+    }
+
+    /// Finds Java and the jars of this release.
+    ///
+    /// # Errors
+    /// As [`Self::resolve`].
+    pub fn of_version(version: KafkaVersion) -> Result<Self, KafkaError> {
+        Ok(Self { classpath: jars::classpath(Some(version))? })
     }
 
     /// Runs a tool, such as `org.apache.kafka.tools.TopicCommand`, with `input` on its standard input, to its end.
@@ -43,24 +51,9 @@ impl Tools {
     /// # Errors
     /// When the tool cannot be started or its pipes break.
     pub fn run(&self, class: &str, arguments: &[&str], input: &str) -> io::Result<Output> {
-        let mut tool = self
-            .java(class, "-Xmx256m")
-            .args(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()?;
-        let stdin = tool.stdin.take();
-        // From a thread of its own: a tool that writes while it reads would otherwise wait for us, and we for it.
-        std::thread::scope(|scope| {
-            scope.spawn(move || {
-                if let Some(mut stdin) = stdin {
-                    // A tool may end before it has read everything; its output and status say what came of it.
-                    let _ = stdin.write_all(input.as_bytes());
-                }
-            });
-            tool.wait_with_output()
-        })
+        let mut tool = self.java(class, "-Xmx256m");
+        tool.args(arguments);
+        run(tool, input)
     }
 
     pub(super) fn classpath(&self) -> &OsStr {
@@ -75,6 +68,22 @@ impl Tools {
         command.arg(&self.classpath).arg(class).stdin(Stdio::null());
         command
     }
+}
+
+/// Runs a program, with `input` on its standard input, to its end.
+pub(super) fn run(mut program: Command, input: &str) -> io::Result<Output> {
+    let mut process = program.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    let stdin = process.stdin.take();
+    // From a thread of its own: a program that writes while it reads would otherwise wait for us, and we for it.
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            if let Some(mut stdin) = stdin {
+                // It may end before it has read everything; its output and status say what came of it.
+                let _ = stdin.write_all(input.as_bytes());
+            }
+        });
+        process.wait_with_output()
+    })
 }
 
 #[cfg(test)]

@@ -26,6 +26,7 @@ pub(crate) async fn versions(broker: &mut Broker) {
     for (what, frame) in [
         ("an API of no name", vec![0, 0, 0, 10, 1, 244, 0, 0, 0, 0, 0, 7, 255, 255]),
         ("Metadata with a count that lies", vec![0, 0, 0, 14, 0, 3, 0, 5, 0, 0, 0, 7, 255, 255, 127, 255, 255, 255]),
+        ("Metadata with bytes behind it", vec![0, 0, 0, 17, 0, 3, 0, 5, 0, 0, 0, 7, 255, 255, 0, 0, 0, 0, 0, 1, 2]),
         ("Metadata v99", vec![0, 0, 0, 11, 0, 3, 0, 99, 0, 0, 0, 7, 255, 255, 0]),
     ] {
         let closed = broker.raw(&frame).await.is_none();

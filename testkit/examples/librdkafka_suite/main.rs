@@ -1,0 +1,204 @@
+//! How much of librdkafka's own test suite passes on a cluster, and on another beside it.
+//!
+//! ```text
+//! cargo run -p tidemill-testkit --example librdkafka_suite -- --kafka 4.3.1 --bootstrap 127.0.0.1:9092 --out table.md
+//! ```
+//!
+//! Each `--bootstrap LIST` is a cluster that runs; `--kafka VERSION` starts a real one of three brokers, set up as the suite
+//! wants it. The suite is fetched and built the first time, which takes gcc, make and some minutes; Java is needed for the
+//! tests that call Kafka's scripts, and some are built only when the headers of zlib, OpenSSL and RapidJSON are there.
+//!
+//! - [`suite`]: where the suite comes from
+//! - [`run`]: one of its files, against one cluster
+//! - [`outcome`]: what became of it
+//! - [`table`]: all of it, as a table
+#![expect(clippy::disallowed_methods, reason = "waits for processes, by the clock")]
+#![expect(clippy::print_stdout, reason = "prints a table")]
+#![cfg_attr(test, expect(clippy::indexing_slicing, reason = "a test that panics has failed"))]
+
+mod outcome;
+mod run;
+mod suite;
+mod table;
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fs;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::str::FromStr;
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use tidemill_testkit::kafka::{self, Kafka, KafkaVersion};
+
+use run::{Manner, Place};
+use suite::{LIBRDKAFKA, Suite};
+use table::Column;
+
+const USAGE: &str = "usage: librdkafka_suite (--bootstrap HOST:PORT,.. | --kafka VERSION).. \
+    [--tests 0001,0002] [--subtests NAME] [--out table.md] [--logs FOLDER] [--jobs 4] [--limit-s 300] \
+    [--scenario noautocreate] [--group-protocol consumer] [--property NAME=VALUE].. [--full]";
+
+/// What was asked for.
+#[derive(Debug)]
+struct Options {
+    clusters: Vec<Cluster>,
+    tests: Vec<String>,
+    out: Option<PathBuf>,
+    logs: PathBuf,
+    jobs: usize,
+    manner: Manner,
+}
+
+#[derive(Debug)]
+enum Cluster {
+    Running(String),
+    Started(KafkaVersion),
+}
+
+fn main() -> ExitCode {
+    match options(std::env::args().skip(1)).map_err(Into::into).and_then(|options| judge(&options)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn options(mut arguments: impl Iterator<Item = String>) -> Result<Options, String> {
+    let mut options = Options {
+        clusters: Vec::new(),
+        tests: Vec::new(),
+        out: None,
+        logs: kafka::cache().join(format!("librdkafka-{LIBRDKAFKA}")).join("logs"),
+        jobs: 4,
+        manner: Manner {
+            scenario: "default".to_owned(),
+            group_protocol: "classic".to_owned(),
+            subtests: None,
+            properties: String::new(),
+            quick: true,
+            limit: Duration::from_secs(300),
+        },
+    };
+    while let Some(name) = arguments.next() {
+        if name == "--full" {
+            options.manner.quick = false;
+            continue;
+        }
+        let value = arguments.next().ok_or_else(|| format!("{name} without a value\n{USAGE}"))?;
+        match name.as_str() {
+            "--bootstrap" => options.clusters.push(Cluster::Running(value)),
+            "--kafka" => options.clusters.push(Cluster::Started(value.parse()?)),
+            "--tests" => options.tests.extend(value.split(',').map(str::to_owned)),
+            "--out" => options.out = Some(value.into()),
+            "--logs" => options.logs = value.into(),
+            "--jobs" => options.jobs = number(&name, &value)?,
+            "--limit-s" => options.manner.limit = Duration::from_secs(number(&name, &value)?),
+            "--scenario" => options.manner.scenario = value,
+            "--group-protocol" => options.manner.group_protocol = value,
+            "--property" => options.manner.properties.extend([value.as_str(), "\n"]),
+            "--subtests" => options.manner.subtests = Some(value),
+            other => return Err(format!("{other} is none of the options\n{USAGE}")),
+        }
+    }
+    if options.clusters.is_empty() {
+        return Err(USAGE.to_owned());
+    }
+    Ok(options)
+}
+
+fn number<N: FromStr>(name: &str, value: &str) -> Result<N, String> {
+    value.parse().map_err(|_| format!("{name} takes a number, not {value}"))
+}
+
+fn judge(options: &Options) -> Result<(), Box<dyn Error>> {
+    let suite = Suite::prepare()?;
+    let numbers = if options.tests.is_empty() { suite.numbers()? } else { options.tests.clone() };
+    let mut columns = Vec::new();
+    for (number, cluster) in options.clusters.iter().enumerate() {
+        let logs = options.logs.join(number.to_string());
+        fs::create_dir_all(&logs)?;
+        let (kafka, bootstrap, version) = match cluster {
+            Cluster::Running(bootstrap) => (None, bootstrap.clone(), KafkaVersion::default()),
+            Cluster::Started(version) => {
+                let kafka = start(*version, &options.manner.scenario)?;
+                let bootstrap = kafka.bootstrap().to_owned();
+                (Some(kafka), bootstrap, *version)
+            }
+        };
+        let name = kafka.as_ref().map_or_else(|| bootstrap.clone(), |_| format!("Apache Kafka {version}"));
+        columns.push(Column { cluster: name, outcomes: BTreeMap::new() });
+        let place = Place { bootstrap, version, kafka: suite.installation(version)?, logs };
+        on_one_cluster(options, &suite, &numbers, &place, &mut columns)?;
+    }
+    println!("{}", table::render(LIBRDKAFKA, &columns));
+    Ok(())
+}
+
+/// A real cluster as the suite's own scripts set it up.
+fn start(version: KafkaVersion, scenario: &str) -> Result<Kafka, kafka::KafkaError> {
+    let creates_topics = if scenario == "noautocreate" { "false" } else { "true" };
+    let mut builder = Kafka::builder()
+        .version(version)
+        .brokers(3)
+        .property("auto.create.topics.enable", creates_topics)
+        .property("num.partitions", "4")
+        .property("default.replication.factor", "3")
+        .property("replica.selector.class", "org.apache.kafka.common.replica.RackAwareReplicaSelector")
+        .property("authorizer.class.name", "org.apache.kafka.metadata.authorizer.StandardAuthorizer")
+        .property("super.users", "User:admin")
+        // An authorizer that has not read its rules yet lets only super users in, and the rules come from the controllers:
+        // so these know each other as one.
+        .property("listener.security.protocol.map", "PLAINTEXT:PLAINTEXT,CONTROLLER:SASL_PLAINTEXT")
+        .property("sasl.mechanism.controller.protocol", "PLAIN")
+        .property("listener.name.controller.sasl.enabled.mechanisms", "PLAIN")
+        .property(
+            "listener.name.controller.plain.sasl.jaas.config",
+            "org.apache.kafka.common.security.plain.PlainLoginModule required \
+             username=\"admin\" password=\"admin\" user_admin=\"admin\";",
+        )
+        .property("allow.everyone.if.no.acl.found", "true");
+    for broker in 0..3 {
+        builder = builder.broker_property(broker, "broker.rack", &format!("RACK{}", broker + 1));
+    }
+    builder.start()
+}
+
+/// Runs the files, several beside each other; the table so far is written after each.
+fn on_one_cluster(
+    options: &Options,
+    suite: &Suite,
+    numbers: &[String],
+    place: &Place,
+    columns: &mut Vec<Column>,
+) -> Result<(), Box<dyn Error>> {
+    let waiting = Mutex::new(numbers.iter());
+    let columns = Mutex::new(columns);
+    thread::scope(|scope| {
+        let work = || -> std::io::Result<()> {
+            loop {
+                let Some(number) = waiting.lock().unwrap_or_else(PoisonError::into_inner).next() else { return Ok(()) };
+                let outcomes = run::run(suite, place, number, &options.manner)?;
+                let mut columns = columns.lock().unwrap_or_else(PoisonError::into_inner);
+                for outcome in outcomes {
+                    eprintln!("{} {} {}", outcome.test, outcome.verdict, outcome.reason);
+                    if let Some(column) = columns.last_mut() {
+                        column.outcomes.insert(outcome.test.clone(), outcome);
+                    }
+                }
+                if let Some(out) = &options.out {
+                    fs::write(out, table::render(LIBRDKAFKA, &columns))?;
+                }
+            }
+        };
+        let workers: Vec<_> = (0..options.jobs.max(1)).map(|_| scope.spawn(work)).collect();
+        for worker in workers {
+            worker.join().map_err(|_| "a thread that runs tests panicked")??;
+        }
+        Ok(())
+    })
+}
