@@ -66,7 +66,7 @@ fn what_is_no_request_cannot_be_answered() {
 
 /// What Kafka's own classes answer to the golden requests.
 fn kafkas(error: ErrorCode) -> Option<Vec<String>> {
-    let libs = match kafka::libs(kafka::VERSION) {
+    let libs = match kafka::libs(kafka::KafkaVersion::default().name()) {
         Ok(libs) => libs,
         Err(KafkaError::Missing(reason)) if !kafka::is_required() => {
             eprintln!("not run: Kafka's own error replies need Java and Maven ({reason})");
