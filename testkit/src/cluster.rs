@@ -8,7 +8,7 @@ use std::convert::Infallible;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tidemill_protocol::ErrorCode;
 use tokio::io::DuplexStream;
@@ -31,6 +31,8 @@ pub struct ClusterConfig {
     partitions: i32,
     replication_factor: i16,
     auto_create_topics: bool,
+    transaction_version: i16,
+    transaction_abort_interval: Duration,
 }
 
 impl Default for ClusterConfig {
@@ -41,6 +43,8 @@ impl Default for ClusterConfig {
             partitions: 1,
             replication_factor: 1,
             auto_create_topics: true,
+            transaction_version: 2,
+            transaction_abort_interval: Duration::from_secs(10),
         }
     }
 }
@@ -91,6 +95,22 @@ impl ClusterConfig {
     #[must_use]
     pub const fn auto_create_topics(mut self, yes: bool) -> Self {
         self.auto_create_topics = yes;
+        self
+    }
+
+    /// The level of the feature `transaction.version`: with 0 or 1, clients use transactions of the first generation
+    /// (KIP-98), with 2 of the second (KIP-890) if they know it. Default 2.
+    #[must_use]
+    pub const fn transaction_version(mut self, level: i16) -> Self {
+        self.transaction_version = level;
+        self
+    }
+
+    /// `transaction.abort.timed.out.transaction.cleanup.interval.ms`: how often transactions are looked for that have been
+    /// open for too long. Default 10 s.
+    #[must_use]
+    pub const fn transaction_abort_interval(mut self, interval: Duration) -> Self {
+        self.transaction_abort_interval = interval;
         self
     }
 }
@@ -166,6 +186,9 @@ impl TestCluster {
             num_partitions: config.partitions,
             default_replication_factor: config.replication_factor,
             auto_create_topics: config.auto_create_topics,
+            transaction_version: config.transaction_version,
+            transaction_abort_interval: config.transaction_abort_interval,
+            ..ClusterProperties::default()
         };
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let cluster = Cluster::new(properties, Instant::now(), millis(unix), fastrand::u64(..));

@@ -1,5 +1,7 @@
 //! What a cluster and its brokers are started with. Names and defaults are those of Kafka's broker properties.
 
+use std::time::Duration;
+
 use super::topic_config::Kind;
 
 /// One broker of a [`Cluster`](super::Cluster).
@@ -28,6 +30,14 @@ pub struct ClusterProperties {
     pub default_replication_factor: i16,
     /// `auto.create.topics.enable`. Default true.
     pub auto_create_topics: bool,
+    /// The level of the feature `transaction.version` (KIP-890): 0 and 1 are transactions of the first generation, 2 of the
+    /// second, to clients that know it. Default 2.
+    pub transaction_version: i16,
+    /// `transaction.max.timeout.ms`: the longest that a client may ask for. Default 15 minutes.
+    pub transaction_timeout_max: Duration,
+    /// `transaction.abort.timed.out.transaction.cleanup.interval.ms`: how often, from the start on, transactions are looked
+    /// for that have been open for too long. Default 10 s.
+    pub transaction_abort_interval: Duration,
 }
 
 impl Default for BrokerConfig {
@@ -43,6 +53,9 @@ impl Default for ClusterProperties {
             num_partitions: 1,
             default_replication_factor: 1,
             auto_create_topics: true,
+            transaction_version: 2,
+            transaction_timeout_max: Duration::from_secs(15 * 60),
+            transaction_abort_interval: Duration::from_secs(10),
         }
     }
 }

@@ -177,7 +177,7 @@ impl Peer {
         thread::sleep(SETTLE);
     }
 
-    fn send<R: Request>(&mut self, who: &'static str, version: i16, request: &R) {
+    pub(crate) fn send<R: Request>(&mut self, who: &'static str, version: i16, request: &R) {
         let client_id = StrBytes::from_static_str(who);
         let frame = header::encode_request(request, version, 7, Some(&client_id)).unwrap();
         let address = &self.address;
@@ -191,7 +191,7 @@ impl Peer {
         assert_eq!(self.open.insert(who, version), None, "{who} has not been answered yet");
     }
 
-    fn read<R: Request>(&mut self, who: &'static str) -> (i16, R::Response) {
+    pub(crate) fn read<R: Request>(&mut self, who: &'static str) -> (i16, R::Response) {
         let version = self.open.remove(who).unwrap();
         let connection = self.connections.get_mut(who).unwrap();
         let mut length = [0; 4];

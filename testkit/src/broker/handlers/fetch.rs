@@ -3,7 +3,7 @@
 //! Fetch sessions are declined: every answer has session id 0, as Kafka answers when it has no room for another session,
 //! and clients go on with full fetches. A session id that a client brings is answered `FETCH_SESSION_ID_NOT_FOUND`. Only
 //! whole batches are sent, where Kafka may cut the last one. Followers do not fetch, and there is no other replica to
-//! prefer. There are no transactions, so the last stable offset is the high watermark.
+//! prefer.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -13,9 +13,9 @@ use tidemill_protocol::ErrorCode;
 use tidemill_protocol::api::VersionRange;
 use tidemill_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use tidemill_protocol::messages::fetch_response::{
-    EpochEndOffset, FetchableTopicResponse, LeaderIdAndEpoch, NodeEndpoint, PartitionData,
+    AbortedTransaction, EpochEndOffset, FetchableTopicResponse, LeaderIdAndEpoch, NodeEndpoint, PartitionData,
 };
-use tidemill_protocol::messages::{BrokerId, FetchRequest, FetchResponse};
+use tidemill_protocol::messages::{BrokerId, FetchRequest, FetchResponse, ProducerId};
 use tokio::time::Instant;
 
 use super::text;
@@ -85,6 +85,16 @@ impl WaitingFetch {
         (self.version >= 13).then_some(topic.topic_id)
     }
 
+    /// Whether only what is decided is read (KIP-98).
+    const fn is_committed(&self) -> bool {
+        self.body.isolation_level == 1
+    }
+
+    /// The end of what is read of a partition.
+    fn end_offset(&self, partition: &Partition) -> i64 {
+        if self.is_committed() { partition.last_stable_offset() } else { partition.high_watermark() }
+    }
+
     fn bytes_max(&self) -> usize {
         bytes(self.body.max_bytes).min(FETCH_BYTES_MAX)
     }
@@ -101,7 +111,7 @@ fn is_ready(cluster: &Cluster, waiting: &WaitingFetch) -> bool {
             if check(partition, waiting.node_id, wanted).is_err() {
                 return true;
             }
-            let there = partition.log.bytes_between(wanted.fetch_offset, partition.high_watermark());
+            let there = partition.log.bytes_between(wanted.fetch_offset, waiting.end_offset(partition));
             found = found.saturating_add(there.min(bytes(wanted.partition_max_bytes) as u64));
         }
     }
@@ -190,7 +200,7 @@ fn read_partition(
     limit: usize,
     first_always: bool,
 ) -> PartitionData {
-    let committed = waiting.body.isolation_level == 1;
+    let committed = waiting.is_committed();
     let log = &partition.log;
     let data = PartitionData::default()
         .with_high_watermark(partition.high_watermark())
@@ -199,7 +209,14 @@ fn read_partition(
         .with_aborted_transactions(committed.then(Vec::new));
     match check(partition, waiting.node_id, wanted) {
         Ok(()) => {
-            data.with_records(Some(log.read(wanted.fetch_offset, partition.high_watermark(), limit, first_always)))
+            let (offset, end_offset) = (wanted.fetch_offset, waiting.end_offset(partition));
+            let records = log.read(offset, end_offset, limit, first_always);
+            // Kafka reads up to the limit, which may be in a batch.
+            let bytes = usize::try_from(log.bytes_between(offset, end_offset)).unwrap_or(usize::MAX).min(limit);
+            let aborted = || aborted(partition, offset, bytes.max(records.len()));
+            let aborted = (committed && offset < end_offset).then(aborted);
+            let data = data.with_aborted_transactions(aborted.or_else(|| committed.then(Vec::new)));
+            data.with_records(Some(records))
         }
         Err(Failure::Diverging(end)) => data.with_diverging_epoch(end),
         Err(Failure::Code(code)) => {
@@ -213,6 +230,17 @@ fn read_partition(
             failed(code).with_current_leader(leader)
         }
     }
+}
+
+/// The aborted transactions in what was read.
+fn aborted(partition: &Partition, offset: i64, bytes: usize) -> Vec<AbortedTransaction> {
+    let found = partition.producers.aborted(offset, partition.log.upper_bound(offset, bytes));
+    let aborted = found.into_iter().map(|aborted| {
+        AbortedTransaction::default()
+            .with_producer_id(ProducerId(aborted.producer_id))
+            .with_first_offset(aborted.first_offset)
+    });
+    aborted.collect()
 }
 
 fn failed(code: ErrorCode) -> PartitionData {

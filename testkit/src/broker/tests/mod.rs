@@ -6,4 +6,5 @@ mod replication;
 mod retention;
 mod secrets;
 mod topics;
+mod transactions;
 mod world;
