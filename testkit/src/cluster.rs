@@ -17,7 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use crate::broker::{BrokerConfig, Cluster, ClusterProperties, Stop, millis};
+use crate::broker::{BrokerConfig, Cluster, ClusterProperties, MarkersOf, Stop, millis};
 use crate::server::{self, Shared};
 
 /// How many bytes an in-memory connection holds each way before its writer waits.
@@ -238,6 +238,22 @@ impl TestCluster {
     /// it does not run; `ELIGIBLE_LEADERS_NOT_AVAILABLE` when it is not in sync.
     pub fn move_leader(&self, topic: &str, partition: i32, to: i32) -> Result<(), ErrorCode> {
         self.shared.change(|cluster, _| cluster.move_leader(topic, partition, to))
+    }
+
+    /// Holds the markers of transactions back from now on: a transaction that ends stays in PrepareCommit or PrepareAbort, and
+    /// its producer is answered `CONCURRENT_TRANSACTIONS`.
+    pub fn hold_markers(&self, of: MarkersOf) {
+        self.shared.change(|cluster, _| cluster.hold_markers(of));
+    }
+
+    /// Writes the markers that were held back.
+    pub fn release_markers(&self, of: &MarkersOf) {
+        self.shared.change(|cluster, _| cluster.release_markers(of));
+    }
+
+    /// Lets another broker coordinate a transactional id, and all whose ids have the same hash.
+    pub fn move_transaction_coordinator(&self, transactional_id: &str, to: i32) {
+        self.shared.change(|cluster, _| cluster.move_transaction_coordinator(transactional_id, to));
     }
 
     /// Stops a broker as an administrator does: others take its partitions over, then its listener and its connections are

@@ -13,6 +13,7 @@ mod peer;
 
 mod adding;
 mod ending;
+mod first_generation;
 mod initializing;
 mod observing;
 mod offsets;

@@ -191,6 +191,8 @@ fn the_table_of_states_and_events() {
 #[test]
 fn used_up_epochs_give_another_producer_id() {
     let last = Transaction { producer_epoch: i16::MAX - 1, ..transaction(State::Empty) };
+    let of_before = last.on_init(Some((7, 5)), 5, Generation::V2, || 8);
+    assert_eq!(of_before, Err(ErrorCode::UNKNOWN_SERVER_ERROR), "as a real Kafka says");
     let next = last.on_init(None, 5, Generation::V2, || 8).map(initialized).unwrap();
     assert_eq!((next.producer_id, next.producer_epoch, next.last_producer_epoch), (8, 0, -1));
     let next = last.on_init(Some((7, i16::MAX - 1)), 5, Generation::V2, || 8).map(initialized).unwrap();

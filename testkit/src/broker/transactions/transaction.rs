@@ -137,17 +137,20 @@ impl Transaction {
     }
 
     fn bumped(&self, expected: Option<i16>) -> Result<Self, ErrorCode> {
+        if is_exhausted(self.producer_epoch) {
+            // Here Kafka throws, whatever was expected.
+            return Err(ErrorCode::UNKNOWN_SERVER_ERROR);
+        }
         let next = self.next(State::Empty);
-        let bumped = |last_producer_epoch| {
-            // Where the epochs are used up Kafka throws here.
-            let next_epoch = self.producer_epoch.checked_add(1).filter(|_| !is_exhausted(self.producer_epoch));
-            let producer_epoch = next_epoch.ok_or(ErrorCode::UNKNOWN_SERVER_ERROR)?;
-            Ok(Self { producer_epoch, last_producer_epoch, ..next.clone() })
+        let bumped = |last_producer_epoch| Self {
+            producer_epoch: self.producer_epoch.saturating_add(1),
+            last_producer_epoch,
+            ..next.clone()
         };
         match expected {
-            None => bumped(NO_PRODUCER_EPOCH),
+            None => Ok(bumped(NO_PRODUCER_EPOCH)),
             Some(epoch) if epoch == self.producer_epoch || self.producer_epoch == NO_PRODUCER_EPOCH => {
-                bumped(self.producer_epoch)
+                Ok(bumped(self.producer_epoch))
             }
             // It was bumped before, and the producer did not hear of it.
             Some(epoch) if epoch == self.last_producer_epoch => Ok(next),
