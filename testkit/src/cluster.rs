@@ -8,7 +8,7 @@ use std::convert::Infallible;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tidemill_protocol::ErrorCode;
 use tokio::io::DuplexStream;
@@ -17,7 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use crate::broker::{BrokerConfig, Cluster, ClusterProperties, Stop, millis};
+use crate::broker::{BrokerConfig, Cluster, ClusterProperties, MarkersOf, Stop, millis};
 use crate::server::{self, Shared};
 
 /// How many bytes an in-memory connection holds each way before its writer waits.
@@ -32,6 +32,8 @@ pub struct ClusterConfig {
     replication_factor: i16,
     auto_create_topics: bool,
     rack_aware_fetch: bool,
+    transaction_version: i16,
+    transaction_abort_interval: Duration,
 }
 
 impl Default for ClusterConfig {
@@ -43,6 +45,8 @@ impl Default for ClusterConfig {
             replication_factor: 1,
             auto_create_topics: true,
             rack_aware_fetch: false,
+            transaction_version: 2,
+            transaction_abort_interval: Duration::from_secs(10),
         }
     }
 }
@@ -100,6 +104,22 @@ impl ClusterConfig {
     #[must_use]
     pub const fn auto_create_topics(mut self, yes: bool) -> Self {
         self.auto_create_topics = yes;
+        self
+    }
+
+    /// The level of the feature `transaction.version`: with 0 or 1, clients use transactions of the first generation
+    /// (KIP-98), with 2 of the second (KIP-890) if they know it. Default 2.
+    #[must_use]
+    pub const fn transaction_version(mut self, level: i16) -> Self {
+        self.transaction_version = level;
+        self
+    }
+
+    /// `transaction.abort.timed.out.transaction.cleanup.interval.ms`: how often transactions are looked for that have been
+    /// open for too long. Default 10 s.
+    #[must_use]
+    pub const fn transaction_abort_interval(mut self, interval: Duration) -> Self {
+        self.transaction_abort_interval = interval;
         self
     }
 }
@@ -176,6 +196,9 @@ impl TestCluster {
             default_replication_factor: config.replication_factor,
             auto_create_topics: config.auto_create_topics,
             rack_aware_fetch: config.rack_aware_fetch,
+            transaction_version: config.transaction_version,
+            transaction_abort_interval: config.transaction_abort_interval,
+            ..ClusterProperties::default()
         };
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let cluster = Cluster::new(properties, Instant::now(), millis(unix), fastrand::u64(..));
@@ -225,6 +248,22 @@ impl TestCluster {
     /// it does not run; `ELIGIBLE_LEADERS_NOT_AVAILABLE` when it is not in sync.
     pub fn move_leader(&self, topic: &str, partition: i32, to: i32) -> Result<(), ErrorCode> {
         self.shared.change(|cluster, _| cluster.move_leader(topic, partition, to))
+    }
+
+    /// Holds the markers of transactions back from now on: a transaction that ends stays in PrepareCommit or PrepareAbort, and
+    /// its producer is answered `CONCURRENT_TRANSACTIONS`.
+    pub fn hold_markers(&self, of: MarkersOf) {
+        self.shared.change(|cluster, _| cluster.hold_markers(of));
+    }
+
+    /// Writes the markers that were held back.
+    pub fn release_markers(&self, of: &MarkersOf) {
+        self.shared.change(|cluster, _| cluster.release_markers(of));
+    }
+
+    /// Lets another broker coordinate a transactional id, and all whose ids have the same hash.
+    pub fn move_transaction_coordinator(&self, transactional_id: &str, to: i32) {
+        self.shared.change(|cluster, _| cluster.move_transaction_coordinator(transactional_id, to));
     }
 
     /// Stops a broker as an administrator does: others take its partitions over, then its listener and its connections are

@@ -16,6 +16,7 @@
 //! - `purgatory`: requests that wait
 //! - `fetch_sessions`: what readers have asked for before
 //! - `groups`: consumer groups
+//! - `transactions`: transactional ids, and the markers that end their transactions
 
 pub mod config;
 mod connections;
@@ -30,6 +31,7 @@ mod purgatory;
 mod replication;
 mod topic_config;
 mod topics;
+pub(crate) mod transactions;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -52,6 +54,8 @@ use self::purgatory::Purgatory;
 pub use self::replication::Stop;
 use self::topic_config::TopicConfig;
 use self::topics::{Topic, TopicError, Topics};
+pub use self::transactions::MarkersOf;
+use self::transactions::Transactions;
 
 /// `log.retention.check.interval.ms`: how often records are looked for that have become too old. What is too much is
 /// removed as it is written.
@@ -182,7 +186,7 @@ pub struct Cluster {
     pub(crate) fetch_sessions: FetchSessions,
     fetches: Purgatory<WaitingFetch>,
     produces: Purgatory<WaitingProduce>,
-    pub(crate) next_producer_id: i64,
+    pub(crate) transactions: Transactions,
     connections: Connections,
     waiting: BTreeMap<Token, Waiting>,
     next_token: u64,
@@ -210,7 +214,7 @@ impl Cluster {
             fetch_sessions: FetchSessions::new(random.fork()),
             fetches: Purgatory::default(),
             produces: Purgatory::default(),
-            next_producer_id: 0,
+            transactions: Transactions::default(),
             connections: Connections::default(),
             waiting: BTreeMap::new(),
             next_token: 0,
@@ -270,10 +274,12 @@ impl Cluster {
         let mut wake_at;
         loop {
             let mut answers = Vec::new();
+            let transactions = self.poll_transactions(now);
             let groups = self.groups.poll(now, &mut answers);
             let produces = produce::poll(self, now);
             let fetches = fetch::poll(self, now);
-            wake_at = [groups, produces, fetches, Some(self.next_retention_check)].into_iter().flatten().min();
+            wake_at =
+                [transactions, groups, produces, fetches, Some(self.next_retention_check)].into_iter().flatten().min();
             for (token, answer) in answers.drain(..) {
                 match answer {
                     GroupAnswer::Join(response) => self.complete::<JoinGroupRequest>(token, &response, now),
@@ -368,6 +374,7 @@ impl Cluster {
         for topic in self.topics.iter_mut() {
             for partition in &mut topic.partitions {
                 partition.log.retain_time(&topic.config, unix_ms);
+                partition.producers.forget_before(partition.log.start_offset());
                 partition.producers.expire(unix_ms);
             }
         }

@@ -31,15 +31,24 @@ const ANSWER_MAX: Duration = Duration::from_secs(30);
 /// Runs a case on both and compares what they said. Without a real Kafka, which says that it did not run, the testkit is
 /// asked alone: it must answer.
 pub(crate) fn compare(case: fn(&mut Peer)) {
+    compare_with(ClusterConfig::default(), || Kafka::shared().map(Kafka::bootstrap), case);
+}
+
+/// [`compare`] for a cluster that is set up in some way, and a Kafka that is too.
+pub(crate) fn compare_with<'a>(
+    config: ClusterConfig,
+    kafka: impl FnOnce() -> Option<&'a str> + Send,
+    case: fn(&mut Peer),
+) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    let ours = runtime.block_on(TestCluster::start(ClusterConfig::default())).unwrap();
+    let ours = runtime.block_on(TestCluster::start(config)).unwrap();
     let run = |address: &str| {
         let mut peer = Peer::new(address);
         case(&mut peer);
         peer.transcript
     };
     let (theirs, ours) = thread::scope(|scope| {
-        let theirs = Kafka::shared().map(|kafka| scope.spawn(|| run(kafka.bootstrap())));
+        let theirs = kafka().map(|address| scope.spawn(move || run(address)));
         let ours = run(ours.bootstrap());
         (theirs.map(|theirs| theirs.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))), ours)
     });
@@ -177,7 +186,7 @@ impl Peer {
         thread::sleep(SETTLE);
     }
 
-    fn send<R: Request>(&mut self, who: &'static str, version: i16, request: &R) {
+    pub(crate) fn send<R: Request>(&mut self, who: &'static str, version: i16, request: &R) {
         let client_id = StrBytes::from_static_str(who);
         let frame = header::encode_request(request, version, 7, Some(&client_id)).unwrap();
         let address = &self.address;
@@ -191,7 +200,7 @@ impl Peer {
         assert_eq!(self.open.insert(who, version), None, "{who} has not been answered yet");
     }
 
-    fn read<R: Request>(&mut self, who: &'static str) -> (i16, R::Response) {
+    pub(crate) fn read<R: Request>(&mut self, who: &'static str) -> (i16, R::Response) {
         let version = self.open.remove(who).unwrap();
         let connection = self.connections.get_mut(who).unwrap();
         let mut length = [0; 4];

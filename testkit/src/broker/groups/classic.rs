@@ -218,6 +218,17 @@ impl ClassicGroup {
         }
     }
 
+    /// Whether these offsets may be committed in a transaction: as by a commit, but the state of a group does not stand in
+    /// the way, nor does one who does not say who it is.
+    pub(super) fn on_commit_in_transaction(&self, identity: Identity<'_>) -> Result<(), ErrorCode> {
+        let is_empty = matches!(self.state, State::Empty);
+        let says_who = identity.generation >= 0 || !identity.member_id.is_empty() || identity.instance_id.is_some();
+        if !says_who || identity.generation < 0 && is_empty {
+            return Ok(());
+        }
+        self.check_member(identity)
+    }
+
     /// Whether the group may be deleted.
     pub(super) const fn on_delete(&self) -> Result<(), ErrorCode> {
         match self.state {

@@ -5,6 +5,7 @@
 //!
 //! - `classic`: one group of the classic protocol, as a machine
 //! - `offsets`: what groups have committed
+//! - `transactions`: what is committed in transactions
 //! - `admin`: listing, describing and deleting groups
 //! - `subscription`: which topics a consumer says it reads
 
@@ -14,6 +15,7 @@ mod offsets;
 mod subscription;
 #[cfg(test)]
 mod tests;
+mod transactions;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
@@ -31,6 +33,7 @@ use tokio::time::Instant;
 
 use self::classic::{ClassicGroup, Identity, Join};
 use self::offsets::Offsets;
+use self::transactions::Transactions;
 use super::{Caller, Token};
 
 /// `group.min.session.timeout.ms` and `group.max.session.timeout.ms`.
@@ -52,6 +55,7 @@ pub(crate) struct Groups {
     /// When which group has something to do.
     deadlines: BTreeSet<(Instant, String)>,
     answers: Vec<(Token, GroupAnswer)>,
+    transactions: Transactions,
     random: fastrand::Rng,
 }
 
@@ -86,8 +90,9 @@ struct Outbox<'a> {
 
 impl Groups {
     /// No groups. Ids of members are drawn from `random`.
-    pub(crate) const fn new(random: fastrand::Rng) -> Self {
-        Self { groups: BTreeMap::new(), deadlines: BTreeSet::new(), answers: Vec::new(), random }
+    pub(crate) fn new(random: fastrand::Rng) -> Self {
+        let transactions = Transactions::default();
+        Self { groups: BTreeMap::new(), deadlines: BTreeSet::new(), answers: Vec::new(), transactions, random }
     }
 
     /// Answers through [`Self::poll`], when everybody has joined or at once.

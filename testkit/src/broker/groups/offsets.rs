@@ -1,8 +1,8 @@
 //! What groups have committed: the next offset to read, per topic and partition.
 //!
 //! Whether a member may commit is for its [group](super::classic::ClassicGroup) to say. Offsets are kept until they, their
-//! group or their topic are deleted; Kafka forgets those of empty groups after a week. Nothing is ever pending, so every
-//! offset is stable.
+//! group or their topic are deleted; Kafka forgets those of empty groups after a week. What is committed in a
+//! [transaction](super::transactions) is pending until that ends.
 
 use std::collections::BTreeMap;
 
@@ -36,19 +36,25 @@ const FETCHES_IN_BATCHES_SINCE: i16 = 8;
 #[derive(Debug, Default)]
 pub(super) struct Offsets {
     topics: BTreeMap<String, BTreeMap<i32, Committed>>,
+    /// What counts when the transaction of a producer id is committed.
+    pub(super) pending: BTreeMap<i64, BTreeMap<(String, i32), Committed>>,
 }
 
+/// A committed offset.
 #[derive(Debug, Clone)]
-struct Committed {
-    offset: i64,
-    leader_epoch: i32,
-    metadata: StrBytes,
+pub(super) struct Committed {
+    pub(super) offset: i64,
+    pub(super) leader_epoch: i32,
+    pub(super) metadata: StrBytes,
+    /// Counts all commits: of two, the one that was written later holds.
+    pub(super) written: i64,
 }
 
 /// One committed offset, or that there is none.
 struct Found {
     partition: i32,
     committed: Committed,
+    code: ErrorCode,
 }
 
 impl Groups {
@@ -63,12 +69,13 @@ impl Groups {
         let mut partitions = request.topics.iter().flat_map(|topic| topic.partitions.iter().map(move |it| (topic, it)));
         let asks = partitions.any(|(topic, partition)| exists(&topic.name, partition.partition_index));
         let allowed = if asks { self.check_commit(request, version, now) } else { Ok(()) };
+        let written = self.transactions.next_written();
         let mut offsets = self.groups.get_mut(request.group_id.as_str()).map(|group| &mut group.offsets);
         let topics = request.topics.iter().map(|topic| {
             let partitions = topic.partitions.iter().map(|partition| {
                 let result = if exists(&topic.name, partition.partition_index) {
                     allowed.and_then(|()| match &mut offsets {
-                        Some(offsets) => offsets.commit(&topic.name, partition),
+                        Some(offsets) => offsets.commit(&topic.name, partition, written),
                         None => Err(ErrorCode::UNKNOWN_MEMBER_ID),
                     })
                 } else {
@@ -89,11 +96,12 @@ impl Groups {
         if version >= FETCHES_IN_BATCHES_SINCE {
             let groups = request.groups.into_iter().map(|group| {
                 let asked = group.topics.map(|topics| topics.into_iter().map(|it| (it.name, it.partition_indexes)));
-                let found = self.find_offsets(&group.group_id, asked);
+                let found = self.find_offsets(&group.group_id, asked, request.require_stable);
                 let topics = found.into_iter().map(|(name, found)| {
-                    let partitions = found.into_iter().map(|Found { partition, committed }| {
+                    let partitions = found.into_iter().map(|Found { partition, committed, code }| {
                         OffsetFetchResponsePartitions::default()
                             .with_partition_index(partition)
+                            .with_error_code(code.0)
                             .with_committed_offset(committed.offset)
                             .with_committed_leader_epoch(committed.leader_epoch)
                             .with_metadata(Some(committed.metadata))
@@ -105,16 +113,18 @@ impl Groups {
             return response.with_groups(groups.collect());
         }
         let asked = request.topics.map(|topics| topics.into_iter().map(|it| (it.name, it.partition_indexes)));
-        let topics = self.find_offsets(&request.group_id, asked).into_iter().map(|(name, found)| {
-            let partitions = found.into_iter().map(|Found { partition, committed }| {
-                OffsetFetchResponsePartition::default()
-                    .with_partition_index(partition)
-                    .with_committed_offset(committed.offset)
-                    .with_committed_leader_epoch(committed.leader_epoch)
-                    .with_metadata(Some(committed.metadata))
+        let topics =
+            self.find_offsets(&request.group_id, asked, request.require_stable).into_iter().map(|(name, found)| {
+                let partitions = found.into_iter().map(|Found { partition, committed, code }| {
+                    OffsetFetchResponsePartition::default()
+                        .with_partition_index(partition)
+                        .with_error_code(code.0)
+                        .with_committed_offset(committed.offset)
+                        .with_committed_leader_epoch(committed.leader_epoch)
+                        .with_metadata(Some(committed.metadata))
+                });
+                OffsetFetchResponseTopic::default().with_name(name).with_partitions(partitions.collect())
             });
-            OffsetFetchResponseTopic::default().with_name(name).with_partitions(partitions.collect())
-        });
         response.with_topics(topics.collect())
     }
 
@@ -158,6 +168,9 @@ impl Groups {
     pub(crate) fn handle_topic_deleted(&mut self, topic: &str) {
         for group in self.groups.values_mut() {
             group.offsets.topics.remove(topic);
+            for pending in group.offsets.pending.values_mut() {
+                pending.retain(|(of, _), _| of != topic);
+            }
         }
     }
 
@@ -180,20 +193,21 @@ impl Groups {
     }
 
     /// What was committed for these partitions, or everything; nothing for those without, and for a group that is not
-    /// there.
+    /// there. With `stable`, what a transaction may still change is not said.
     fn find_offsets(
         &self,
         group_id: &str,
         asked: Option<impl Iterator<Item = (TopicName, Vec<i32>)>>,
+        stable: bool,
     ) -> Vec<(TopicName, Vec<Found>)> {
         let offsets = self.groups.get(group_id).map(|group| &group.offsets);
         let Some(asked) = asked else {
-            return offsets.map(Offsets::all).unwrap_or_default();
+            return offsets.map(|offsets| offsets.all(stable)).unwrap_or_default();
         };
         let find = |(topic, partitions): (TopicName, Vec<i32>)| {
-            let find = |partition| {
-                let committed = offsets.and_then(|offsets| offsets.topics.get(topic.as_str())?.get(&partition));
-                Found { partition, committed: committed.cloned().unwrap_or_else(Committed::nothing) }
+            let find = |partition| match offsets {
+                Some(offsets) => offsets.find(&topic, partition, stable),
+                None => Found { partition, committed: Committed::nothing(), code: ErrorCode::NONE },
             };
             let found = partitions.into_iter().map(find).collect();
             (topic, found)
@@ -203,21 +217,42 @@ impl Groups {
 }
 
 impl Offsets {
-    fn commit(&mut self, topic: &str, partition: &OffsetCommitRequestPartition) -> Result<(), ErrorCode> {
-        let metadata = partition.committed_metadata.as_deref().unwrap_or_default();
-        if metadata.encode_utf16().count() > METADATA_LENGTH_MAX {
-            return Err(ErrorCode::OFFSET_METADATA_TOO_LARGE);
-        }
+    fn commit(&mut self, topic: &str, partition: &OffsetCommitRequestPartition, written: i64) -> Result<(), ErrorCode> {
         let committed = Committed {
             offset: partition.committed_offset,
             leader_epoch: partition.committed_leader_epoch,
-            metadata: owned(metadata),
+            metadata: checked_metadata(partition.committed_metadata.as_deref())?,
+            written,
         };
-        self.topics.entry(topic.to_owned()).or_default().insert(partition.partition_index, committed);
+        self.apply(topic, partition.partition_index, committed);
         Ok(())
     }
 
+    /// An offset counts from now on, unless a later one does.
+    pub(super) fn apply(&mut self, topic: &str, partition: i32, committed: Committed) {
+        let partitions = self.topics.entry(topic.to_owned()).or_default();
+        if partitions.get(&partition).is_none_or(|known| known.written <= committed.written) {
+            partitions.insert(partition, committed);
+        }
+    }
+
+    /// What was committed for a partition.
+    fn find(&self, topic: &str, partition: i32, stable: bool) -> Found {
+        let is_pending = |pending: &BTreeMap<(String, i32), Committed>| {
+            pending.keys().any(|(of, number)| of == topic && *number == partition)
+        };
+        if stable && self.pending.values().any(is_pending) {
+            return Found { partition, committed: Committed::nothing(), code: ErrorCode::UNSTABLE_OFFSET_COMMIT };
+        }
+        let committed = self.topics.get(topic).and_then(|partitions| partitions.get(&partition));
+        let committed = committed.cloned().unwrap_or_else(Committed::nothing);
+        Found { partition, committed, code: ErrorCode::NONE }
+    }
+
     fn remove(&mut self, topic: &str, partition: i32) {
+        for pending in self.pending.values_mut() {
+            pending.remove(&(topic.to_owned(), partition));
+        }
         let Some(partitions) = self.topics.get_mut(topic) else { return };
         partitions.remove(&partition);
         if partitions.is_empty() {
@@ -225,11 +260,10 @@ impl Offsets {
         }
     }
 
-    fn all(&self) -> Vec<(TopicName, Vec<Found>)> {
-        let found =
-            |(partition, committed): (&i32, &Committed)| Found { partition: *partition, committed: committed.clone() };
+    fn all(&self, stable: bool) -> Vec<(TopicName, Vec<Found>)> {
         let topic = |(name, partitions): (&String, &BTreeMap<i32, Committed>)| {
-            (TopicName(owned(name)), partitions.iter().map(found).collect())
+            let found = partitions.keys().map(|partition| self.find(name, *partition, stable));
+            (TopicName(owned(name)), found.collect())
         };
         self.topics.iter().map(topic).collect()
     }
@@ -237,6 +271,15 @@ impl Offsets {
 
 impl Committed {
     const fn nothing() -> Self {
-        Self { offset: -1, leader_epoch: -1, metadata: StrBytes::new() }
+        Self { offset: -1, leader_epoch: -1, metadata: StrBytes::new(), written: -1 }
     }
+}
+
+/// What is kept of the metadata of a commit, unless it is too long.
+pub(super) fn checked_metadata(metadata: Option<&str>) -> Result<StrBytes, ErrorCode> {
+    let metadata = metadata.unwrap_or_default();
+    if metadata.encode_utf16().count() > METADATA_LENGTH_MAX {
+        return Err(ErrorCode::OFFSET_METADATA_TOO_LARGE);
+    }
+    Ok(owned(metadata))
 }

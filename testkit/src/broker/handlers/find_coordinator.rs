@@ -1,6 +1,6 @@
 //! `FindCoordinator` 0-6 (KIP-98, KIP-699): who coordinates a group or a transactional id.
 //!
-//! Transactional ids are answered too; it is InitProducerId that refuses them. Share groups are not spoken.
+//! Share groups are not spoken.
 
 use tidemill_protocol::api::VersionRange;
 use tidemill_protocol::messages::find_coordinator_response::Coordinator;

@@ -3,6 +3,8 @@
 //! A handler takes a [`Request`], decodes its body in the version it came in, and replies, or leaves its token with who
 //! will reply later. What a handler leaves out against Kafka stands at the head of its file.
 
+mod add_offsets_to_txn;
+mod add_partitions_to_txn;
 mod alter_configs;
 mod alter_partition_reassignments;
 mod api_versions;
@@ -15,8 +17,11 @@ mod describe_cluster;
 mod describe_configs;
 mod describe_groups;
 mod describe_log_dirs;
+mod describe_producers;
 mod describe_topic_partitions;
+mod describe_transactions;
 mod elect_leaders;
+mod end_txn;
 pub(super) mod fetch;
 mod find_coordinator;
 mod heartbeat;
@@ -28,6 +33,7 @@ mod list_config_resources;
 mod list_groups;
 mod list_offsets;
 mod list_partition_reassignments;
+mod list_transactions;
 mod metadata;
 mod offset_commit;
 mod offset_delete;
@@ -35,9 +41,12 @@ mod offset_fetch;
 mod offset_for_leader_epoch;
 pub(super) mod produce;
 mod sync_group;
+mod txn_offset_commit;
+mod write_txn_markers;
 
 use tidemill_protocol::api::VersionRange;
-use tidemill_protocol::{ApiKey, StrBytes};
+use tidemill_protocol::messages::TopicName;
+use tidemill_protocol::{ApiKey, ErrorCode, StrBytes};
 
 use super::{Cluster, Outcome, Refused, Request};
 
@@ -76,6 +85,11 @@ apis! {
     DELETE_RECORDS: delete_records,
     INIT_PRODUCER_ID: init_producer_id,
     OFFSET_FOR_LEADER_EPOCH: offset_for_leader_epoch,
+    ADD_PARTITIONS_TO_TXN: add_partitions_to_txn,
+    ADD_OFFSETS_TO_TXN: add_offsets_to_txn,
+    END_TXN: end_txn,
+    WRITE_TXN_MARKERS: write_txn_markers,
+    TXN_OFFSET_COMMIT: txn_offset_commit,
     DESCRIBE_CONFIGS: describe_configs,
     ALTER_CONFIGS: alter_configs,
     DESCRIBE_LOG_DIRS: describe_log_dirs,
@@ -88,6 +102,9 @@ apis! {
     OFFSET_DELETE: offset_delete,
     DESCRIBE_CLUSTER: describe_cluster,
     LIST_CONFIG_RESOURCES: list_config_resources,
+    DESCRIBE_PRODUCERS: describe_producers,
+    DESCRIBE_TRANSACTIONS: describe_transactions,
+    LIST_TRANSACTIONS: list_transactions,
     DESCRIBE_TOPIC_PARTITIONS: describe_topic_partitions,
 }
 
@@ -112,4 +129,14 @@ pub(super) fn handle(cluster: &mut Cluster, key: ApiKey, request: &Request<'_>) 
 /// Text for an answer.
 fn text(text: &str) -> StrBytes {
     StrBytes::from_string(text.to_owned())
+}
+
+/// `PRODUCER_FENCED`, which clients of the versions before this one do not know.
+fn fenced_before(since: i16, version: i16, code: ErrorCode) -> ErrorCode {
+    if version < since && code == ErrorCode::PRODUCER_FENCED { ErrorCode::INVALID_PRODUCER_EPOCH } else { code }
+}
+
+/// The name of a topic, for an answer.
+fn name(topic: &str) -> TopicName {
+    TopicName(text(topic))
 }

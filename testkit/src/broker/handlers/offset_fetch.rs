@@ -1,7 +1,6 @@
 //! `OffsetFetch` 1-9 (KIP-88, KIP-447, KIP-709, KIP-848): what groups have committed.
 //!
-//! Version 10, with ids of topics, is not spoken: its request has no message struct. Nothing is ever pending, so `require_stable`
-//! changes nothing. Members of the newer protocol and their epochs are not looked at.
+//! Version 10, with ids of topics, is not spoken: its request has no message struct. Members of the newer protocol and their epochs are not looked at.
 
 use tidemill_protocol::api::VersionRange;
 use tidemill_protocol::messages::OffsetFetchRequest;

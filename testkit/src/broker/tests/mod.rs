@@ -7,4 +7,5 @@ mod retention;
 mod secrets;
 mod sessions;
 mod topics;
+mod transactions;
 mod world;
