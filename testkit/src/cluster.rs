@@ -17,7 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use crate::broker::{BrokerConfig, Cluster, ClusterProperties, Stop, millis};
+use crate::broker::{BrokerConfig, Cluster, ClusterProperties, GroupProperties, Stop, millis};
 use crate::server::{self, Shared};
 
 /// How many bytes an in-memory connection holds each way before its writer waits.
@@ -31,6 +31,7 @@ pub struct ClusterConfig {
     partitions: i32,
     replication_factor: i16,
     auto_create_topics: bool,
+    groups: GroupProperties,
 }
 
 impl Default for ClusterConfig {
@@ -41,6 +42,7 @@ impl Default for ClusterConfig {
             partitions: 1,
             replication_factor: 1,
             auto_create_topics: true,
+            groups: GroupProperties::default(),
         }
     }
 }
@@ -91,6 +93,13 @@ impl ClusterConfig {
     #[must_use]
     pub const fn auto_create_topics(mut self, yes: bool) -> Self {
         self.auto_create_topics = yes;
+        self
+    }
+
+    /// How groups are coordinated. Default as in Kafka, but a new classic group does not wait for further members.
+    #[must_use]
+    pub fn groups(mut self, properties: GroupProperties) -> Self {
+        self.groups = properties;
         self
     }
 }
@@ -166,6 +175,7 @@ impl TestCluster {
             num_partitions: config.partitions,
             default_replication_factor: config.replication_factor,
             auto_create_topics: config.auto_create_topics,
+            groups: config.groups,
         };
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let cluster = Cluster::new(properties, Instant::now(), millis(unix), fastrand::u64(..));
@@ -257,6 +267,16 @@ impl TestCluster {
         self.shared.change(|cluster, _| cluster.handle_broker_started(id));
         self.running().insert(id, Running::start(&self.shared, id, listener));
         Ok(())
+    }
+
+    /// Removes a member of a group, as if it had been silent for too long. False when there is no such member.
+    pub fn evict_member(&self, group_id: &str, member_id: &str) -> bool {
+        self.shared.change(|cluster, now| cluster.evict_member(group_id, member_id, now))
+    }
+
+    /// Removes all members of a group, as if they had been silent for too long. How many there were.
+    pub fn evict_group(&self, group_id: &str) -> usize {
+        self.shared.change(|cluster, now| cluster.evict_group(group_id, now))
     }
 
     /// A connection to the first broker that runs, through memory instead of a socket. Once the cluster has stopped, it is

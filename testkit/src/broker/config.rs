@@ -1,5 +1,6 @@
 //! What a cluster and its brokers are started with. Names and defaults are those of Kafka's broker properties.
 
+use super::groups::GroupProperties;
 use super::topic_config::Kind;
 
 /// One broker of a [`Cluster`](super::Cluster).
@@ -28,6 +29,8 @@ pub struct ClusterProperties {
     pub default_replication_factor: i16,
     /// `auto.create.topics.enable`. Default true.
     pub auto_create_topics: bool,
+    /// How groups are coordinated.
+    pub groups: GroupProperties,
 }
 
 impl Default for BrokerConfig {
@@ -43,6 +46,7 @@ impl Default for ClusterProperties {
             num_partitions: 1,
             default_replication_factor: 1,
             auto_create_topics: true,
+            groups: GroupProperties::default(),
         }
     }
 }

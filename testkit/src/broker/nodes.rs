@@ -17,6 +17,8 @@ pub(crate) struct Nodes {
     nodes: BTreeMap<i32, Node>,
     /// The coordinators that were moved, by slot.
     moved: BTreeMap<(CoordinatorKind, u32), i32>,
+    /// Rises when a coordinator may have changed.
+    version: u64,
 }
 
 /// One broker.
@@ -40,7 +42,7 @@ impl Nodes {
     pub(crate) fn new(brokers: &[BrokerConfig]) -> Self {
         let node =
             |config: &BrokerConfig| (config.node_id, Node { config: config.clone(), running: true, follows: true });
-        Self { nodes: brokers.iter().map(node).collect(), moved: BTreeMap::new() }
+        Self { nodes: brokers.iter().map(node).collect(), moved: BTreeMap::new(), version: 0 }
     }
 
     pub(crate) fn get(&self, id: i32) -> Option<&Node> {
@@ -48,7 +50,13 @@ impl Nodes {
     }
 
     pub(crate) fn get_mut(&mut self, id: i32) -> Option<&mut Node> {
+        self.version += 1;
         self.nodes.get_mut(&id)
+    }
+
+    /// Another number when coordinators may be others than before.
+    pub(crate) const fn version(&self) -> u64 {
+        self.version
     }
 
     /// The brokers that run, in the order of their numbers.
@@ -85,6 +93,7 @@ impl Nodes {
 
     /// Lets this broker coordinate the slot of a group or transactional id from now on.
     pub(crate) fn move_coordinator(&mut self, kind: CoordinatorKind, id: &str, to: i32) {
+        self.version += 1;
         self.moved.insert((kind, slot(id)), to);
     }
 

@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a case that cannot go on has failed")]
 
 mod administration;
+mod consumer;
 mod joining;
 mod offsets;
 mod peer;

@@ -11,16 +11,19 @@ use bytes::Bytes;
 use tidemill_protocol::messages::create_topics_request::CreatableTopic;
 use tidemill_protocol::messages::join_group_request::JoinGroupRequestProtocol;
 use tidemill_protocol::messages::leave_group_request::MemberIdentity;
+use tidemill_protocol::messages::metadata_request::MetadataRequestTopic;
 use tidemill_protocol::messages::sync_group_request::SyncGroupRequestAssignment;
 use tidemill_protocol::messages::{
-    CreateTopicsRequest, DeleteGroupsResponse, DescribeGroupsRequest, DescribeGroupsResponse, FindCoordinatorRequest,
-    GroupId, HeartbeatRequest, HeartbeatResponse, JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest,
-    LeaveGroupResponse, ListGroupsResponse, OffsetCommitResponse, OffsetDeleteResponse, OffsetFetchResponse,
-    SyncGroupRequest, SyncGroupResponse, TopicName,
+    ConsumerGroupDescribeResponse, ConsumerGroupHeartbeatResponse, CreateTopicsRequest, DeleteGroupsResponse,
+    DescribeGroupsRequest, DescribeGroupsResponse, FindCoordinatorRequest, GroupId, HeartbeatRequest,
+    HeartbeatResponse, JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest, LeaveGroupResponse, ListGroupsResponse,
+    MetadataRequest, OffsetCommitResponse, OffsetDeleteResponse, OffsetFetchResponse, SyncGroupRequest,
+    SyncGroupResponse, TopicName,
 };
 use tidemill_protocol::{ErrorCode, Request, StrBytes, header};
 use tidemill_testkit::kafka::Kafka;
 use tidemill_testkit::{ClusterConfig, TestCluster};
+use uuid::Uuid;
 
 /// How long a request that will wait is given to reach the place where it waits.
 const SETTLE: Duration = Duration::from_millis(250);
@@ -177,6 +180,17 @@ impl Peer {
         thread::sleep(SETTLE);
     }
 
+    /// The id of a topic; it is named in the transcript.
+    pub(crate) fn topic_id(&mut self, name: &str) -> Uuid {
+        let topic = MetadataRequestTopic::default().with_name(Some(TopicName(text(name))));
+        self.send("setup", 12, &MetadataRequest::default().with_topics(Some(vec![topic])));
+        let (_, found) = self.read::<MetadataRequest>("setup");
+        let id = found.topics[0].topic_id;
+        assert!(!id.is_nil(), "{name} is not there");
+        self.ids.push(id.to_string());
+        id
+    }
+
     fn send<R: Request>(&mut self, who: &'static str, version: i16, request: &R) {
         let client_id = StrBytes::from_static_str(who);
         let frame = header::encode_request(request, version, 7, Some(&client_id)).unwrap();
@@ -282,6 +296,34 @@ impl Told for OffsetDeleteResponse {
 impl Told for DeleteGroupsResponse {
     fn sort(&mut self) {
         self.results.sort_by_key(|result| result.group_id.clone());
+    }
+}
+
+/// The order of topics is that of their ids, which are left to chance.
+impl Told for ConsumerGroupHeartbeatResponse {
+    fn sort(&mut self) {
+        let Some(assignment) = &mut self.assignment else { return };
+        for topic in &mut assignment.topic_partitions {
+            topic.partitions.sort_unstable();
+        }
+        assignment.topic_partitions.sort_by_key(|topic| topic.partitions.clone());
+    }
+}
+
+impl Told for ConsumerGroupDescribeResponse {
+    fn sort(&mut self) {
+        for member in self.groups.iter_mut().flat_map(|group| &mut group.members) {
+            member.subscribed_topic_names.sort();
+            for assignment in [&mut member.assignment, &mut member.target_assignment] {
+                assignment.topic_partitions.sort_by_key(|topic| topic.topic_name.clone());
+                for topic in &mut assignment.topic_partitions {
+                    topic.partitions.sort_unstable();
+                }
+            }
+        }
+        for group in &mut self.groups {
+            group.members.sort_by_key(|member| member.member_id.clone());
+        }
     }
 }
 

@@ -4,6 +4,8 @@
 //! will reply later. What a handler leaves out against Kafka stands at the head of its file.
 
 mod api_versions;
+mod consumer_group_describe;
+mod consumer_group_heartbeat;
 mod create_topics;
 mod delete_groups;
 mod delete_topics;
@@ -70,6 +72,8 @@ apis! {
     DELETE_GROUPS: delete_groups,
     OFFSET_DELETE: offset_delete,
     DESCRIBE_CLUSTER: describe_cluster,
+    CONSUMER_GROUP_HEARTBEAT: consumer_group_heartbeat,
+    CONSUMER_GROUP_DESCRIBE: consumer_group_describe,
     DESCRIBE_TOPIC_PARTITIONS: describe_topic_partitions,
 }
 

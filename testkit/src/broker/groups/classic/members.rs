@@ -14,7 +14,7 @@ use super::super::{Asked, subscription};
 use super::Join;
 
 /// One member.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Member {
     pub(super) id: StrBytes,
     /// `group.instance.id` of a static member (KIP-345).
@@ -82,14 +82,14 @@ impl Member {
 }
 
 /// A dynamic member that was given an id and has not come back with it (KIP-394).
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Pending {
     pub(super) id: StrBytes,
     pub(super) expires_at: Instant,
 }
 
 /// The members of a group, in the order in which they joined.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Members {
     list: Vec<Member>,
     leader: Option<StrBytes>,
@@ -103,6 +103,15 @@ impl Members {
 
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Member> {
         self.list.iter_mut()
+    }
+
+    /// What waits is not written down, and neither is who has only been given an id.
+    pub(super) fn forget_requests(&mut self) {
+        self.pending.clear();
+        for member in &mut self.list {
+            member.joining = None;
+            member.syncing = None;
+        }
     }
 
     pub(super) const fn is_empty(&self) -> bool {
