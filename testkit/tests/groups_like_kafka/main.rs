@@ -12,3 +12,4 @@ mod offsets;
 mod peer;
 mod static_members;
 mod timeouts;
+mod tools;

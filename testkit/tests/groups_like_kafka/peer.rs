@@ -33,7 +33,7 @@ const ANSWER_MAX: Duration = Duration::from_secs(30);
 
 /// Runs a case on both and compares what they said. Without a real Kafka, which says that it did not run, the testkit is
 /// asked alone: it must answer.
-pub(crate) fn compare(case: fn(&mut Peer)) {
+pub(crate) fn compare(case: impl Fn(&mut Peer) + Sync) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let ours = runtime.block_on(TestCluster::start(ClusterConfig::default())).unwrap();
     let run = |address: &str| {
@@ -73,6 +73,16 @@ impl Peer {
             ids: Vec::new(),
             transcript: Vec::new(),
         }
+    }
+
+    /// Where the broker listens.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Notes something that is to be the same on both.
+    pub(crate) fn push(&mut self, text: String) {
+        self.transcript.push(text);
     }
 
     /// Sends a request and notes the answer.
