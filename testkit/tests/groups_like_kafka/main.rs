@@ -7,6 +7,7 @@
 
 mod administration;
 mod consumer;
+mod coordinators;
 mod joining;
 mod offsets;
 mod peer;

@@ -15,10 +15,10 @@ use tidemill_protocol::messages::metadata_request::MetadataRequestTopic;
 use tidemill_protocol::messages::sync_group_request::SyncGroupRequestAssignment;
 use tidemill_protocol::messages::{
     ConsumerGroupDescribeResponse, ConsumerGroupHeartbeatResponse, CreateTopicsRequest, DeleteGroupsResponse,
-    DescribeGroupsRequest, DescribeGroupsResponse, FindCoordinatorRequest, GroupId, HeartbeatRequest,
-    HeartbeatResponse, JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest, LeaveGroupResponse, ListGroupsResponse,
-    MetadataRequest, OffsetCommitResponse, OffsetDeleteResponse, OffsetFetchResponse, SyncGroupRequest,
-    SyncGroupResponse, TopicName,
+    DescribeGroupsRequest, DescribeGroupsResponse, FindCoordinatorRequest, FindCoordinatorResponse, GroupId,
+    HeartbeatRequest, HeartbeatResponse, JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest, LeaveGroupResponse,
+    ListGroupsResponse, MetadataRequest, OffsetCommitResponse, OffsetDeleteResponse, OffsetFetchResponse,
+    SyncGroupRequest, SyncGroupResponse, TopicName,
 };
 use tidemill_protocol::{ErrorCode, Request, StrBytes, header};
 use tidemill_testkit::kafka::Kafka;
@@ -34,23 +34,28 @@ const ANSWER_MAX: Duration = Duration::from_secs(30);
 /// Runs a case on both and compares what they said. Without a real Kafka, which says that it did not run, the testkit is
 /// asked alone: it must answer.
 pub(crate) fn compare(case: impl Fn(&mut Peer) + Sync) {
+    compare_on(ClusterConfig::default(), Kafka::shared().map(Kafka::bootstrap), case);
+}
+
+/// The same, on these clusters.
+pub(crate) fn compare_on(ours: ClusterConfig, theirs: Option<&str>, case: impl Fn(&mut Peer) + Sync) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    let ours = runtime.block_on(TestCluster::start(ClusterConfig::default())).unwrap();
+    let ours = runtime.block_on(TestCluster::start(ours)).unwrap();
     let run = |address: &str| {
         let mut peer = Peer::new(address);
         case(&mut peer);
         peer.transcript
     };
     let (theirs, ours) = thread::scope(|scope| {
-        let theirs = Kafka::shared().map(|kafka| scope.spawn(|| run(kafka.bootstrap())));
+        let theirs = theirs.map(|theirs| scope.spawn(|| run(theirs)));
         let ours = run(ours.bootstrap());
         (theirs.map(|theirs| theirs.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))), ours)
     });
     assert!(!ours.is_empty());
     let Some(theirs) = theirs else { return };
-    for (theirs, ours) in theirs.iter().zip(&ours) {
-        assert_eq!(theirs, ours, "Kafka says the first, the testkit the second");
-    }
+    let pairs = theirs.iter().zip(&ours).filter(|(theirs, ours)| theirs != ours);
+    let differing: Vec<String> = pairs.map(|(theirs, ours)| format!("Kafka   {theirs}\ntestkit {ours}")).collect();
+    assert!(differing.is_empty(), "{}", differing.join("\n"));
     assert_eq!(theirs.len(), ours.len());
 }
 
@@ -78,6 +83,30 @@ impl Peer {
     /// Where the broker listens.
     pub(crate) fn address(&self) -> &str {
         &self.address
+    }
+
+    /// Another broker of the cluster.
+    pub(crate) fn on(&self, address: &str) -> Self {
+        Self::new(address)
+    }
+
+    /// Takes over what another broker has said.
+    pub(crate) fn take(&mut self, other: Self) {
+        self.transcript.extend(other.transcript);
+    }
+
+    /// The port of the broker that coordinates a group, once there is one.
+    pub(crate) fn coordinator(&mut self, group: &str) -> i32 {
+        let find = FindCoordinatorRequest::default().with_coordinator_keys(vec![text(group)]);
+        for _ in 0..200 {
+            self.send("setup", 4, &find);
+            let (_, found) = self.read::<FindCoordinatorRequest>("setup");
+            if found.coordinators[0].error_code == 0 {
+                return found.coordinators[0].port;
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+        panic!("{}: no coordinator for {group}", self.address);
     }
 
     /// Notes something that is to be the same on both.
@@ -337,6 +366,7 @@ impl Told for ConsumerGroupDescribeResponse {
     }
 }
 
+impl Told for FindCoordinatorResponse {}
 impl Told for SyncGroupResponse {}
 impl Told for HeartbeatResponse {}
 impl Told for LeaveGroupResponse {}

@@ -76,7 +76,12 @@ fn javas_consumers_read_in_a_consumer_group() {
         let printed = String::from_utf8(output.stdout).unwrap();
         let count = |what: &str| printed.lines().filter(|line| line.contains(what)).count();
         assert!(count("records_consumed") >= 1, "{printed}");
-        peer.push(format!("{:?} {} {}", output.status.code(), count("partitions_assigned"), count("shutdown_complete")));
+        peer.push(format!(
+            "{:?} {} {}",
+            output.status.code(),
+            count("partitions_assigned"),
+            count("shutdown_complete")
+        ));
         let console = ["--topic", "t-java", "--group", "t-java-console", "--from-beginning", "--max-messages", "3"];
         let console = [&console[..], &["--command-property", "group.protocol=consumer"]].concat();
         peer.tool(&tools, "org.apache.kafka.tools.consumer.ConsoleConsumer", &console);

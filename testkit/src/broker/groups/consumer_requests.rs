@@ -25,7 +25,7 @@ impl Groups {
         self.consumer_heartbeat(request, version, caller, around).unwrap_or_else(|refusal| {
             ConsumerGroupHeartbeatResponse::default()
                 .with_error_code(refusal.code.0)
-                .with_error_message(Some(StrBytes::from_string(refusal.message)))
+                .with_error_message(Some(refusal.message).filter(|it| !it.is_empty()).map(StrBytes::from_string))
         })
     }
 
@@ -49,7 +49,7 @@ impl Groups {
         };
         beat.check()?;
         let group_id = request.group_id.as_str();
-        around.coordinates(group_id).map_err(|code| Refusal::new(code, NOT_COORDINATOR))?;
+        around.coordinates(group_id).map_err(|code| Refusal::new(code, ""))?;
         if let Some(new) = self.new_consumer_group(&beat)? {
             // A new group stays only if its first member is taken.
             let mut group = new;
@@ -119,8 +119,6 @@ impl Groups {
         ConsumerGroupDescribeResponse::default().with_groups(groups.collect())
     }
 }
-
-const NOT_COORDINATOR: &str = "This is not the correct coordinator.";
 
 fn not_found(group_id: &str) -> Refusal {
     Refusal::new(ErrorCode::GROUP_ID_NOT_FOUND, format!("Consumer group {group_id} not found."))

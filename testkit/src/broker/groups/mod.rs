@@ -108,7 +108,7 @@ struct Outbox<'a> {
     answers: &'a mut Vec<(Token, GroupAnswer)>,
 }
 
-/// Why a request is refused, in Kafka's words.
+/// Why a request is refused, in Kafka's words, if it has any.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Refusal {
     pub(crate) code: ErrorCode,
