@@ -215,8 +215,18 @@ impl Peer {
         let (_, created) = self.read::<CreateTopicsRequest>("setup");
         let code = ErrorCode(created.topics[0].error_code);
         assert!(code.is_none() || code == ErrorCode::TOPIC_ALREADY_EXISTS, "{code:?}");
-        // Kafka answers before the broker has heard of it from the controller.
-        thread::sleep(SETTLE);
+        // Kafka answers before this broker has heard of it from the controller.
+        for _ in 0..200 {
+            let topic = MetadataRequestTopic::default().with_name(Some(TopicName(text(name))));
+            let ask = MetadataRequest::default().with_topics(Some(vec![topic]));
+            self.send("setup", 12, &ask);
+            let (_, found) = self.read::<MetadataRequest>("setup");
+            thread::sleep(SETTLE);
+            if found.topics[0].error_code == 0 {
+                return;
+            }
+        }
+        panic!("{}: no topic {name}", self.address);
     }
 
     /// The id of a topic; it is named in the transcript.
