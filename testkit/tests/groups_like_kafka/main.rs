@@ -9,6 +9,7 @@ mod administration;
 mod consumer;
 mod coordinators;
 mod joining;
+mod migration;
 mod offsets;
 mod peer;
 mod static_members;

@@ -24,6 +24,7 @@ use tidemill_protocol::{ErrorCode, StrBytes};
 use tokio::time::Instant;
 
 use self::members::Members;
+use super::migration::Migrating;
 use super::{Asked, GroupAnswer, Outbox};
 
 /// `protocol_type` of consumers. Groups of others, such as Connect's workers, keep their subscriptions to themselves.
@@ -154,7 +155,35 @@ impl ClassicGroup {
 
     /// Another coordinator has taken over: who waits is sent there, and everybody's session begins again.
     pub(super) fn on_moved(&mut self, out: &mut Outbox<'_>) {
-        let code = ErrorCode::NOT_COORDINATOR;
+        self.refuse_all(ErrorCode::NOT_COORDINATOR, out);
+        *self = self.written.take().map_or_else(Self::new, |written| *written);
+        for member in self.members.iter_mut() {
+            member.keep_alive(out.now);
+        }
+        self.write();
+    }
+
+    /// A stable group of these members, which were in a consumer group until now.
+    pub(super) fn migrated(generation: i32, migrating: Vec<Migrating>, now: Instant) -> Self {
+        let mut group = Self { state: State::Stable { sync_until: None }, generation, ..Self::new() };
+        group.protocol_type = Some(StrBytes::from_static_str(CONSUMER));
+        for member in migrating {
+            group.members.add(members::Member::migrated(member, now));
+        }
+        group.protocol = group.members.choose_protocol();
+        group.subscribed_topics = group.members.subscribed_topics(group.protocol.as_deref().unwrap_or_default());
+        group.write();
+        group
+    }
+
+    /// The members, on their way to a consumer group, and the generation. Who waits has to join again there.
+    pub(super) fn migrating(&self) -> (i32, Vec<Migrating>) {
+        let protocol = self.protocol.as_deref().unwrap_or_default();
+        (self.generation, self.members.iter().map(|member| member.migrating(protocol)).collect())
+    }
+
+    /// Everybody who waits has to begin again.
+    pub(super) fn refuse_all(&mut self, code: ErrorCode, out: &mut Outbox<'_>) {
         for member in self.members.iter_mut() {
             if let Some(asked) = member.joining.take() {
                 super::refuse_join(&asked, &member.id, code, out);
@@ -163,11 +192,11 @@ impl ClassicGroup {
                 out.answer(asked, GroupAnswer::Sync(SyncGroupResponse::default().with_error_code(code.0)));
             }
         }
-        *self = self.written.take().map_or_else(Self::new, |written| *written);
-        for member in self.members.iter_mut() {
-            member.keep_alive(out.now);
-        }
-        self.write();
+    }
+
+    /// Members were lost while it was a consumer group.
+    pub(super) fn on_migrated(&mut self, out: &mut Outbox<'_>) {
+        self.prepare_rebalance(out);
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -350,7 +379,7 @@ impl ClassicGroup {
         (protocol.unwrap_or_default(), members)
     }
 
-    fn is_of_consumers(&self) -> bool {
+    pub(super) fn is_of_consumers(&self) -> bool {
         self.protocol_type.as_deref() == Some(CONSUMER)
     }
 

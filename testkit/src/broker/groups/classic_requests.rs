@@ -56,9 +56,10 @@ impl Groups {
         self.group_or_new(group_id, around);
         self.change(group_id, around, |group, out| match &mut group.protocol {
             Protocol::Classic(classic) => classic.on_join(join, new_id, out),
-            Protocol::Consumer(_) => {
-                refuse_join(&asked, &join.member_id, ErrorCode::INCONSISTENT_GROUP_PROTOCOL, out);
-            }
+            Protocol::Consumer(consumer) => match consumer.on_classic_join(join, new_id, around) {
+                Ok(response) => out.answer(asked, GroupAnswer::Join(response)),
+                Err((code, id)) => refuse_join(&asked, &id, code, out),
+            },
         });
     }
 
@@ -100,7 +101,10 @@ impl Groups {
         }
         let known = self.change(&group_id, around, |group, out| match &mut group.protocol {
             Protocol::Classic(classic) => classic.on_sync(request, asked, out),
-            Protocol::Consumer(_) => out.answer(asked, refuse(ErrorCode::UNKNOWN_MEMBER_ID)),
+            Protocol::Consumer(consumer) => {
+                let answer = consumer.on_classic_sync(&request, around.topics, around.now);
+                out.answer(asked, answer.map_or_else(refuse, GroupAnswer::Sync));
+            }
         });
         if known.is_none() {
             self.outbox(around).answer(asked, refuse(ErrorCode::UNKNOWN_MEMBER_ID));
@@ -123,7 +127,7 @@ impl Groups {
         let result = check().and_then(|()| {
             let beat = |group: &mut Group, out: &mut Outbox<'_>| match &mut group.protocol {
                 Protocol::Classic(classic) => classic.on_heartbeat(identity, out.now),
-                Protocol::Consumer(_) => Err(ErrorCode::UNKNOWN_MEMBER_ID),
+                Protocol::Consumer(consumer) => consumer.on_classic_heartbeat(identity, out.now),
             };
             self.change(&request.group_id, around, beat).unwrap_or(Err(ErrorCode::UNKNOWN_MEMBER_ID))
         });
@@ -151,6 +155,7 @@ impl Groups {
             Protocol::Classic(classic) => classic.on_leave(&leaving, out),
             Protocol::Consumer(consumer) => consumer.on_leave(&leaving, around.topics),
         });
+        self.downgrade(&group_id, around);
         let results = results.unwrap_or_else(|| vec![Err(ErrorCode::UNKNOWN_MEMBER_ID); leaving.len()]);
         let response = LeaveGroupResponse::default();
         if version < LEAVES_IN_BATCHES_SINCE {

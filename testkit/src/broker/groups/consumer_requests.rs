@@ -11,6 +11,7 @@ use tidemill_protocol::{ErrorCode, StrBytes};
 
 use super::admin::{ALL_OPERATIONS, OPERATIONS_NOT_SAID};
 use super::consumer::{ConsumerGroup, Heartbeat};
+use super::migration::upgraded;
 use super::{Around, Groups, Protocol, Refusal, owned};
 use crate::broker::Caller;
 
@@ -50,12 +51,16 @@ impl Groups {
         beat.check()?;
         let group_id = request.group_id.as_str();
         around.coordinates(group_id).map_err(|code| Refusal::new(code, ""))?;
-        if let Some(new) = self.new_consumer_group(&beat)? {
-            // A new group stays only if its first member is taken.
-            let mut group = new;
-            let response = group.on_heartbeat(&beat)?;
-            self.group_or_new(group_id, around).protocol = Protocol::Consumer(group);
-            self.change(group_id, around, |_, _| ());
+        if let Some(mut new) = self.new_consumer_group(&beat, around)? {
+            // It takes the place of what was there only if its first member is taken.
+            let response = new.on_heartbeat(&beat)?;
+            self.group_or_new(group_id, around);
+            self.change(group_id, around, |group, out| {
+                if let Protocol::Classic(classic) = &mut group.protocol {
+                    classic.refuse_all(ErrorCode::REBALANCE_IN_PROGRESS, out);
+                }
+                group.protocol = Protocol::Consumer(new);
+            });
             return Ok(response);
         }
         let response = self.change(group_id, around, |group, _| match &mut group.protocol {
@@ -63,11 +68,14 @@ impl Groups {
             Protocol::Consumer(consumer) => consumer.on_heartbeat(&beat),
             Protocol::Classic(_) => Err(is_not_a_consumer_group(group_id)),
         });
+        if beat.leaves() {
+            self.downgrade(group_id, around);
+        }
         response.unwrap_or_else(|| Err(not_found(group_id)))
     }
 
-    /// The group that this heartbeat makes, if it does: there was none, or an empty classic one.
-    fn new_consumer_group(&self, beat: &Heartbeat<'_>) -> Result<Option<ConsumerGroup>, Refusal> {
+    /// The group that this heartbeat makes, if it does: there was none, or a classic one.
+    fn new_consumer_group(&self, beat: &Heartbeat<'_>, around: &Around<'_>) -> Result<Option<ConsumerGroup>, Refusal> {
         let group_id = beat.request.group_id.as_str();
         match self.groups.get(group_id).map(|group| &group.protocol) {
             None if beat.joins() => Ok(Some(ConsumerGroup::new())),
@@ -76,6 +84,7 @@ impl Groups {
             }
             None => Err(not_found(group_id)),
             Some(Protocol::Classic(classic)) if beat.joins() && classic.is_empty() => Ok(Some(ConsumerGroup::new())),
+            Some(Protocol::Classic(classic)) if beat.joins() => upgraded(classic, group_id, around).map(Some),
             Some(Protocol::Classic(_)) => Err(is_not_a_consumer_group(group_id)),
             Some(Protocol::Consumer(_)) => Ok(None),
         }

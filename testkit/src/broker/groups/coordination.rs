@@ -42,6 +42,7 @@ impl Groups {
                 found.is_some()
             }
         });
+        self.downgrade(group_id, around);
         evicted.unwrap_or(false)
     }
 

@@ -6,6 +6,7 @@
 //! - `consumer`: one group of the consumer protocol (KIP-848), as a machine
 //! - `classic_requests`, `consumer_requests`: requests of members of either, to the group that they are for
 //! - `coordination`: a group moves to another coordinator; members are evicted
+//! - `migration`: groups with members change their protocol
 //! - `offsets`: what groups have committed
 //! - `expiry`: offsets and groups that nobody uses are forgotten
 //! - `admin`: listing, describing and deleting groups
@@ -20,6 +21,7 @@ mod consumer;
 mod consumer_requests;
 mod coordination;
 mod expiry;
+mod migration;
 mod offsets;
 mod subscription;
 #[cfg(test)]
@@ -155,6 +157,7 @@ impl Groups {
                 Protocol::Classic(classic) => classic.on_time(out),
                 Protocol::Consumer(consumer) => consumer.on_time(around.topics, around.now),
             });
+            self.downgrade(&group_id, around);
         }
         answers.append(&mut self.answers);
         self.deadlines.first().map(|(at, _)| *at)

@@ -10,6 +10,7 @@ use tidemill_protocol::messages::join_group_response::JoinGroupResponseMember;
 use tidemill_protocol::{ErrorCode, StrBytes};
 use tokio::time::Instant;
 
+use super::super::migration::Migrating;
 use super::super::{Asked, subscription};
 use super::Join;
 
@@ -54,6 +55,39 @@ impl Member {
             syncing: None,
             owes_sync: false,
             expires_at: None,
+        }
+    }
+
+    /// One that was in a consumer group until now.
+    pub(super) fn migrated(member: Migrating, now: Instant) -> Self {
+        Self {
+            id: member.id,
+            instance_id: member.instance_id,
+            client_id: member.client_id,
+            client_host: member.client_host,
+            session_timeout: member.session_timeout,
+            rebalance_timeout: member.rebalance_timeout,
+            protocols: member.protocols,
+            assignment: member.assignment,
+            is_new: false,
+            joining: None,
+            syncing: None,
+            owes_sync: false,
+            expires_at: Some(now + member.session_timeout),
+        }
+    }
+
+    pub(super) fn migrating(&self, protocol: &str) -> Migrating {
+        Migrating {
+            id: self.id.clone(),
+            instance_id: self.instance_id.clone(),
+            client_id: self.client_id.clone(),
+            client_host: self.client_host.clone(),
+            session_timeout: self.session_timeout,
+            rebalance_timeout: self.rebalance_timeout,
+            protocols: self.protocols.clone(),
+            metadata: self.metadata(protocol),
+            assignment: self.assignment.clone(),
         }
     }
 

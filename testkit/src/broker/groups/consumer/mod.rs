@@ -10,6 +10,7 @@
 //! - `member`: one member, and the states of its way
 //! - `subscription`: topics by name and by pattern
 //! - `assignor`: who is to read what
+//! - `classic_members`: members that speak the classic protocol, on the way from one to the other
 //! - `describe`: what administrators are told
 //! - `offsets`: who may commit and read offsets
 //!
@@ -17,6 +18,7 @@
 //! milliseconds later. Racks of replicas do not count as a change of a topic.
 
 mod assignor;
+mod classic_members;
 mod describe;
 mod heartbeat;
 mod leave;
@@ -39,6 +41,7 @@ use self::subscription::{Metadata, Patterns};
 use super::GroupProperties;
 use crate::broker::topics::Topics;
 
+pub(super) use self::classic_members::CannotMigrate;
 pub(super) use self::heartbeat::Heartbeat;
 
 /// Partitions by topic.
