@@ -3,12 +3,15 @@
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
+/// Partitions, by the names of their topics.
+pub(super) type PartitionsByName = Vec<(String, Vec<i32>)>;
+
 /// What a consumer says of itself in JoinGroup.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(super) struct Subscription {
     pub(super) topics: Vec<String>,
     /// The partitions that it owns, since version 1.
-    pub(super) owned: Vec<(String, Vec<i32>)>,
+    pub(super) owned: PartitionsByName,
     pub(super) rack: Option<String>,
 }
 
@@ -43,7 +46,7 @@ pub(super) fn subscription(metadata: &Bytes) -> Option<Subscription> {
 }
 
 /// Kafka's `ConsumerProtocolAssignment`: the partitions, and whether there is something else in it.
-pub(super) fn assignment(bytes: &Bytes) -> Option<(Vec<(String, Vec<i32>)>, bool)> {
+pub(super) fn assignment(bytes: &Bytes) -> Option<(PartitionsByName, bool)> {
     let mut rest = bytes.clone();
     if version(&mut rest)? < 0 {
         return None;
@@ -85,7 +88,7 @@ fn topic_names(rest: &mut Bytes) -> Option<Vec<String>> {
     Some(topics)
 }
 
-fn partitions(rest: &mut Bytes) -> Option<Vec<(String, Vec<i32>)>> {
+fn partitions(rest: &mut Bytes) -> Option<PartitionsByName> {
     let count = rest.try_get_i32().ok()?;
     let mut read = Vec::new();
     for _ in 0..count {
@@ -122,6 +125,28 @@ fn text(rest: &mut Bytes) -> Option<Option<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_assignment_is_read_as_it_was_written() {
+        let partitions = vec![("a".to_owned(), vec![0, 2]), ("bc".to_owned(), vec![])];
+        let written = write_assignment(&Bytes::from_static(b"\0\x01"), &partitions);
+        assert_eq!(written[..2], [0, 1], "in the version of the subscription");
+        assert_eq!(assignment(&written), Some((partitions, false)));
+        for length in 0..written.len() {
+            assert_eq!(assignment(&written.slice(..length)), None, "{length} bytes");
+        }
+    }
+
+    #[test]
+    fn a_subscription_says_what_is_owned_and_where() {
+        let bytes = b"\0\x03\0\0\0\x01\0\x01a\0\0\0\x01x\0\0\0\x01\0\x01a\0\0\0\x01\0\0\0\x07\0\0\0\x05\0\x01r";
+        let read = subscription(&Bytes::from_static(bytes)).unwrap();
+        assert_eq!((read.topics, read.owned), (vec!["a".to_owned()], vec![("a".to_owned(), vec![7])]));
+        assert_eq!(read.rack.as_deref(), Some("r"));
+        for length in 0..bytes.len() {
+            assert_eq!(subscription(&Bytes::from_static(&bytes[..length])), None, "{length} bytes");
+        }
+    }
 
     #[test]
     fn topics_are_read_and_nothing_else_is_believed() {
