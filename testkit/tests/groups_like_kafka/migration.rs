@@ -147,6 +147,27 @@ fn a_classic_member_joins_a_consumer_group() {
 }
 
 #[test]
+fn a_static_member_comes_back_with_the_classic_protocol() {
+    compare(|peer| {
+        for (group, reads) in [("g-static-same", "g-static-same"), ("g-static-other", "g-static-same")] {
+            peer.prepare(group);
+            peer.create_topic(group, 2);
+            peer.topic_id(group);
+            peer.ask("new", 1, &consumer(group, "new", 0).with_instance_id(Some(text("one"))));
+            let protocol = JoinGroupRequestProtocol::default().with_name(text("range"));
+            let protocol = protocol.with_metadata(subscription(reads, &[]));
+            let request = join(group, "", &[], b"").with_protocols(vec![protocol]);
+            let joined = peer.ask("classic", 9, &request.with_group_instance_id(Some(text("one"))));
+            peer.ask("admin", 5, &describe(group));
+            described(peer, group);
+            let id = joined.member_id.to_string();
+            peer.ask("classic", 4, &heartbeat(group, 2, &id));
+            peer.ask("classic", 5, &sync(group, 2, &id));
+        }
+    });
+}
+
+#[test]
 fn a_group_that_is_not_of_consumers_stays_classic() {
     compare(|peer| {
         let group = "g-connect";

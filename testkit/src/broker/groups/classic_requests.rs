@@ -53,14 +53,31 @@ impl Groups {
             StrBytes::new()
         };
         let join = join(request, asked, caller);
-        self.group_or_new(group_id, around);
-        self.change(group_id, around, |group, out| match &mut group.protocol {
-            Protocol::Classic(classic) => classic.on_join(join, new_id, out),
-            Protocol::Consumer(consumer) => match consumer.on_classic_join(join, new_id, around) {
-                Ok(response) => out.answer(asked, GroupAnswer::Join(response)),
-                Err((code, id)) => refuse_join(&asked, &id, code, out),
-            },
+        let instance_id = join.instance_id.as_deref().filter(|_| join.member_id.is_empty());
+        let replaced_in = match (&self.group_or_new(group_id, around).protocol, instance_id) {
+            (Protocol::Consumer(consumer), Some(name)) if consumer.has_new_static_member(name) => {
+                Some(consumer.epochs())
+            }
+            (Protocol::Consumer(_) | Protocol::Classic(_), Some(_) | None) => None,
+        };
+        let joined = self.change(group_id, around, |group, out| match &mut group.protocol {
+            Protocol::Classic(classic) => {
+                classic.on_join(join, new_id, out);
+                None
+            }
+            Protocol::Consumer(consumer) => Some(consumer.on_classic_join(join, new_id, around)),
         });
+        match joined.flatten() {
+            None => {}
+            Some(Err((code, id))) => refuse_join(&asked, &id, code, &mut self.outbox(around)),
+            Some(Ok(mut response)) => {
+                if replaced_in.is_some_and(|before| self.downgrade_with_replaced(group_id, before, around)) {
+                    // It has no generation before the next one.
+                    response.generation_id = 0;
+                }
+                self.outbox(around).answer(asked, GroupAnswer::Join(response));
+            }
+        }
     }
 
     /// An empty group of the consumer protocol becomes a classic one when somebody joins who is new.

@@ -60,17 +60,42 @@ impl Groups {
     /// After members have gone: a consumer group in which only members of the classic protocol are left becomes a classic
     /// group, which rebalances.
     pub(super) fn downgrade(&mut self, group_id: &str, around: &Around<'_>) {
-        let allows = around.properties.consumer_migration_policy.allows_downgrade();
-        let max = usize::try_from(around.properties.max_size).unwrap_or_default();
         self.change(group_id, around, |group, out| {
-            let Protocol::Consumer(consumer) = &group.protocol else { return };
-            if !allows || consumer.is_empty() || !consumer.is_all_classic() || consumer.members().count() > max {
-                return;
+            // The epoch before the last member went.
+            if let Some(mut classic) = downgraded(&group.protocol, around, |epoch| epoch - 1) {
+                classic.on_migrated(out);
+                group.protocol = Protocol::Classic(classic);
             }
-            let (generation, members) = consumer.migrating(around.topics);
-            let mut classic = ClassicGroup::migrated(generation, members, around.now);
-            classic.on_migrated(out);
-            group.protocol = Protocol::Classic(classic);
         });
     }
+
+    /// After a static member has come back that now speaks the classic protocol, as all others do. The group rebalances,
+    /// which is told by true, if the member reads something else than before, or there was no target yet. `before` are the
+    /// epochs of the group and its target before the member came.
+    pub(super) fn downgrade_with_replaced(&mut self, group_id: &str, before: (i32, i32), around: &Around<'_>) -> bool {
+        let rebalances = self.change(group_id, around, |group, out| {
+            let Protocol::Consumer(consumer) = &group.protocol else { return false };
+            let (epoch, _) = consumer.epochs();
+            let Some(mut classic) = downgraded(&group.protocol, around, |_| before.0) else { return false };
+            let rebalances = epoch > before.1;
+            if rebalances {
+                classic.on_migrated(out);
+            }
+            group.protocol = Protocol::Classic(classic);
+            rebalances
+        });
+        rebalances.unwrap_or(false)
+    }
+}
+
+/// The classic group that a consumer group becomes, if it does.
+fn downgraded(protocol: &Protocol, around: &Around<'_>, generation: impl Fn(i32) -> i32) -> Option<ClassicGroup> {
+    let Protocol::Consumer(consumer) = protocol else { return None };
+    let allows = around.properties.consumer_migration_policy.allows_downgrade();
+    let max = usize::try_from(around.properties.max_size).unwrap_or_default();
+    if !allows || consumer.is_empty() || !consumer.is_all_classic() || consumer.members().count() > max {
+        return None;
+    }
+    let members = consumer.migrating(around.topics);
+    Some(ClassicGroup::migrated(generation(consumer.epochs().0), members, around.now))
 }

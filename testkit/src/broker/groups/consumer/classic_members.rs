@@ -73,12 +73,22 @@ impl ConsumerGroup {
         Ok(group)
     }
 
+    /// The epochs of the group and of its target.
+    pub(in super::super) const fn epochs(&self) -> (i32, i32) {
+        (self.epoch, self.target_epoch)
+    }
+
+    /// Whether this is a static member of the consumer protocol.
+    pub(in super::super) fn has_new_static_member(&self, instance_id: &str) -> bool {
+        self.static_member(instance_id).is_some_and(|member| !member.is_classic())
+    }
+
     pub(in super::super) fn is_all_classic(&self) -> bool {
         self.members.values().all(Member::is_classic)
     }
 
-    /// The members, on their way to a classic group, and its generation: the epoch before the last member went.
-    pub(in super::super) fn migrating(&self, topics: &Topics) -> (i32, Vec<Migrating>) {
+    /// The members, on their way to a classic group.
+    pub(in super::super) fn migrating(&self, topics: &Topics) -> Vec<Migrating> {
         let migrate = |member: &Member| {
             let classic = member.classic.as_ref()?;
             let metadata = classic.protocols.first().map(|(_, metadata)| metadata.clone()).unwrap_or_default();
@@ -95,7 +105,7 @@ impl ConsumerGroup {
                 metadata,
             })
         };
-        (self.epoch - 1, self.members.values().filter_map(migrate).collect())
+        self.members.values().filter_map(migrate).collect()
     }
 
     /// JoinGroup. `new_id` is the id of the member if it has none yet.
