@@ -175,6 +175,7 @@ impl Peer {
     fn note(&mut self, who: &str, version: i16, response: &impl Told) {
         let mut told = response.clone();
         told.sort();
+        told.sort_by_ids(&self.ids);
         for id in told.ids() {
             if !id.is_empty() && !self.ids.iter().any(|known| *known == *id) {
                 self.ids.push(id.as_str().to_owned());
@@ -277,6 +278,9 @@ pub(crate) trait Told: Debug + Clone {
 
     /// Puts into an order what has none.
     fn sort(&mut self) {}
+
+    /// The same, where that is the order in which ids were first seen.
+    fn sort_by_ids(&mut self, _ids: &[String]) {}
 }
 
 impl Told for JoinGroupResponse {
@@ -348,14 +352,13 @@ impl Told for DeleteGroupsResponse {
     }
 }
 
-/// The order of topics is that of their ids, which are left to chance.
 impl Told for ConsumerGroupHeartbeatResponse {
-    fn sort(&mut self) {
+    fn sort_by_ids(&mut self, ids: &[String]) {
         let Some(assignment) = &mut self.assignment else { return };
         for topic in &mut assignment.topic_partitions {
             topic.partitions.sort_unstable();
         }
-        assignment.topic_partitions.sort_by_key(|topic| topic.partitions.clone());
+        assignment.topic_partitions.sort_by_key(|topic| ids.iter().position(|id| *id == topic.topic_id.to_string()));
     }
 }
 

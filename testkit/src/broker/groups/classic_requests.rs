@@ -1,7 +1,7 @@
 //! Requests of the classic protocol, to the group that they are for. Members of a consumer group may speak it too, on their
 //! way from one protocol to the other.
 //!
-//! Before: the handlers. After: [`ClassicGroup`](super::classic::ClassicGroup), or
+//! Before: the handlers. After: [`ClassicGroup`], or
 //! [`ConsumerGroup`](super::consumer::ConsumerGroup).
 
 use bytes::Bytes;

@@ -1,6 +1,6 @@
 //! Requests of the consumer protocol (KIP-848), to the group that they are for.
 //!
-//! Before: the handlers. After: [`ConsumerGroup`](super::consumer::ConsumerGroup).
+//! Before: the handlers. After: [`ConsumerGroup`].
 
 use tidemill_protocol::messages::consumer_group_describe_response::DescribedGroup;
 use tidemill_protocol::messages::{
