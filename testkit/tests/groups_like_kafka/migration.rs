@@ -1,14 +1,12 @@
 //! Groups with members that change their protocol, and members of both protocols in one group.
 
-use std::time::Duration;
-
 use bytes::{BufMut, Bytes, BytesMut};
 use tidemill_protocol::messages::consumer_group_heartbeat_request::TopicPartitions;
 use tidemill_protocol::messages::join_group_request::JoinGroupRequestProtocol;
 use tidemill_protocol::messages::sync_group_request::SyncGroupRequestAssignment;
 use tidemill_protocol::messages::*;
 
-use super::peer::{Peer, compare, describe, group_id, heartbeat, join, join_new, leave, sync, text};
+use super::peer::{Peer, compare_at_once, describe, group_id, heartbeat, join, join_new, leave, sync, text};
 
 /// A subscription in version 1, with what the member owns.
 fn subscription(topic: &str, owned: &[i32]) -> Bytes {
@@ -70,10 +68,6 @@ fn described(peer: &mut Peer, group: &str) {
     peer.ask("admin", 1, &ConsumerGroupDescribeRequest::default().with_group_ids(vec![group_id(group)]));
 }
 
-fn rest() {
-    std::thread::sleep(Duration::from_millis(1_100));
-}
-
 /// One classic member, which reads both partitions of the topic that is named as the group.
 fn classic_group(peer: &mut Peer, group: &str) -> String {
     peer.prepare(group);
@@ -88,7 +82,7 @@ fn classic_group(peer: &mut Peer, group: &str) -> String {
 
 #[test]
 fn a_classic_group_is_upgraded_and_downgraded_online() {
-    compare(|peer| {
+    compare_at_once(|peer| {
         let group = "g-online";
         let id = classic_group(peer, group);
         let topic = peer.topic_id(group);
@@ -119,7 +113,7 @@ fn a_classic_group_is_upgraded_and_downgraded_online() {
 
 #[test]
 fn a_classic_member_joins_a_consumer_group() {
-    compare(|peer| {
+    compare_at_once(|peer| {
         let group = "g-mixed";
         peer.prepare(group);
         peer.create_topic(group, 2);
@@ -127,7 +121,6 @@ fn a_classic_member_joins_a_consumer_group() {
         peer.ask("new", 1, &consumer(group, "new", 0));
         peer.ask("classic", 9, &join(group, "", &["range"], b"").with_protocol_type(text("connect")));
         peer.ask("classic", 9, &join(group, "", &[], b""));
-        rest();
         let id = join_new(peer, "classic", 9, &classic(group, "", &[])).member_id.to_string();
         described(peer, group);
         peer.ask("classic", 5, &sync(group, 3, &id));
@@ -148,7 +141,7 @@ fn a_classic_member_joins_a_consumer_group() {
 
 #[test]
 fn a_static_member_comes_back_with_the_classic_protocol() {
-    compare(|peer| {
+    compare_at_once(|peer| {
         for (group, reads) in [("g-static-same", "g-static-same"), ("g-static-other", "g-static-same")] {
             peer.prepare(group);
             peer.create_topic(group, 2);
@@ -169,7 +162,7 @@ fn a_static_member_comes_back_with_the_classic_protocol() {
 
 #[test]
 fn a_group_that_is_not_of_consumers_stays_classic() {
-    compare(|peer| {
+    compare_at_once(|peer| {
         let group = "g-connect";
         peer.prepare(group);
         let workers = join(group, "", &["range"], b"").with_protocol_type(text("connect"));

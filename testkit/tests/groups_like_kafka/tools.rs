@@ -48,8 +48,8 @@ fn the_groups_tool_prints_the_same_of_a_consumer_group() {
         let group = ["--group", "t-group"];
         let run = |peer: &mut Peer, arguments: &[&str]| peer.tool(&tools, GROUPS, &[arguments, &group].concat());
         run(peer, &["--describe", "--members", "--verbose"]);
+        peer.ask("member", 1, &beat);
         run(peer, &["--describe", "--state"]);
-        run(peer, &["--delete"]);
         peer.ask("member", 1, &join.with_member_epoch(-1).with_topic_partitions(None));
         run(peer, &["--reset-offsets", "--to-earliest", "--topic", "t-read", "--execute"]);
         run(peer, &["--describe", "--offsets"]);

@@ -161,7 +161,12 @@ impl ConsumerGroup {
             Some(TopicPartitions::default().with_topic_id(topic.id).with_partitions(numbers.clone()))
         });
         let owns: Vec<TopicPartitions> = owns.collect();
+        let before = (self.target.clone(), self.target_epoch);
         let member = self.advance(&old, member, Some(&owns), around.topics, properties, around.now);
+        // The group becomes a classic one, in which its leader assigns: no new target is made.
+        if replaced.is_some() && self.is_all_classic() && properties.consumer_migration_policy.allows_downgrade() {
+            (self.target, self.target_epoch) = before;
+        }
         Ok(JoinGroupResponse::default()
             .with_generation_id(member.epoch)
             .with_protocol_type(Some(StrBytes::from_static_str(CONSUMER)))
