@@ -17,7 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use crate::broker::{BrokerConfig, Cluster, ClusterProperties, MarkersOf, Stop, millis};
+use crate::broker::{BrokerConfig, Cluster, ClusterProperties, GroupProperties, MarkersOf, Stop, millis};
 use crate::server::{self, Shared};
 
 /// How many bytes an in-memory connection holds each way before its writer waits.
@@ -34,6 +34,7 @@ pub struct ClusterConfig {
     rack_aware_fetch: bool,
     transaction_version: i16,
     transaction_abort_interval: Duration,
+    groups: GroupProperties,
 }
 
 impl Default for ClusterConfig {
@@ -47,6 +48,7 @@ impl Default for ClusterConfig {
             rack_aware_fetch: false,
             transaction_version: 2,
             transaction_abort_interval: Duration::from_secs(10),
+            groups: GroupProperties::default(),
         }
     }
 }
@@ -120,6 +122,13 @@ impl ClusterConfig {
     #[must_use]
     pub const fn transaction_abort_interval(mut self, interval: Duration) -> Self {
         self.transaction_abort_interval = interval;
+        self
+    }
+
+    /// How groups are coordinated. Default as in Kafka, but a new classic group does not wait for further members.
+    #[must_use]
+    pub fn groups(mut self, properties: GroupProperties) -> Self {
+        self.groups = properties;
         self
     }
 }
@@ -198,6 +207,7 @@ impl TestCluster {
             rack_aware_fetch: config.rack_aware_fetch,
             transaction_version: config.transaction_version,
             transaction_abort_interval: config.transaction_abort_interval,
+            groups: config.groups,
             ..ClusterProperties::default()
         };
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -306,6 +316,16 @@ impl TestCluster {
         self.shared.change(|cluster, _| cluster.handle_broker_started(id));
         self.running().insert(id, Running::start(&self.shared, id, listener));
         Ok(())
+    }
+
+    /// Removes a member of a group, as if it had been silent for too long. False when there is no such member.
+    pub fn evict_member(&self, group_id: &str, member_id: &str) -> bool {
+        self.shared.change(|cluster, now| cluster.evict_member(group_id, member_id, now))
+    }
+
+    /// Removes all members of a group, as if they had been silent for too long. How many there were.
+    pub fn evict_group(&self, group_id: &str) -> usize {
+        self.shared.change(|cluster, now| cluster.evict_group(group_id, now))
     }
 
     /// A connection to the first broker that runs, through memory instead of a socket. Once the cluster has stopped, it is

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::groups::GroupProperties;
 use super::topic_config::Kind;
 
 /// One broker of a [`Cluster`](super::Cluster).
@@ -41,6 +42,8 @@ pub struct ClusterProperties {
     /// `transaction.abort.timed.out.transaction.cleanup.interval.ms`: how often, from the start on, transactions are looked
     /// for that have been open for too long. Default 10 s.
     pub transaction_abort_interval: Duration,
+    /// How groups are coordinated.
+    pub groups: GroupProperties,
 }
 
 impl Default for BrokerConfig {
@@ -60,6 +63,7 @@ impl Default for ClusterProperties {
             transaction_version: 2,
             transaction_timeout_max: Duration::from_secs(15 * 60),
             transaction_abort_interval: Duration::from_secs(10),
+            groups: GroupProperties::default(),
         }
     }
 }

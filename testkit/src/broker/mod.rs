@@ -15,7 +15,7 @@
 //! - `producer_state`: what a partition knows of idempotent producers
 //! - `purgatory`: requests that wait
 //! - `fetch_sessions`: what readers have asked for before
-//! - `groups`: consumer groups
+//! - `groups`: groups of either protocol
 //! - `transactions`: transactional ids, and the markers that end their transactions
 
 pub mod config;
@@ -46,7 +46,8 @@ use uuid::Uuid;
 pub use self::config::{BrokerConfig, ClusterProperties};
 use self::connections::{Connections, Next};
 use self::fetch_sessions::FetchSessions;
-use self::groups::{GroupAnswer, Groups};
+use self::groups::{Around, GroupAnswer, Groups};
+pub use self::groups::{GroupProperties, MigrationPolicy};
 use self::handlers::fetch::{self, WaitingFetch};
 use self::handlers::produce::{self, WaitingProduce};
 use self::nodes::Nodes;
@@ -275,7 +276,7 @@ impl Cluster {
         loop {
             let mut answers = Vec::new();
             let transactions = self.poll_transactions(now);
-            let groups = self.groups.poll(now, &mut answers);
+            let groups = self.poll_groups(now, &mut answers);
             let produces = produce::poll(self, now);
             let fetches = fetch::poll(self, now);
             wake_at =
@@ -362,6 +363,47 @@ impl Cluster {
             self.fetches.touch((topic.id, number));
             self.produces.touch((topic.id, number));
         }
+    }
+
+    /// The groups, and what they look at.
+    pub(crate) fn groups(&mut self, request: &Request<'_>) -> (&mut Groups, Around<'_>) {
+        let Self { groups, topics, nodes, config, .. } = self;
+        let around = Around {
+            topics,
+            nodes,
+            properties: &config.groups,
+            node_id: request.caller.node_id,
+            now: request.now,
+            unix_ms: request.unix_ms,
+        };
+        groups.follow_coordinators(&around);
+        (groups, around)
+    }
+
+    fn poll_groups(&mut self, now: Instant, answers: &mut Vec<(Token, GroupAnswer)>) -> Option<Instant> {
+        self.with_groups(now, |groups, around| {
+            let expires = groups.expire(around);
+            groups.poll(around, answers).into_iter().chain(expires).min()
+        })
+    }
+
+    /// The groups by themselves, not at the request of anybody.
+    fn with_groups<T>(&mut self, now: Instant, act: impl FnOnce(&mut Groups, &Around<'_>) -> T) -> T {
+        let unix_ms = self.unix_ms(now);
+        let Self { groups, topics, nodes, config, .. } = self;
+        act(groups, &Around { topics, nodes, properties: &config.groups, node_id: -1, now, unix_ms })
+    }
+
+    /// Removes a member of a group, as if it had been silent for too long. False when there is no such member.
+    pub fn evict_member(&mut self, group_id: &str, member_id: &str, now: Instant) -> bool {
+        self.changed = true;
+        self.with_groups(now, |groups, around| groups.evict_member(group_id, member_id, around))
+    }
+
+    /// Removes all members of a group, as if they had been silent for too long. How many there were.
+    pub fn evict_group(&mut self, group_id: &str, now: Instant) -> usize {
+        self.changed = true;
+        self.with_groups(now, |groups, around| groups.evict_group(group_id, around))
     }
 
     /// Removes what has become too old.

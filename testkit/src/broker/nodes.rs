@@ -19,6 +19,8 @@ pub(crate) struct Nodes {
     moved: BTreeMap<(CoordinatorKind, u32), i32>,
     /// Who coordinates each slot, and how often that has changed.
     epochs: BTreeMap<(CoordinatorKind, u32), (i32, i32)>,
+    /// Rises when a coordinator may have changed.
+    version: u64,
 }
 
 /// One broker.
@@ -43,7 +45,7 @@ impl Nodes {
         let node =
             |config: &BrokerConfig| (config.node_id, Node { config: config.clone(), running: true, follows: true });
         let nodes = brokers.iter().map(node).collect();
-        let mut nodes = Self { nodes, moved: BTreeMap::new(), epochs: BTreeMap::new() };
+        let mut nodes = Self { nodes, moved: BTreeMap::new(), epochs: BTreeMap::new(), version: 0 };
         nodes.count_coordinator_epochs();
         nodes
     }
@@ -71,7 +73,13 @@ impl Nodes {
     }
 
     pub(crate) fn get_mut(&mut self, id: i32) -> Option<&mut Node> {
+        self.version += 1;
         self.nodes.get_mut(&id)
+    }
+
+    /// Another number when coordinators may be others than before.
+    pub(crate) const fn version(&self) -> u64 {
+        self.version
     }
 
     /// The brokers that run, in the order of their numbers.
@@ -111,6 +119,7 @@ impl Nodes {
 
     /// Lets this broker coordinate the slot of a group or transactional id from now on.
     pub(crate) fn move_coordinator(&mut self, kind: CoordinatorKind, id: &str, to: i32) {
+        self.version += 1;
         self.moved.insert((kind, slot(id)), to);
         self.count_coordinator_epochs();
     }

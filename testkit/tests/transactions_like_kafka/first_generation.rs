@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use tidemill_testkit::ClusterConfig;
 use tidemill_testkit::kafka::{Kafka, KafkaError, is_required};
 
-use crate::peer::{Peer, compare_with};
+use crate::peer::{Peer, compare_on};
 use crate::requests::{NOBODY, add, describe, end, fetch, init, write};
 
 /// A Kafka at this level; none, after a line that says so, when it cannot be had.
@@ -29,7 +29,7 @@ fn kafka() -> Option<&'static str> {
 }
 
 fn compare(case: fn(&mut Peer)) {
-    compare_with(ClusterConfig::default().transaction_version(1), kafka, case);
+    compare_on(ClusterConfig::default().transaction_version(1), kafka(), case);
 }
 
 #[test]

@@ -12,7 +12,6 @@ use tidemill_protocol::messages::add_partitions_to_txn_request::{
 };
 use tidemill_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use tidemill_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
-use tidemill_protocol::messages::metadata_request::MetadataRequestTopic;
 use tidemill_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use tidemill_protocol::messages::*;
 use tidemill_protocol::records::{BatchBuilder, BatchFlags, NewRecord, ProducerStamp, RecordBatches, control};
@@ -208,12 +207,6 @@ impl Peer {
         let response = self.ask("me", version, &end(id, producer, committed));
         self.settle(id);
         if response.producer_id.0 < 0 { producer } else { (response.producer_id.0, response.producer_epoch) }
-    }
-
-    pub(crate) fn topic_id(&mut self, topic: &str) -> uuid::Uuid {
-        let wanted = MetadataRequestTopic::default().with_name(Some(TopicName(text(topic))));
-        let request = MetadataRequest::default().with_topics(Some(vec![wanted]));
-        self.ask_aside("setup", 12, &request).topics[0].topic_id
     }
 }
 

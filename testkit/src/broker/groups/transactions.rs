@@ -9,9 +9,9 @@ use tidemill_protocol::ErrorCode;
 use tidemill_protocol::messages::TxnOffsetCommitRequest;
 use tidemill_protocol::messages::txn_offset_commit_request::TxnOffsetCommitRequestPartition;
 
-use super::Groups;
 use super::classic::Identity;
 use super::offsets::{Committed, checked_metadata};
+use super::{Around, Groups, Protocol};
 use crate::broker::producer_state::EndMarker;
 use crate::broker::transactions::offsets_partition;
 
@@ -46,18 +46,23 @@ impl Groups {
     }
 
     /// Whether offsets may be committed by this member and producer. From then on the producer has a transaction open here.
-    pub(crate) fn check_commit_in_transaction(&mut self, request: &TxnOffsetCommitRequest) -> Result<(), ErrorCode> {
+    pub(crate) fn check_commit_in_transaction(
+        &mut self,
+        request: &TxnOffsetCommitRequest,
+        around: &Around<'_>,
+    ) -> Result<(), ErrorCode> {
         let group_id = request.group_id.as_str();
         let generation = request.generation_id;
         if generation < 0 {
-            self.group_or_new(group_id);
+            self.group_or_new(group_id, around);
         }
         let group = self.groups.get(group_id).ok_or(ErrorCode::ILLEGAL_GENERATION)?;
-        group.classic.on_commit_in_transaction(Identity {
-            generation,
-            member_id: &request.member_id,
-            instance_id: request.group_instance_id.as_deref(),
-        })?;
+        let identity =
+            Identity { generation, member_id: &request.member_id, instance_id: request.group_instance_id.as_deref() };
+        match &group.protocol {
+            Protocol::Classic(classic) => classic.on_commit_in_transaction(identity)?,
+            Protocol::Consumer(consumer) => consumer.on_commit_in_transaction(identity)?,
+        }
         let epoch = request.producer_epoch;
         let (_, partition) = offsets_partition(group_id);
         let producers = self.transactions.partitions.entry(partition).or_default();
@@ -76,14 +81,16 @@ impl Groups {
         request: &TxnOffsetCommitRequest,
         topic: &str,
         partition: &TxnOffsetCommitRequestPartition,
+        around: &Around<'_>,
     ) -> Result<(), ErrorCode> {
         let committed = Committed {
             offset: partition.committed_offset,
             leader_epoch: partition.committed_leader_epoch,
-            metadata: checked_metadata(partition.committed_metadata.as_deref())?,
+            metadata: checked_metadata(partition.committed_metadata.as_deref(), around)?,
             written: self.transactions.next_written(),
+            committed_ms: around.unix_ms,
         };
-        let pending = &mut self.group_or_new(&request.group_id).offsets.pending;
+        let pending = &mut self.group_or_new(&request.group_id, around).offsets.pending;
         let of_producer = pending.entry(request.producer_id.0).or_default();
         of_producer.insert((topic.to_owned(), partition.partition_index), committed);
         Ok(())

@@ -9,5 +9,6 @@ pub(super) const VERSIONS: VersionRange = VersionRange::new(0, 2);
 
 pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Outcome, Refused> {
     let body: DeleteGroupsRequest = request.decode()?;
-    request.reply::<DeleteGroupsRequest>(&cluster.groups.handle_delete(body))
+    let (groups, around) = cluster.groups(request);
+    request.reply::<DeleteGroupsRequest>(&groups.handle_delete(body, &around))
 }

@@ -9,5 +9,6 @@ pub(super) const VERSIONS: VersionRange = VersionRange::new(0, 6);
 
 pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Outcome, Refused> {
     let body: DescribeGroupsRequest = request.decode()?;
-    request.reply::<DescribeGroupsRequest>(&cluster.groups.handle_describe(body, request.version))
+    let (groups, around) = cluster.groups(request);
+    request.reply::<DescribeGroupsRequest>(&groups.handle_describe(body, request.version, &around))
 }

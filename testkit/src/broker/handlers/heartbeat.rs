@@ -9,5 +9,6 @@ pub(super) const VERSIONS: VersionRange = VersionRange::new(0, 4);
 
 pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Outcome, Refused> {
     let body: HeartbeatRequest = request.decode()?;
-    request.reply::<HeartbeatRequest>(&cluster.groups.handle_heartbeat(&body, request.now))
+    let (groups, around) = cluster.groups(request);
+    request.reply::<HeartbeatRequest>(&groups.handle_heartbeat(&body, &around))
 }

@@ -1,6 +1,4 @@
 //! `JoinGroup` 0-9 (KIP-62, KIP-345, KIP-394, KIP-559, KIP-814): a client wants to be a member, and waits for the others.
-//!
-//! The number of members is not limited.
 
 use tidemill_protocol::api::VersionRange;
 
@@ -9,6 +7,7 @@ use crate::broker::{Cluster, Outcome, Refused, Request};
 pub(super) const VERSIONS: VersionRange = VersionRange::new(0, 9);
 
 pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Outcome, Refused> {
-    cluster.groups.handle_join(request.decode()?, request.version, &request.caller, request.now);
+    let (groups, around) = cluster.groups(request);
+    groups.handle_join(&request.decode()?, request.version, &request.caller, &around);
     Ok(Outcome::Waits)
 }

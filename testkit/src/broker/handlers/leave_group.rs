@@ -9,6 +9,7 @@ pub(super) const VERSIONS: VersionRange = VersionRange::new(0, 5);
 
 pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Outcome, Refused> {
     let body: LeaveGroupRequest = request.decode()?;
-    let response = cluster.groups.handle_leave(body, request.version, request.now);
+    let (groups, around) = cluster.groups(request);
+    let response = groups.handle_leave(body, request.version, &around);
     request.reply::<LeaveGroupRequest>(&response)
 }

@@ -9,5 +9,6 @@ pub(super) const VERSIONS: VersionRange = VersionRange::new(0, 5);
 
 pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Outcome, Refused> {
     let body: ListGroupsRequest = request.decode()?;
-    request.reply::<ListGroupsRequest>(&cluster.groups.handle_list(&body))
+    let (groups, around) = cluster.groups(request);
+    request.reply::<ListGroupsRequest>(&groups.handle_list(&body, &around))
 }

@@ -8,6 +8,8 @@ mod add_partitions_to_txn;
 mod alter_configs;
 mod alter_partition_reassignments;
 mod api_versions;
+mod consumer_group_describe;
+mod consumer_group_heartbeat;
 mod create_partitions;
 mod create_topics;
 mod delete_groups;
@@ -101,10 +103,12 @@ apis! {
     LIST_PARTITION_REASSIGNMENTS: list_partition_reassignments,
     OFFSET_DELETE: offset_delete,
     DESCRIBE_CLUSTER: describe_cluster,
-    LIST_CONFIG_RESOURCES: list_config_resources,
     DESCRIBE_PRODUCERS: describe_producers,
     DESCRIBE_TRANSACTIONS: describe_transactions,
     LIST_TRANSACTIONS: list_transactions,
+    CONSUMER_GROUP_HEARTBEAT: consumer_group_heartbeat,
+    CONSUMER_GROUP_DESCRIBE: consumer_group_describe,
+    LIST_CONFIG_RESOURCES: list_config_resources,
     DESCRIBE_TOPIC_PARTITIONS: describe_topic_partitions,
 }
 

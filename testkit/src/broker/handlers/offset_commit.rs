@@ -11,8 +11,7 @@ pub(super) const VERSIONS: VersionRange = VersionRange::new(2, 9);
 
 pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Outcome, Refused> {
     let body: OffsetCommitRequest = request.decode()?;
-    let topics = &cluster.topics;
-    let exists = |name: &str, partition| topics.has(name, partition);
-    let response = cluster.groups.handle_commit(&body, request.version, exists, request.now);
+    let (groups, around) = cluster.groups(request);
+    let response = groups.handle_commit(&body, request.version, &around);
     request.reply::<OffsetCommitRequest>(&response)
 }

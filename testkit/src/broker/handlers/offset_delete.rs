@@ -9,7 +9,7 @@ pub(super) const VERSIONS: VersionRange = VersionRange::new(0, 0);
 
 pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Outcome, Refused> {
     let body: OffsetDeleteRequest = request.decode()?;
-    let topics = &cluster.topics;
-    let response = cluster.groups.handle_offset_delete(body, |name, partition| topics.has(name, partition));
+    let (groups, around) = cluster.groups(request);
+    let response = groups.handle_offset_delete(body, &around);
     request.reply::<OffsetDeleteRequest>(&response)
 }

@@ -7,6 +7,7 @@ use crate::broker::{Cluster, Outcome, Refused, Request};
 pub(super) const VERSIONS: VersionRange = VersionRange::new(0, 5);
 
 pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Outcome, Refused> {
-    cluster.groups.handle_sync(request.decode()?, request.version, &request.caller, request.now);
+    let (groups, around) = cluster.groups(request);
+    groups.handle_sync(request.decode()?, request.version, &request.caller, &around);
     Ok(Outcome::Waits)
 }

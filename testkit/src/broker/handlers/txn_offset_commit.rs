@@ -33,8 +33,8 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
         for partition in &topic.partitions {
             let number = partition.partition_index;
             let result = if cluster.topics.has(&topic.name.0, number) {
-                let commit = |()| cluster.groups.commit_in_transaction(&body, &topic.name.0, partition);
-                allowed.and_then(commit)
+                let (groups, around) = cluster.groups(request);
+                allowed.and_then(|()| groups.commit_in_transaction(&body, &topic.name.0, partition, &around))
             } else {
                 Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)
             };
@@ -70,5 +70,6 @@ fn check(cluster: &mut Cluster, body: &TxnOffsetCommitRequest, request: &Request
             return Err(code);
         }
     }
-    cluster.groups.check_commit_in_transaction(body)
+    let (groups, around) = cluster.groups(request);
+    groups.check_commit_in_transaction(body, &around)
 }
