@@ -11,11 +11,13 @@ use tidemill_protocol::records::{
     BatchBuilder, BatchFlags, Header, NewRecord, OpenBatch, ProducerStamp, Record, RecordBatches, TimestampType,
 };
 
-use super::compression::{Effort, WORKSPACE_BYTES_MAX, compressed};
+use super::compression::{Effort, beside_bytes, compressed};
 use super::{Peak, Seed};
 
 /// The limit on what a batch may inflate to.
 pub(super) const INFLATED_BYTES_MAX: usize = 1 << 18;
+/// What a refusal says.
+const WORDS_BYTES: usize = 4096;
 /// The bytes of a batch in front of its attributes.
 const CHECKED_FROM: usize = 21;
 
@@ -56,7 +58,8 @@ pub(super) fn read(records: &Bytes, peak: Peak) -> usize {
         taken += batch.as_bytes().len();
         let mut open = None;
         let opened = peak(&mut || open = Some(batch.open(INFLATED_BYTES_MAX)));
-        let opened_max = WORKSPACE_BYTES_MAX + 4 * records.len() + 3 * INFLATED_BYTES_MAX;
+        let beside = batch.header().codec().map_or(0, beside_bytes);
+        let opened_max = 4 * records.len() + INFLATED_BYTES_MAX + beside + WORDS_BYTES;
         assert!(opened <= opened_max, "{opened} bytes to open a batch");
         if let Some(Ok(open)) = open {
             count += read_batch(&open, peak);
@@ -84,8 +87,7 @@ fn read_batch(open: &OpenBatch, peak: Peak) -> usize {
             }
         }
     });
-    // An error has a few words.
-    assert!(held <= 4096, "records are views");
+    assert!(held <= WORDS_BYTES, "records are views");
     if whole {
         assert_eq!(i32::try_from(count), Ok(header.record_count));
         assert_builds_again(open);

@@ -21,9 +21,12 @@ const RESERVED: u8 = 0b1110_0000;
 /// No flags, no time, no extra flags, an unknown operating system: nothing that would differ between equal batches.
 const HEADER: [u8; 10] = [0x1f, 0x8b, DEFLATE, 0, 0, 0, 0, 0, 0, 0xff];
 
-/// How far the size that a member declares is believed before anything is inflated. Deflate makes 1032 bytes of one at
-/// the most, but of records it makes three to thirty.
+/// How far the size that a member declares is believed before anything is inflated: of records, deflate makes three to
+/// thirty bytes of one.
 const RATIO_BELIEVED: usize = 32;
+
+/// Deflate does not make more of one byte.
+const RATIO_MAX: usize = 1032;
 
 /// A little more than is needed, so that the last call has room to find the end.
 const ROOM_SPARE_BYTES: usize = 64;
@@ -68,6 +71,22 @@ fn deflate(
 }
 
 pub(super) fn decompress(bytes: &[u8], output: &mut Output) -> Result<(), Refusal> {
+    // The size stands at the end of the last member, which mostly is the only one. Where it was a lie, the second try has
+    // room for all that the bytes can make.
+    let declared = bytes.last_chunk::<4>().map_or(0, |size| u32::from_le_bytes(*size));
+    let declared = usize::try_from(declared).unwrap_or(usize::MAX);
+    let limit = output.room();
+    for room in [declared.min(bytes.len().saturating_mul(RATIO_BELIEVED)), bytes.len().saturating_mul(RATIO_MAX)] {
+        output.restart(room.min(limit).saturating_add(ROOM_SPARE_BYTES));
+        if inflate_members(bytes, output)? {
+            return Ok(());
+        }
+    }
+    Err(Refusal::malformed("more than deflate can make"))
+}
+
+/// Whether the room sufficed.
+fn inflate_members(bytes: &[u8], output: &mut Output) -> Result<bool, Refusal> {
     INFLATE_CONTEXT.with_borrow_mut(|context| {
         let inflate = context.get_or_insert_with(|| Decompress::new(false));
         let mut rest = bytes;
@@ -76,24 +95,26 @@ pub(super) fn decompress(bytes: &[u8], output: &mut Output) -> Result<(), Refusa
                 let place = if output.len() == 0 { "no gzip header" } else { "garbage behind the last member" };
                 return Err(Refusal::malformed(place));
             }
-            rest = inflate_member(inflate, rest, output)?;
+            let Some(behind) = inflate_member(inflate, rest, output)? else { return Ok(false) };
+            rest = behind;
         }
-        Ok(())
+        Ok(true)
     })
 }
 
-/// Inflates the member in front and returns what is behind it.
-fn inflate_member<'a>(inflate: &mut Decompress, bytes: &'a [u8], output: &mut Output) -> Result<&'a [u8], Refusal> {
+/// Inflates the member in front and returns what is behind it; nothing when the room does not suffice.
+fn inflate_member<'a>(
+    inflate: &mut Decompress,
+    bytes: &'a [u8],
+    output: &mut Output,
+) -> Result<Option<&'a [u8]>, Refusal> {
     let mut rest = skip_header(bytes)?;
     let start = output.len();
-    // The size stands at the member's end, which is mostly the end of the bytes; the room grows when it was a lie.
-    let declared = bytes.last_chunk::<4>().map_or(0, |size| u32::from_le_bytes(*size));
-    let believed = rest.len().saturating_mul(RATIO_BELIEVED);
-    let room = usize::try_from(declared).unwrap_or(usize::MAX).min(believed).saturating_add(ROOM_SPARE_BYTES);
     inflate.reset(false);
     loop {
         let (read, written) = (inflate.total_in(), inflate.total_out());
-        let status = output.append(room, |vector| inflate.decompress_vec(rest, vector, FlushDecompress::None))?;
+        let status = output.append(|vector| inflate.decompress_vec(rest, vector, FlushDecompress::None))?;
+        let Some(status) = status else { return Ok(None) };
         let status = status.map_err(Refusal::malformed)?;
         let read = usize::try_from(inflate.total_in().saturating_sub(read)).unwrap_or(usize::MAX);
         rest = rest.get(read..).unwrap_or_default();
@@ -114,7 +135,7 @@ fn inflate_member<'a>(inflate: &mut Decompress, bytes: &'a [u8], output: &mut Ou
     if u32::from_le_bytes(crc_bytes) != crc.sum() || u32::from_le_bytes(amount_bytes) != crc.amount() {
         return Err(Refusal::malformed("a member's checksum or size is wrong"));
     }
-    Ok(rest)
+    Ok(Some(rest))
 }
 
 /// What is behind a member's header.

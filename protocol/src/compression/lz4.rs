@@ -81,19 +81,26 @@ fn compress_block(block: &[u8], table: &mut CompressTable, output: &mut Vec<u8>)
 }
 
 pub(super) fn decompress(bytes: &[u8], header_is_checked: bool, output: &mut Output) -> Result<(), Refusal> {
+    let mut bytes_max = 0;
+    // What is wrong is said when its turn comes.
+    _ = add_bytes_max(bytes, header_is_checked, &mut bytes_max);
+    output.reserve(bytes_max);
     let mut rest = bytes;
-    while !rest.is_empty() {
-        let magic = take_u32(&mut rest)?;
-        if magic & !0xf == MAGIC_SKIPPABLE {
-            let length = usize::try_from(take_u32(&mut rest)?).unwrap_or(usize::MAX);
-            take(&mut rest, length)?;
-        } else if magic == MAGIC {
-            let frame = Frame::take(&mut rest, header_is_checked)?;
-            frame.inflate(&mut rest, output)?;
-        } else if magic == MAGIC_LEGACY {
-            return Err(Refusal::unsupported("a legacy frame, from before the frame format"));
-        } else {
-            return Err(Refusal::malformed(format!("no frame begins with {magic:#010x}")));
+    while let Some(frame) = Frame::next(&mut rest, header_is_checked)? {
+        frame.inflate(&mut rest, output)?;
+    }
+    Ok(())
+}
+
+/// Adds what the blocks can inflate to, up to where something is wrong.
+fn add_bytes_max(mut rest: &[u8], header_is_checked: bool, bytes_max: &mut usize) -> Result<(), Refusal> {
+    while let Some(frame) = Frame::next(&mut rest, header_is_checked)? {
+        while let Some(block) = frame.next_block(&mut rest)? {
+            let most = if block.is_plain { block.bytes.len() } else { frame.bytes_max(block.bytes) };
+            *bytes_max = bytes_max.saturating_add(most);
+        }
+        if frame.flags & CONTENT_CHECKSUM != 0 {
+            take_u32(&mut rest)?;
         }
     }
     Ok(())
@@ -106,7 +113,32 @@ struct Frame {
     content_bytes: Option<u64>,
 }
 
+/// A block as it is stored.
+struct Block<'a> {
+    bytes: &'a [u8],
+    is_plain: bool,
+    checksum: Option<u32>,
+}
+
 impl Frame {
+    /// Reads the header of the next frame and skips those without content; none at the end.
+    fn next(rest: &mut &[u8], header_is_checked: bool) -> Result<Option<Self>, Refusal> {
+        while !rest.is_empty() {
+            let magic = take_u32(rest)?;
+            if magic & !0xf == MAGIC_SKIPPABLE {
+                let length = usize::try_from(take_u32(rest)?).unwrap_or(usize::MAX);
+                take(rest, length)?;
+            } else if magic == MAGIC {
+                return Self::take(rest, header_is_checked).map(Some);
+            } else if magic == MAGIC_LEGACY {
+                return Err(Refusal::unsupported("a legacy frame, from before the frame format"));
+            } else {
+                return Err(Refusal::malformed(format!("no frame begins with {magic:#010x}")));
+            }
+        }
+        Ok(None)
+    }
+
     /// Reads the header behind the magic.
     fn take(rest: &mut &[u8], is_checked: bool) -> Result<Self, Refusal> {
         let header = *rest;
@@ -138,34 +170,39 @@ impl Frame {
         Ok(Self { flags, block_bytes_max, content_bytes })
     }
 
+    /// The next block; none at the frame's end mark.
+    fn next_block<'a>(&self, rest: &mut &'a [u8]) -> Result<Option<Block<'a>>, Refusal> {
+        let length = take_u32(rest)?;
+        if length == 0 {
+            return Ok(None);
+        }
+        let count = usize::try_from(length & !PLAIN_BLOCK).unwrap_or(usize::MAX);
+        if count > self.block_bytes_max {
+            return Err(Refusal::malformed(format!("a block of {count} bytes in a frame that has none so large")));
+        }
+        let bytes = take(rest, count)?;
+        let checksum = if self.flags & BLOCK_CHECKSUMS == 0 { None } else { Some(take_u32(rest)?) };
+        Ok(Some(Block { bytes, is_plain: length & PLAIN_BLOCK != 0, checksum }))
+    }
+
+    /// What a block can inflate to.
+    fn bytes_max(&self, block: &[u8]) -> usize {
+        self.block_bytes_max.min(block.len().saturating_mul(RATIO_MAX).saturating_add(64))
+    }
+
     fn inflate(&self, rest: &mut &[u8], output: &mut Output) -> Result<(), Refusal> {
         let start = output.len();
-        if let Some(size) = self.content_bytes {
-            let size = usize::try_from(size).unwrap_or(usize::MAX);
-            if size > output.room() {
-                return Err(Refusal::TooLarge);
-            }
-            output.reserve(size.min(rest.len().saturating_mul(RATIO_MAX)));
-        } else {
-            output.reserve(rest.len().saturating_mul(2));
+        if self.content_bytes.is_some_and(|size| usize::try_from(size).unwrap_or(usize::MAX) > output.room()) {
+            return Err(Refusal::TooLarge);
         }
-        loop {
-            let length = take_u32(rest)?;
-            if length == 0 {
-                break;
-            }
-            let bytes = usize::try_from(length & !PLAIN_BLOCK).unwrap_or(usize::MAX);
-            if bytes > self.block_bytes_max {
-                return Err(Refusal::malformed(format!("a block of {bytes} bytes in a frame that has none so large")));
-            }
-            let block = take(rest, bytes)?;
-            if self.flags & BLOCK_CHECKSUMS != 0 && take_u32(rest)? != XxHash32::oneshot(0, block) {
+        while let Some(block) = self.next_block(rest)? {
+            if block.checksum.is_some_and(|checksum| checksum != XxHash32::oneshot(0, block.bytes)) {
                 return Err(Refusal::malformed("the checksum of a block is wrong"));
             }
-            if length & PLAIN_BLOCK == 0 {
-                self.inflate_block(block, start, output)?;
+            if block.is_plain {
+                output.push(block.bytes)?;
             } else {
-                output.push(block)?;
+                self.inflate_block(block.bytes, start, output)?;
             }
         }
         let content = output.written_since(start);
@@ -179,7 +216,7 @@ impl Frame {
     }
 
     fn inflate_block(&self, block: &[u8], frame_start: usize, output: &mut Output) -> Result<(), Refusal> {
-        let most = self.block_bytes_max.min(block.len().saturating_mul(RATIO_MAX).saturating_add(64));
+        let most = self.bytes_max(block);
         output
             .fill(most, |before, room| {
                 if self.flags & INDEPENDENT_BLOCKS != 0 {

@@ -10,18 +10,24 @@ use std::io::{self, Write};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 use ruzstd::encoding::{CompressionLevel, FrameCompressor};
 
-use super::frame::{Frame, WINDOW_BYTES_MAX};
+use super::frame::{BLOCK_BYTES_MAX, Frame};
 use super::{CompressError, Output, Refusal};
 
 /// What the encoder puts in a block.
 const BLOCK_BYTES: usize = 128 << 10;
 
 /// The library decodes this much before the output takes it.
-const STEP_BYTES: usize = 256 << 10;
+const STEP_BYTES: usize = 128 << 10;
 
-/// A decoder that is used again makes room for a whole window at once, whether it fills or not. So it is used only for
-/// windows up to the one of the Java client's default level.
-const WINDOW_BYTES_REUSED: u64 = 2 << 20;
+/// Up to here the library's buffer comes on top of the limit: a window of 7 MiB, which covers what zstd writes below
+/// level 17. A larger one has to fit within the limit, beside the records.
+const BUFFER_BYTES_BESIDE: u64 = 8 << 20;
+
+/// A thread keeps a buffer of up to this size.
+const BUFFER_BYTES_KEPT: u64 = 4 << 20;
+
+/// The smallest window that a header can name, by its exponent.
+const WINDOW_EXPONENT_MIN: u32 = 10;
 
 thread_local! {
     /// Tables and window, which a thread keeps.
@@ -45,23 +51,54 @@ pub(super) fn compress(_level: i32, records: &[u8], output: &mut Vec<u8>) -> Res
     }
 }
 
+/// The library holds a buffer beside the output: the window, and what is decoded behind it. When it grows it is held twice,
+/// and doubles. So the library is told of a window that reaches no further back than there can be something, and that
+/// leaves room in a buffer made at once; which takes another header.
 pub(super) fn inflate(frame: &Frame<'_>, output: &mut Output) -> Result<(), Refusal> {
-    if frame.window_bytes > WINDOW_BYTES_REUSED {
-        return decode(&mut FrameDecoder::new(), frame, output);
+    let room = u64::try_from(output.room()).unwrap_or(u64::MAX);
+    let content = frame.content_bytes.unwrap_or(frame.content_bytes_max).min(room.saturating_add(BLOCK_BYTES_MAX));
+    let buffer = buffer_bytes(frame.window_bytes.min(content));
+    if buffer > BUFFER_BYTES_BESIDE && buffer.saturating_add(content) > room.saturating_add(BLOCK_BYTES_MAX) {
+        let reason = format!("a window of {} bytes, for which the limit has no room", frame.window_bytes);
+        return Err(Refusal::unsupported(reason));
     }
-    DECODER.with_borrow_mut(|decoder| decode(decoder, frame, output))
+    let header = header(buffer, frame.has_checksum);
+    let begin = |decoder: &mut FrameDecoder| {
+        decoder.set_max_window_size(buffer);
+        decoder.reset(&header[..]).map_err(Refusal::malformed)
+    };
+    if buffer > BUFFER_BYTES_KEPT {
+        let mut decoder = FrameDecoder::new();
+        // Only a decoder that is used again makes its buffer at once.
+        begin(&mut decoder)?;
+        begin(&mut decoder)?;
+        return decode(&mut decoder, frame.blocks, output);
+    }
+    DECODER.with_borrow_mut(|decoder| {
+        begin(decoder)?;
+        decode(decoder, frame.blocks, output)
+    })
 }
 
-fn decode(decoder: &mut FrameDecoder, frame: &Frame<'_>, output: &mut Output) -> Result<(), Refusal> {
-    decoder.set_max_window_size(WINDOW_BYTES_MAX);
-    let mut source = frame.bytes;
-    decoder.reset(&mut source).map_err(Refusal::malformed)?;
-    let believed = frame.content_bytes.unwrap_or(frame.content_bytes_max / 2);
-    output.reserve(usize::try_from(believed).unwrap_or(usize::MAX));
+/// The power of two of which the window takes seven eighths at the most.
+const fn buffer_bytes(window: u64) -> u64 {
+    let bytes = window.saturating_add(window.div_ceil(7)).next_power_of_two();
+    if bytes < 2 << WINDOW_EXPONENT_MIN { 2 << WINDOW_EXPONENT_MIN } else { bytes }
+}
+
+/// The header of a frame that does not say its size, with a window of seven eighths of the buffer: half of it and six
+/// eighths of that.
+const fn header(buffer: u64, has_checksum: bool) -> [u8; 6] {
+    let exponent = buffer.ilog2().saturating_sub(1 + WINDOW_EXPONENT_MIN);
+    let [exponent, ..] = exponent.to_le_bytes();
+    [0x28, 0xb5, 0x2f, 0xfd, if has_checksum { 0b100 } else { 0 }, exponent << 3 | 6]
+}
+
+fn decode(decoder: &mut FrameDecoder, mut blocks: &[u8], output: &mut Output) -> Result<(), Refusal> {
     let room = output.room();
     let mut decoded_at_least: usize = 0;
     while !decoder.is_finished() {
-        decoder.decode_blocks(&mut source, BlockDecodingStrategy::UptoBytes(STEP_BYTES)).map_err(Refusal::malformed)?;
+        decoder.decode_blocks(&mut blocks, BlockDecodingStrategy::UptoBytes(STEP_BYTES)).map_err(Refusal::malformed)?;
         if !decoder.is_finished() {
             // Up to a window of it stays in the decoder, and is to count all the same.
             decoded_at_least = decoded_at_least.saturating_add(STEP_BYTES);
