@@ -10,7 +10,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use tidemill_protocol::compression::Codec;
 use tidemill_protocol::records::RecordBatches;
 
-use super::compression::{Effort, compressed};
+use super::compression::compressed;
 use super::records::{self, INFLATED_BYTES_MAX};
 use super::{Peak, Seed};
 
@@ -32,9 +32,10 @@ pub fn run(bytes: &[u8], peak: Peak) -> usize {
         1 => {
             let Some((offset, rest)) = rest.split_first_chunk::<8>() else { return 0 };
             let codec = CODECS[usize::from(*codec) % CODECS.len()];
-            let value = compressed(codec, rest, Effort::Least);
+            let value = compressed(codec, rest);
             let attributes = attributes(codec);
-            let wrapper = Message { magic, attributes, timestamp: 0, key: None, value: Some(value), lies: Lies::none() };
+            let wrapper =
+                Message { magic, attributes, timestamp: 0, key: None, value: Some(value), lies: Lies::none() };
             records::read(&Bytes::from(wrapper.write(i64::from_be_bytes(*offset))), peak)
         }
         _ => Set::arbitrary(&mut Unstructured::new(rest)).map_or(0, |set| set.run(peak)),
@@ -88,7 +89,6 @@ struct Entry {
     /// With their distances from each other, less one. Empty in a message that is no wrapper.
     inner: Vec<(u16, Message)>,
     codec: Codec,
-    effort: Effort,
 }
 
 #[derive(Debug)]
@@ -171,7 +171,7 @@ impl Entry {
             attributes: self.message.attributes | attributes(self.codec),
             timestamp: self.message.timestamp,
             key: self.message.key.clone(),
-            value: Some(compressed(self.codec, &inner, self.effort)),
+            value: Some(compressed(self.codec, &inner)),
             lies: self.message.lies.clone(),
         };
         set.extend(wrapper.write(last));
@@ -278,13 +278,7 @@ impl<'a> Arbitrary<'a> for Entry {
                 inner.push((input.arbitrary()?, of_its_format));
             }
         }
-        Ok(Self {
-            offset_delta: input.arbitrary()?,
-            message,
-            inner,
-            codec: *input.choose(&CODECS)?,
-            effort: if input.ratio(1, 64)? { Effort::Real } else { Effort::Least },
-        })
+        Ok(Self { offset_delta: input.arbitrary()?, message, inner, codec: *input.choose(&CODECS)? })
     }
 }
 

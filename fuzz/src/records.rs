@@ -11,7 +11,7 @@ use tidemill_protocol::records::{
     BatchBuilder, BatchFlags, Header, NewRecord, OpenBatch, ProducerStamp, Record, RecordBatches, TimestampType,
 };
 
-use super::compression::{Effort, beside_bytes, compressed};
+use super::compression::{beside_bytes, compressed};
 use super::{Peak, Seed};
 
 /// The limit on what a batch may inflate to.
@@ -206,9 +206,7 @@ impl Parts {
         checked.put_i16(-1);
         checked.put_i32(-1);
         checked.put_i32(self.record_count.unwrap_or(record_count));
-        // One codec number in fifty compresses in earnest, which takes far longer than all the rest.
-        let effort = if usize::from(self.codec) / Codec::ALL.len() == 1 { Effort::Real } else { Effort::Least };
-        checked.put_slice(&compressed(codec, &body, effort));
+        checked.put_slice(&compressed(codec, &body));
         let mut bytes = sealed(self.base_offset, &checked);
         let batch = bytes.clone().freeze();
         bytes.put_slice(&self.behind_batch);

@@ -1,7 +1,7 @@
 //! The codecs of record batches, all behind one bounded inflate.
 //!
 //! [`records`](crate::records) compresses a sealed batch with [`compress`] and inflates a fetched one with
-//! [`decompress`]. A codec writes into an [`Output`] that refuses to grow past its limit, so that no
+//! [`decompress`]. A codec writes into an [`Output`] that is as large as the limit at the most, so that no
 //! declared size is ever believed; [`InflateLimits`] says what the limit is.
 //!
 //! | Codec | By | What is read beyond what is written |
@@ -12,7 +12,8 @@
 //! | [`zstd`] | `ruzstd`, or zstd's own library with the feature `zstd` | skippable and several frames, checksums |
 //!
 //! What needs a dictionary, a zstd window of more than 128 MiB or a format older than Kafka's use of the codec is
-//! refused with those words, as is anything behind the end of what the codec wrote.
+//! refused with those words, as is anything behind the end of what the codec wrote. `ruzstd` holds the window beside the
+//! output, so one of more than 7 MiB that is really filled has to fit within the limit, too.
 
 mod gzip;
 mod level;

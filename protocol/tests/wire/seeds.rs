@@ -25,12 +25,16 @@ fn files(target: &str) -> Vec<Seed> {
 }
 
 #[test]
-fn every_target_has_seeds() {
+fn every_target_has_seeds_and_a_line_in_the_readme() {
     let manifest = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/Cargo.toml")).unwrap();
     let bins: Vec<&str> =
         manifest.split("[[bin]]\nname = \"").skip(1).filter_map(|bin| bin.split('"').next()).collect();
     assert_eq!(bins, targets::TARGETS.map(|target| target.name));
     assert!(targets::TARGETS.iter().all(|target| (target.seeds)().len() >= 9));
+    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md")).unwrap();
+    let rows = readme.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+    let rows: Vec<&str> = rows.filter(|name| bins.contains(name)).collect();
+    assert_eq!(rows, bins, "the README lists them all");
 }
 
 /// What a fuzzer has found, in whichever target.
@@ -140,7 +144,7 @@ fn noise(seed: u64, length: usize) -> Vec<u8> {
 #[test]
 fn compressions() {
     for (name, seed) in targets::compression::seeds() {
-        let may_be_refused = name.contains("_empty_") || name.ends_with("_to_compress");
+        let may_be_refused = name.ends_with("_empty") || name.ends_with("_to_compress");
         assert!(targets::compression::run(&seed, uncounted) || may_be_refused, "{name}");
     }
     for (name, seed) in files("compression") {

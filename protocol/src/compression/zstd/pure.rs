@@ -127,3 +127,51 @@ impl Write for Taken<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a frame with a window of 128 MiB inflates to, in blocks of 128 KiB that are one byte, repeated.
+    fn inflated(blocks: u32, limit: usize) -> Result<usize, Refusal> {
+        let mut bytes = vec![0x28, 0xb5, 0x2f, 0xfd, 0, 17 << 3];
+        for block in 1..=blocks {
+            let header = (128 << 10) << 3 | 2 | u32::from(block == blocks);
+            bytes.extend_from_slice(&header.to_le_bytes()[..3]);
+            bytes.push(7);
+        }
+        let mut output = Output::new(limit);
+        let frame = Frame::next(&mut &bytes[..]).unwrap().unwrap();
+        inflate(&frame, &mut output).map(|()| output.len())
+    }
+
+    const MEBIBYTE: usize = 1 << 20;
+
+    #[test]
+    fn a_large_window_has_to_fit_within_the_limit_beside_the_records() {
+        assert_eq!(inflated(40 * 8, 128 * MEBIBYTE), Ok(40 * MEBIBYTE));
+        let reason = "a window of 134217728 bytes, for which the limit has no room";
+        assert_eq!(inflated(100 * 8, 128 * MEBIBYTE), Err(Refusal::unsupported(reason)));
+        assert_eq!(inflated(100 * 8, 256 * MEBIBYTE), Ok(100 * MEBIBYTE));
+    }
+
+    #[test]
+    fn a_small_window_comes_on_top_of_the_limit() {
+        // However large it says that it is.
+        assert_eq!(inflated(7 * 8, 7 * MEBIBYTE), Ok(7 * MEBIBYTE));
+        assert_eq!(inflated(1, 128 << 10), Ok(128 << 10));
+        assert_eq!(inflated(7 * 8, 7 * MEBIBYTE - 1), Err(Refusal::TooLarge));
+    }
+
+    #[test]
+    fn a_buffer_has_room_behind_the_window_that_its_header_names() {
+        for window in [1, 1024, 1792, 1793, 100_000, 7 << 20, (7 << 20) + 1, 128 << 20] {
+            let buffer = buffer_bytes(window);
+            let [.., descriptor] = header(buffer, false);
+            let base = 1_u64 << (WINDOW_EXPONENT_MIN + u32::from(descriptor >> 3));
+            let named = base + base / 8 * u64::from(descriptor & 7);
+            assert_eq!(named, buffer / 8 * 7);
+            assert!(named >= window && (buffer == 2048 || named < 2 * window), "{window}: {named}");
+        }
+    }
+}
