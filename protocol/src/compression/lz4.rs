@@ -83,11 +83,14 @@ fn compress_block(block: &[u8], table: &mut CompressTable, output: &mut Vec<u8>)
 pub(super) fn decompress(bytes: &[u8], header_is_checked: bool, output: &mut Output) -> Result<(), Refusal> {
     let mut rest = bytes;
     match take_u32(&mut rest)? {
-        // What is behind the frame is not read, be it another one: Kafka's own reader ends here.
-        MAGIC => Frame::take(&mut rest, header_is_checked)?.inflate(&mut rest, output),
-        MAGIC_LEGACY => Err(Refusal::unsupported("a legacy frame, from before the frame format")),
-        magic => Err(Refusal::malformed(format!("no frame begins with {magic:#010x}"))),
+        MAGIC => {}
+        MAGIC_LEGACY => return Err(Refusal::unsupported("a legacy frame, from before the frame format")),
+        magic => return Err(Refusal::malformed(format!("no frame begins with {magic:#010x}"))),
     }
+    let frame = Frame::take(&mut rest, header_is_checked)?;
+    output.reserve(frame.content_bytes_max(rest));
+    // What is behind the frame is not read, be it another one: Kafka's own reader ends here.
+    frame.inflate(&mut rest, output)
 }
 
 /// What a frame's header says.
@@ -95,6 +98,13 @@ struct Frame {
     flags: u8,
     block_bytes_max: usize,
     content_bytes: Option<u64>,
+}
+
+/// A block as it is stored.
+struct Block<'a> {
+    bytes: &'a [u8],
+    is_plain: bool,
+    checksum: Option<u32>,
 }
 
 impl Frame {
@@ -129,33 +139,48 @@ impl Frame {
         Ok(Self { flags, block_bytes_max, content_bytes })
     }
 
-    fn inflate(&self, rest: &mut &[u8], output: &mut Output) -> Result<(), Refusal> {
-        if let Some(size) = self.content_bytes {
-            let size = usize::try_from(size).unwrap_or(usize::MAX);
-            if size > output.room() {
-                return Err(Refusal::TooLarge);
-            }
-            output.reserve(size.min(rest.len().saturating_mul(RATIO_MAX)));
-        } else {
-            output.reserve(rest.len().saturating_mul(2));
+    /// The next block; none at the frame's end mark.
+    fn next_block<'a>(&self, rest: &mut &'a [u8]) -> Result<Option<Block<'a>>, Refusal> {
+        let length = take_u32(rest)?;
+        if length == 0 {
+            return Ok(None);
         }
-        loop {
-            let length = take_u32(rest)?;
-            if length == 0 {
-                break;
-            }
-            let bytes = usize::try_from(length & !PLAIN_BLOCK).unwrap_or(usize::MAX);
-            if bytes > self.block_bytes_max {
-                return Err(Refusal::malformed(format!("a block of {bytes} bytes in a frame that has none so large")));
-            }
-            let block = take(rest, bytes)?;
-            if self.flags & BLOCK_CHECKSUMS != 0 && take_u32(rest)? != XxHash32::oneshot(0, block) {
+        let count = usize::try_from(length & !PLAIN_BLOCK).unwrap_or(usize::MAX);
+        if count > self.block_bytes_max {
+            return Err(Refusal::malformed(format!("a block of {count} bytes in a frame that has none so large")));
+        }
+        let bytes = take(rest, count)?;
+        let checksum = if self.flags & BLOCK_CHECKSUMS == 0 { None } else { Some(take_u32(rest)?) };
+        Ok(Some(Block { bytes, is_plain: length & PLAIN_BLOCK != 0, checksum }))
+    }
+
+    /// What the blocks can inflate to, up to where something is wrong, which is said when its turn comes.
+    fn content_bytes_max(&self, mut rest: &[u8]) -> usize {
+        let mut total: usize = 0;
+        while let Ok(Some(block)) = self.next_block(&mut rest) {
+            let most = if block.is_plain { block.bytes.len() } else { self.bytes_max(block.bytes) };
+            total = total.saturating_add(most);
+        }
+        total
+    }
+
+    /// What a block can inflate to.
+    fn bytes_max(&self, block: &[u8]) -> usize {
+        self.block_bytes_max.min(block.len().saturating_mul(RATIO_MAX).saturating_add(64))
+    }
+
+    fn inflate(&self, rest: &mut &[u8], output: &mut Output) -> Result<(), Refusal> {
+        if self.content_bytes.is_some_and(|size| usize::try_from(size).unwrap_or(usize::MAX) > output.room()) {
+            return Err(Refusal::TooLarge);
+        }
+        while let Some(block) = self.next_block(rest)? {
+            if block.checksum.is_some_and(|checksum| checksum != XxHash32::oneshot(0, block.bytes)) {
                 return Err(Refusal::malformed("the checksum of a block is wrong"));
             }
-            if length & PLAIN_BLOCK == 0 {
-                self.inflate_block(block, output)?;
+            if block.is_plain {
+                output.push(block.bytes)?;
             } else {
-                output.push(block)?;
+                self.inflate_block(block.bytes, output)?;
             }
         }
         let content = output.written_since(0);
@@ -169,7 +194,7 @@ impl Frame {
     }
 
     fn inflate_block(&self, block: &[u8], output: &mut Output) -> Result<(), Refusal> {
-        let most = self.block_bytes_max.min(block.len().saturating_mul(RATIO_MAX).saturating_add(64));
+        let most = self.bytes_max(block);
         output
             .fill(most, |before, room| {
                 if self.flags & INDEPENDENT_BLOCKS != 0 {

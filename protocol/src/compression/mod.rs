@@ -1,7 +1,7 @@
 //! The codecs of record batches, all behind one bounded inflate.
 //!
 //! [`records`](crate::records) compresses a sealed batch with [`compress`] and inflates a fetched one with
-//! [`decompress`]. A codec writes into an [`Output`] that refuses to grow past its limit, so that no
+//! [`decompress`]. A codec writes into an [`Output`] that is as large as the limit at the most, so that no
 //! declared size is ever believed; [`InflateLimits`] says what the limit is.
 //!
 //! | Codec | By | What is read beyond what is written |
@@ -19,6 +19,9 @@
 //! snappy's chunks up to three bytes; behind the lz4 frame anything, even another frame. Behind a zstd frame there may
 //! only be frames. There we are stricter in one thing: the first bytes of another frame are refused, which Java passes
 //! over while they happen to lie in the same buffer as the end of the one before.
+//!
+//! `ruzstd` holds the window beside the output, so one of more than 7 MiB that is really filled has to fit within the
+//! limit, too.
 
 mod gzip;
 mod level;

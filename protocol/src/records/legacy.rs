@@ -62,6 +62,8 @@ pub(super) fn open(bytes: &Bytes, limits: InflateLimits) -> Result<(BatchHeader,
     }
     let value = outer.value.ok_or_else(|| refuse(("value", "a wrapper around nothing (null)".to_owned())))?;
     let value = bytes.slice_ref(value);
+    // The set and the records that are made of it are there at the same time.
+    let limits = limits.halved();
     // With magic 0, Kafka's clients took the frame's magic number into its checksum (KAFKA-3160): it says nothing there.
     let limits = if outer.magic == 0 { limits.any_lz4_header_checksum() } else { limits };
     let set = compression::decompress(codec, &value, limits)?;
