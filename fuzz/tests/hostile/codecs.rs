@@ -26,9 +26,13 @@ fn bombs_and_what_is_behind() {
     ] {
         let road = Road::Inflate(codec);
         lines.push(line(one, road, compressed(codec, &zeros), LIMIT).spends());
-        lines.push(line(several, road, compressed(codec, &zeros[..300_000]).repeat(50), LIMIT).spends());
+        // Of lz4, Kafka's reader reads the first frame, and so does ours.
+        let reads_one = codec == Codec::Lz4;
+        let answer = if reads_one { Read(300_000) } else { LIMIT };
+        lines.push(line(several, road, compressed(codec, &zeros[..300_000]).repeat(50), answer).spends());
         let many = compressed(codec, b"clicks").repeat(1000);
-        lines.push(line("a thousand members, streams or frames", road, many, Read(6000)));
+        let answer = Read(if reads_one { 6 } else { 6000 });
+        lines.push(line("a thousand members, streams or frames", road, many, answer));
         let empty = compressed(codec, b"").repeat(10_000);
         lines.push(line("ten thousand that are empty", road, empty, Read(0)));
         lines.push(line("no bytes", road, [], refused("no bytes at all")));
@@ -36,9 +40,15 @@ fn bombs_and_what_is_behind() {
         let cut = compressed(codec, &zeros[..1000]);
         lines.push(line("cut short", road, &cut[..cut.len() - 3], refused("not what")).spends());
     }
-    for (codec, road) in [(Codec::Snappy, SNAPPY), (Codec::Lz4, LZ4), (Codec::Zstd, ZSTD)] {
+    // What is behind is read as Kafka's own readers read it, who get past some of it.
+    for (codec, answer) in [
+        (Codec::Gzip, Read(6)),
+        (Codec::Snappy, refused("not what")),
+        (Codec::Lz4, Read(6)),
+        (Codec::Zstd, refused("not what")),
+    ] {
         let tail = [&compressed(codec, b"clicks")[..], b"garbage"].concat();
-        lines.push(line("a garbage tail", road, tail, refused("not what")).spends());
+        lines.push(line("a garbage tail", Road::Inflate(codec), tail, answer).spends());
     }
     survive(lines);
 }
@@ -61,7 +71,7 @@ fn snappy() {
         line("a chunk of length -1", SNAPPY, chunk(-1), refused("negative length")),
         line("a chunk of length 2^31 - 1", SNAPPY, chunk(i32::MAX), refused("longer than what is left")),
         line("a chunk longer than the rest", SNAPPY, chunk(5), refused("longer than what is left")),
-        line("a chunk length cut short", SNAPPY, xerial(&[0, 0]), refused("cut short")),
+        line("a chunk length cut short", SNAPPY, xerial(&[0, 0]), Read(0)),
         line("a header alone", SNAPPY, xerial(b""), Read(0)),
         line("a header cut short", SNAPPY, &xerial(b"")[..12], refused("header is cut short")),
     ]);
@@ -84,12 +94,12 @@ fn lz4() {
     let reaching = hex("0a000000 10070a0050 0102030405 00000000");
     let plain = hex("06000080 636c69636b73 00000000");
     let size = |size: u64| size.to_le_bytes();
-    let before = compressed(Codec::Lz4, b"long before all this");
+    let frame = compressed(Codec::Lz4, b"clicks");
     survive(vec![
         line(
             "a dependent block that reaches before its frame",
             LZ4,
-            [&before[..], &lz4_frame(0, 4, b"", &reaching)].concat(),
+            lz4_frame(0, 4, b"", &reaching),
             refused("not what lz4 writes"),
         )
         .spends(),
@@ -104,8 +114,9 @@ fn lz4() {
             refused("not the size that it declares"),
         ),
         line("a dictionary", LZ4, lz4_frame(1, 4, &7_u32.to_le_bytes(), &end), refused("dictionary 7")),
-        line("skippable and several frames", LZ4, [&before[..], SKIPPABLE, &before].concat(), Read(40)),
-        line("a skippable frame of 4 GiB", LZ4, hex("5f2a4d18 ffffffff"), refused("cut short")),
+        line("several frames, and skippable ones", LZ4, [&frame[..], SKIPPABLE, &frame].concat(), Read(6)),
+        line("a skippable frame in front", LZ4, [SKIPPABLE, &frame].concat(), refused("no frame begins with")),
+        line("a skippable frame of 4 GiB", LZ4, hex("5f2a4d18 ffffffff"), refused("no frame begins with")),
         line("a legacy frame, of blocks of 8 MiB", LZ4, hex("02214c18 01000000 00"), refused("legacy frame")),
         line(
             "blocks of 4 MiB, and one of a byte",
