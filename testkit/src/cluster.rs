@@ -8,7 +8,7 @@ use std::convert::Infallible;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tidemill_protocol::ErrorCode;
 use tokio::io::DuplexStream;
@@ -17,6 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use crate::broker::config::{Authorizer, Mechanism, SaslProperties, User};
 use crate::broker::{BrokerConfig, Cluster, ClusterProperties, Stop, millis};
 use crate::server::{self, Shared};
 
@@ -32,6 +33,8 @@ pub struct ClusterConfig {
     replication_factor: i16,
     auto_create_topics: bool,
     rack_aware_fetch: bool,
+    authorizer: Option<Authorizer>,
+    sasl: Option<SaslProperties>,
 }
 
 impl Default for ClusterConfig {
@@ -43,6 +46,8 @@ impl Default for ClusterConfig {
             replication_factor: 1,
             auto_create_topics: true,
             rack_aware_fetch: false,
+            authorizer: None,
+            sasl: None,
         }
     }
 }
@@ -93,6 +98,44 @@ impl ClusterConfig {
     #[must_use]
     pub const fn rack_aware_fetch(mut self, yes: bool) -> Self {
         self.rack_aware_fetch = yes;
+        self
+    }
+
+    /// `authorizer.class.name`: who may do what is decided by rules (ACLs), of which there are none at first; who is named
+    /// here, as `User:admin`, may do everything. Default none: everyone may do everything.
+    #[must_use]
+    pub fn authorizer<'a>(mut self, super_users: impl IntoIterator<Item = &'a str>) -> Self {
+        let super_users = super_users.into_iter().map(str::to_owned).collect();
+        self.authorizer = Some(Authorizer { super_users, ..Authorizer::default() });
+        self
+    }
+
+    /// `sasl.enabled.mechanisms`: clients have to show who they are, by one of these. The users, each with a password, are
+    /// known by PLAIN and SCRAM; OAUTHBEARER takes any token that is signed by nobody and has not ended. Default none.
+    ///
+    /// ```
+    /// # use tidemill_testkit::{ClusterConfig, broker::config::Mechanism};
+    /// let config = ClusterConfig::default().sasl([Mechanism::ScramSha256], [("alice", "alice-secret")]);
+    /// ```
+    #[must_use]
+    pub fn sasl<'a>(
+        mut self,
+        mechanisms: impl IntoIterator<Item = Mechanism>,
+        users: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Self {
+        let users = users.into_iter().map(|(name, password)| User::new(name, password)).collect();
+        let session_lifetime_max = self.sasl.and_then(|sasl| sasl.session_lifetime_max);
+        self.sasl = Some(SaslProperties { mechanisms: mechanisms.into_iter().collect(), users, session_lifetime_max });
+        self
+    }
+
+    /// `connections.max.reauth.ms`: how long until clients have to show anew who they are (KIP-368), where they have to at
+    /// all. Default none.
+    #[must_use]
+    pub const fn session_lifetime_max(mut self, lifetime: Duration) -> Self {
+        if let Some(sasl) = &mut self.sasl {
+            sasl.session_lifetime_max = Some(lifetime);
+        }
         self
     }
 
@@ -176,6 +219,9 @@ impl TestCluster {
             default_replication_factor: config.replication_factor,
             auto_create_topics: config.auto_create_topics,
             rack_aware_fetch: config.rack_aware_fetch,
+            authorizer: config.authorizer,
+            sasl: config.sasl,
+            tls: false,
         };
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let cluster = Cluster::new(properties, Instant::now(), millis(unix), fastrand::u64(..));

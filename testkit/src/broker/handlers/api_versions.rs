@@ -14,7 +14,7 @@ use crate::broker::{Cluster, Outcome, Refused, Request};
 
 pub(super) const VERSIONS: VersionRange = VersionRange::new(0, 4);
 
-pub(super) fn handle(_broker: &mut Cluster, request: &Request<'_>) -> Result<Outcome, Refused> {
+pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Outcome, Refused> {
     let body: ApiVersionsRequest = request.decode()?;
     let mut response = ApiVersionsResponse::default().with_finalized_features_epoch(-1);
     if request.version >= 3
@@ -22,6 +22,7 @@ pub(super) fn handle(_broker: &mut Cluster, request: &Request<'_>) -> Result<Out
     {
         response.error_code = ErrorCode::INVALID_REQUEST.0;
     } else {
+        cluster.session(request.caller.connection)?.versions_said();
         response.api_keys = APIS.iter().map(range).collect();
     }
     request.reply::<ApiVersionsRequest>(&response)

@@ -8,6 +8,8 @@ use tidemill_protocol::messages::{BrokerId, FindCoordinatorRequest, FindCoordina
 use tidemill_protocol::{ErrorCode, StrBytes};
 
 use super::text;
+use crate::broker::acls::Operation;
+use crate::broker::authorization::{Resource, words};
 use crate::broker::nodes::CoordinatorKind;
 use crate::broker::{Cluster, Outcome, Refused, Request};
 
@@ -33,6 +35,14 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
                 .with_node_id(BrokerId(-1))
                 .with_port(-1)
         };
+        let resource = kind.map(|kind| match kind {
+            CoordinatorKind::Group => Resource::Group(&key),
+            CoordinatorKind::Transaction => Resource::TransactionalId(&key),
+        });
+        if let Some(Err(code)) = resource.map(|it| request.authorize(cluster, Operation::Describe, it)) {
+            let message = words(code).to_owned();
+            return nobody(coordinator, code, message).with_key(key.clone());
+        }
         let coordinator = match kind.map(|kind| cluster.nodes.coordinator(kind, &key)) {
             None => {
                 let message = format!("no coordinator of type {}", body.key_type);

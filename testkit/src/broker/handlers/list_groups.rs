@@ -3,11 +3,17 @@
 use tidemill_protocol::api::VersionRange;
 use tidemill_protocol::messages::ListGroupsRequest;
 
+use crate::broker::acls::Operation;
+use crate::broker::authorization::Resource;
 use crate::broker::{Cluster, Outcome, Refused, Request};
 
 pub(super) const VERSIONS: VersionRange = VersionRange::new(0, 5);
 
 pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Outcome, Refused> {
     let body: ListGroupsRequest = request.decode()?;
-    request.reply::<ListGroupsRequest>(&cluster.groups.handle_list(&body))
+    let mut response = cluster.groups.handle_list(&body);
+    if !request.may(cluster, Operation::Describe, Resource::Cluster) {
+        response.groups.retain(|it| request.may(cluster, Operation::Describe, Resource::Group(&it.group_id)));
+    }
+    request.reply::<ListGroupsRequest>(&response)
 }

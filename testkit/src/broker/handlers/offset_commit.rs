@@ -5,14 +5,17 @@
 use tidemill_protocol::api::VersionRange;
 use tidemill_protocol::messages::OffsetCommitRequest;
 
+use super::group_access;
 use crate::broker::{Cluster, Outcome, Refused, Request};
 
 pub(super) const VERSIONS: VersionRange = VersionRange::new(2, 9);
 
 pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Outcome, Refused> {
-    let body: OffsetCommitRequest = request.decode()?;
+    let mut body: OffsetCommitRequest = request.decode()?;
+    let refused = group_access::take_refused_commits(cluster, request, &mut body);
     let topics = &cluster.topics;
     let exists = |name: &str, partition| topics.has(name, partition);
-    let response = cluster.groups.handle_commit(&body, request.version, exists, request.now);
+    let mut response = cluster.groups.handle_commit(&body, request.version, exists, request.now);
+    response.topics.extend(refused);
     request.reply::<OffsetCommitRequest>(&response)
 }

@@ -6,11 +6,15 @@
 use tidemill_protocol::api::VersionRange;
 use tidemill_protocol::messages::OffsetFetchRequest;
 
+use super::group_access;
 use crate::broker::{Cluster, Outcome, Refused, Request};
 
 pub(super) const VERSIONS: VersionRange = VersionRange::new(1, 9);
 
 pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Outcome, Refused> {
     let body: OffsetFetchRequest = request.decode()?;
-    request.reply::<OffsetFetchRequest>(&cluster.groups.handle_offset_fetch(body, request.version))
+    let asked = group_access::Asked::new(&body);
+    let mut response = cluster.groups.handle_offset_fetch(body, request.version);
+    group_access::hide_offsets(cluster, request, &asked, &mut response);
+    request.reply::<OffsetFetchRequest>(&response)
 }

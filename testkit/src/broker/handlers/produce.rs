@@ -21,6 +21,7 @@ use tidemill_protocol::records::{RecordBatch, RecordBatches, TimestampType};
 use tidemill_protocol::{DecodeError, ErrorCode, StrBytes};
 
 use super::text;
+use crate::broker::acls::Operation;
 use crate::broker::partition::Partition;
 use crate::broker::producer_state::Verdict;
 use crate::broker::topic_config::TopicConfig;
@@ -51,7 +52,9 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
         let id = (request.version >= 13).then_some(topic.topic_id);
         for data in topic.partition_data {
             let index = data.index;
-            let written = if (-1..=1).contains(&body.acks) {
+            let written = if let Err(code) = request.topic(cluster, Operation::Write, &topic.name.0, id) {
+                Err(Rejection::new(code, ""))
+            } else if (-1..=1).contains(&body.acks) {
                 write(cluster, &topic.name.0, id, data, transactional, body.acks, request)
             } else {
                 Err(Rejection::new(ErrorCode::INVALID_REQUIRED_ACKS, ""))

@@ -5,6 +5,7 @@ mod produce;
 mod replication;
 mod retention;
 mod secrets;
+mod security;
 mod sessions;
 mod topics;
 mod world;
