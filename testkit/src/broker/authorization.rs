@@ -168,5 +168,7 @@ pub(crate) const fn words(refusal: ErrorCode) -> &'static str {
     }
 }
 
-/// What Kafka says to who may not do something with the cluster; it goes on to show the request, which is left out here.
-pub(crate) const NOT_AUTHORIZED: &str = "Request is not authorized.";
+/// What Kafka says to who may not do something with the cluster; it also shows the request, which is left out here.
+pub(crate) const NEEDS_ALTER: &str = "Request needs ALTER permission.";
+/// As [`NEEDS_ALTER`].
+pub(crate) const NEEDS_DESCRIBE: &str = "Request needs DESCRIBE permission.";

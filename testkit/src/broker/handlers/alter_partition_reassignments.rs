@@ -11,7 +11,7 @@ use tidemill_protocol::{ErrorCode, StrBytes};
 
 use super::create_topics::check_replicas;
 use crate::broker::acls::Operation;
-use crate::broker::authorization::{NOT_AUTHORIZED, Resource};
+use crate::broker::authorization::{NEEDS_ALTER, Resource};
 use crate::broker::topics::TopicError;
 use crate::broker::{Cluster, Outcome, Refused, Request};
 
@@ -20,7 +20,7 @@ pub(super) const VERSIONS: VersionRange = VersionRange::new(0, 1);
 pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Outcome, Refused> {
     let body: AlterPartitionReassignmentsRequest = request.decode()?;
     let refused = request.authorize(cluster, Operation::Alter, Resource::Cluster);
-    let refused = refused.map_err(|code| TopicError::new(code, NOT_AUTHORIZED));
+    let refused = refused.map_err(|code| TopicError::new(code, NEEDS_ALTER));
     let mut responses = Vec::with_capacity(body.topics.len());
     for topic in body.topics {
         let mut partitions = Vec::with_capacity(topic.partitions.len());

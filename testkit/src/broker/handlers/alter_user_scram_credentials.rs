@@ -14,7 +14,7 @@ use tidemill_protocol::{ErrorCode, StrBytes};
 
 use super::text;
 use crate::broker::acls::Operation;
-use crate::broker::authorization::{NOT_AUTHORIZED, Resource};
+use crate::broker::authorization::{NEEDS_ALTER, Resource};
 use crate::broker::credentials::{ITERATIONS_MAX, ITERATIONS_MIN, ScramCredential, ScramHash};
 use crate::broker::{Cluster, Outcome, Refused, Request};
 
@@ -40,7 +40,7 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
             .or_insert(change);
     }
     if let Err(code) = request.authorize(cluster, Operation::Alter, Resource::Cluster) {
-        changes.values_mut().for_each(|change| *change = Err((code, NOT_AUTHORIZED)));
+        changes.values_mut().for_each(|change| *change = Err((code, NEEDS_ALTER)));
     }
     let mut results = Vec::with_capacity(changes.len());
     for (name, change) in changes {

@@ -8,8 +8,8 @@ use tidemill_protocol::messages::create_acls_response::AclCreationResult;
 use tidemill_protocol::messages::{CreateAclsRequest, CreateAclsResponse};
 use tidemill_protocol::{ErrorCode, StrBytes};
 
-use crate::broker::acls::{Acl, CLUSTER_NAME, Operation, PatternType, Permission, ResourceType};
-use crate::broker::authorization::{NOT_AUTHORIZED, Resource};
+use crate::broker::acls::{ANY, Acl, CLUSTER_NAME, MATCH, Operation, PatternType, Permission, ResourceType};
+use crate::broker::authorization::{NEEDS_ALTER, Resource};
 use crate::broker::{Cluster, Outcome, Refused, Request};
 
 pub(super) const VERSIONS: VersionRange = VersionRange::new(1, 3);
@@ -28,8 +28,10 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
         return Err(Refused("a rule of a kind that is unknown".to_owned()));
     }
     let refused = match request.authorize(cluster, Operation::Alter, Resource::Cluster) {
-        Err(code) => Some((code, NOT_AUTHORIZED)),
+        Err(code) => Some((code, NEEDS_ALTER)),
         Ok(()) if cluster.config.authorizer.is_none() => Some((ErrorCode::SECURITY_DISABLED, NO_AUTHORIZER)),
+        // One that says nothing definite spoils them all.
+        Ok(()) if body.creations.iter().any(is_indefinite) => Some((ErrorCode::UNKNOWN_SERVER_ERROR, "")),
         Ok(()) => None,
     };
     let mut results = Vec::with_capacity(body.creations.len());
@@ -41,14 +43,21 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
         results.push(match created {
             Ok(acl) => {
                 cluster.acls.apply_created(acl);
-                AclCreationResult::default().with_error_message(None)
+                AclCreationResult::default()
             }
             Err((code, message)) => AclCreationResult::default()
                 .with_error_code(code.0)
-                .with_error_message(Some(StrBytes::from_string(message))),
+                .with_error_message(Some(message).filter(|message| !message.is_empty()).map(StrBytes::from_string)),
         });
     }
     request.reply::<CreateAclsRequest>(&CreateAclsResponse::default().with_results(results))
+}
+
+/// Whether it has what only makes sense in a filter.
+fn is_indefinite(creation: &AclCreation) -> bool {
+    [creation.resource_type, creation.resource_pattern_type, creation.operation, creation.permission_type]
+        .contains(&ANY)
+        || creation.resource_pattern_type == MATCH
 }
 
 fn check(creation: &AclCreation) -> Result<Acl, String> {
@@ -59,20 +68,17 @@ fn check(creation: &AclCreation) -> Result<Acl, String> {
     if name.is_empty() {
         return Err("Invalid empty resource name".to_owned());
     }
-    // Any, match, or a number that means nothing yet.
-    let called = |code: i8| match code {
-        1 => "ANY",
-        2 => "MATCH",
-        _ => "UNKNOWN",
-    };
-    let resource_type = ResourceType::from_code(creation.resource_type)
-        .ok_or_else(|| format!("Invalid resourceType {}", called(creation.resource_type)))?;
-    let pattern = PatternType::from_code(creation.resource_pattern_type)
-        .ok_or_else(|| format!("Invalid patternType {}", called(creation.resource_pattern_type)))?;
-    let operation = Operation::from_code(creation.operation)
-        .ok_or_else(|| format!("Invalid operation {}", called(creation.operation)))?;
-    let permission = Permission::from_code(creation.permission_type)
-        .ok_or_else(|| format!("Invalid permissionType {}", called(creation.permission_type)))?;
+    let unknown = |what: &str| format!("Invalid {what} UNKNOWN");
+    let resource_type = ResourceType::from_code(creation.resource_type).ok_or_else(|| unknown("resourceType"))?;
+    let pattern = PatternType::from_code(creation.resource_pattern_type).ok_or_else(|| unknown("patternType"))?;
+    let operation = Operation::from_code(creation.operation).ok_or_else(|| unknown("operation"))?;
+    let permission = Permission::from_code(creation.permission_type).ok_or_else(|| unknown("permissionType"))?;
+    if !creation.principal.contains(':') {
+        return Err(format!(
+            "Could not parse principal from `{}` (no colon is present separating the principal type from the principal name)",
+            &*creation.principal
+        ));
+    }
     let (principal, host) = ((*creation.principal).to_owned(), (*creation.host).to_owned());
     Ok(Acl { resource_type, name: name.to_owned(), pattern, principal, host, operation, permission })
 }

@@ -8,7 +8,7 @@ use tidemill_protocol::{ErrorCode, StrBytes};
 use super::create_acls::NO_AUTHORIZER;
 use super::text;
 use crate::broker::acls::{Acl, Filter, Operation};
-use crate::broker::authorization::{NOT_AUTHORIZED, Resource};
+use crate::broker::authorization::{NEEDS_ALTER, Resource};
 use crate::broker::{Cluster, Outcome, Refused, Request};
 
 pub(super) const VERSIONS: VersionRange = VersionRange::new(1, 3);
@@ -33,7 +33,7 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
         return Err(Refused("a filter of a kind that is unknown".to_owned()));
     }
     let refused = match request.authorize(cluster, Operation::Alter, Resource::Cluster) {
-        Err(code) => Some((code, NOT_AUTHORIZED)),
+        Err(code) => Some((code, NEEDS_ALTER)),
         Ok(()) if cluster.config.authorizer.is_none() => Some((ErrorCode::SECURITY_DISABLED, NO_AUTHORIZER)),
         Ok(()) => None,
     };

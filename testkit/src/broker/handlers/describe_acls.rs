@@ -7,7 +7,7 @@ use tidemill_protocol::{ErrorCode, StrBytes};
 
 use super::text;
 use crate::broker::acls::{Acl, Filter, Operation};
-use crate::broker::authorization::{NOT_AUTHORIZED, Resource};
+use crate::broker::authorization::{NEEDS_DESCRIBE, Resource};
 use crate::broker::{Cluster, Outcome, Refused, Request};
 
 pub(super) const VERSIONS: VersionRange = VersionRange::new(1, 3);
@@ -32,7 +32,7 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
         request.reply::<DescribeAclsRequest>(&response.with_error_message(Some(StrBytes::from_static_str(message))))
     };
     if let Err(code) = request.authorize(cluster, Operation::Describe, Resource::Cluster) {
-        return refuse(code, NOT_AUTHORIZED);
+        return refuse(code, NEEDS_DESCRIBE);
     }
     if cluster.config.authorizer.is_none() {
         return refuse(ErrorCode::SECURITY_DISABLED, "No Authorizer is configured on the broker");
@@ -56,7 +56,7 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
             ),
         }
     }
-    let response = DescribeAclsResponse::default().with_error_message(None).with_resources(resources);
+    let response = DescribeAclsResponse::default().with_resources(resources);
     request.reply::<DescribeAclsRequest>(&response)
 }
 

@@ -31,18 +31,17 @@ struct Wanted<'a> {
 pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Outcome, Refused> {
     let body: DescribeClientQuotasRequest = request.decode()?;
     let authorized = request.authorize(cluster, Operation::DescribeConfigs, Resource::Cluster);
-    let wanted = authorized
-        .map_err(|code| (code, "Cluster authorization failed.".to_owned()))
-        .and_then(|()| read(&body.components, body.strict));
+    let wanted = authorized.map_err(|code| (code, String::new())).and_then(|()| read(&body.components, body.strict));
     let response = DescribeClientQuotasResponse::default();
     let response = match wanted {
         Ok(wanted) => {
             let found = cluster.quotas.iter().filter(|(entity, _)| wanted.means(entity));
-            response.with_error_message(None).with_entries(Some(found.map(describe).collect()))
+            response.with_entries(Some(found.map(describe).collect()))
         }
-        Err((code, message)) => {
-            response.with_error_code(code.0).with_error_message(Some(StrBytes::from_string(message))).with_entries(None)
-        }
+        Err((code, message)) => response
+            .with_error_code(code.0)
+            .with_error_message(Some(message).filter(|message| !message.is_empty()).map(StrBytes::from_string))
+            .with_entries(None),
     };
     request.reply::<DescribeClientQuotasRequest>(&response)
 }

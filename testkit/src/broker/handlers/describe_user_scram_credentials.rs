@@ -20,12 +20,11 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
     let body: DescribeUserScramCredentialsRequest = request.decode()?;
     let users = body.users.unwrap_or_default();
     if let Err(code) = request.authorize(cluster, Operation::Describe, Resource::Cluster) {
-        let message = Some(StrBytes::from_static_str("Cluster authorization failed."));
         // Each is refused, none by its name.
         let result = DescribeUserScramCredentialsResult::default().with_error_code(code.0);
-        let results = vec![result.with_error_message(message.clone()); users.len()];
+        let results = vec![result.with_error_message(None); users.len()];
         let response = DescribeUserScramCredentialsResponse::default().with_error_code(code.0);
-        let response = response.with_error_message(message).with_results(results);
+        let response = response.with_error_message(None).with_results(results);
         return request.reply::<DescribeUserScramCredentialsRequest>(&response);
     }
     let mut times: BTreeMap<&str, usize> = BTreeMap::new();
@@ -36,7 +35,7 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
         times.extend(cluster.credentials.all_scram().map(|(user, ..)| (user, 1)));
     }
     let results = times.into_iter().map(|(user, times)| describe(cluster, user, times));
-    let response = DescribeUserScramCredentialsResponse::default().with_error_message(None);
+    let response = DescribeUserScramCredentialsResponse::default();
     request.reply::<DescribeUserScramCredentialsRequest>(&response.with_results(results.collect()))
 }
 
@@ -62,5 +61,5 @@ fn describe(cluster: &Cluster, user: &str, times: usize) -> DescribeUserScramCre
     if infos.is_empty() {
         return refuse(ErrorCode::RESOURCE_NOT_FOUND, "Attempt to describe a user credential that does not exist: ");
     }
-    result.with_error_message(None).with_credential_infos(infos)
+    result.with_credential_infos(infos)
 }

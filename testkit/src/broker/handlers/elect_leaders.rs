@@ -7,7 +7,7 @@ use tidemill_protocol::messages::elect_leaders_response::{PartitionResult, Repli
 use tidemill_protocol::messages::{ElectLeadersRequest, ElectLeadersResponse, TopicName};
 
 use crate::broker::acls::Operation;
-use crate::broker::authorization::{NOT_AUTHORIZED, Resource};
+use crate::broker::authorization::{NEEDS_ALTER, Resource};
 use crate::broker::replication::Election;
 use crate::broker::topics::TopicError;
 use crate::broker::{Cluster, Outcome, Refused, Request};
@@ -27,7 +27,7 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
     if let Err(code) = request.authorize(cluster, Operation::Alter, Resource::Cluster) {
         let refused = |number| {
             let result = PartitionResult::default().with_partition_id(number).with_error_code(code.0);
-            result.with_error_message(Some(StrBytes::from_static_str(NOT_AUTHORIZED)))
+            result.with_error_message(Some(StrBytes::from_static_str(NEEDS_ALTER)))
         };
         let topics = body.topic_partitions.unwrap_or_default().into_iter().map(|topic| {
             let results = topic.partitions.into_iter().map(refused).collect();

@@ -40,7 +40,8 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
             CoordinatorKind::Transaction => Resource::TransactionalId(&key),
         });
         if let Some(Err(code)) = resource.map(|it| request.authorize(cluster, Operation::Describe, it)) {
-            let message = words(code).to_owned();
+            // The versions that ask for several keep the words to themselves.
+            let message = if request.version >= 4 { String::new() } else { words(code).to_owned() };
             return nobody(coordinator, code, message).with_key(key.clone());
         }
         let coordinator = match kind.map(|kind| cluster.nodes.coordinator(kind, &key)) {

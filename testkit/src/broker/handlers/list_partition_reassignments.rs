@@ -10,7 +10,7 @@ use tidemill_protocol::messages::{
 };
 
 use crate::broker::acls::Operation;
-use crate::broker::authorization::{NOT_AUTHORIZED, Resource};
+use crate::broker::authorization::{NEEDS_DESCRIBE, Resource};
 use crate::broker::partition::Partition;
 use crate::broker::{Cluster, Outcome, Refused, Request};
 
@@ -26,7 +26,7 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
         });
         let response = ListPartitionReassignmentsResponse::default()
             .with_error_code(code.0)
-            .with_error_message(Some(StrBytes::from_static_str(NOT_AUTHORIZED)))
+            .with_error_message(Some(StrBytes::from_static_str(NEEDS_DESCRIBE)))
             .with_topics(topics.collect());
         return request.reply::<ListPartitionReassignmentsRequest>(&response);
     }

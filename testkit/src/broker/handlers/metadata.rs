@@ -35,19 +35,22 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
     let may_create = body.allow_auto_topic_creation && cluster.config.auto_create_topics;
     // In version 0 there is no null, and the empty list means all.
     let wanted = body.topics.filter(|topics| request.version > 0 || !topics.is_empty());
-    let topics = match wanted {
+    let mut topics: Vec<(Place, MetadataResponseTopic)> = match wanted {
         None => {
             let mut topics: Vec<&Topic> = cluster.topics.iter().collect();
             topics.retain(|topic| request.may(cluster, Operation::Describe, Resource::Topic(&topic.name.0)));
-            topics.into_iter().map(|topic| describe(cluster, topic, request, authorized)).collect()
+            topics.into_iter().map(|topic| (Place::Told, describe(cluster, topic))).collect()
         }
-        Some(topics) => {
-            let found = topics.iter().map(|wanted| look_up(cluster, wanted, request, authorized, may_create));
-            let mut found: Vec<_> = found.collect();
-            found.sort_by_key(|(place, _)| *place);
-            found.into_iter().map(|(_, topic)| topic).collect()
-        }
+        Some(topics) => topics.iter().map(|wanted| look_up(cluster, wanted, request, may_create)).collect(),
     };
+    topics.sort_by_key(|(place, _)| *place);
+    // Also of what is not there, it is said what may be done with it.
+    for (_, topic) in topics.iter_mut().filter(|(place, _)| authorized && *place == Place::Told) {
+        if let Some(name) = &topic.name {
+            topic.topic_authorized_operations = request.operations(cluster, Resource::Topic(&name.0));
+        }
+    }
+    let topics = topics.into_iter().map(|(_, topic)| topic).collect();
     let brokers = cluster.nodes.running().map(|node| {
         MetadataResponseBroker::default()
             .with_node_id(BrokerId(node.config.node_id))
@@ -70,7 +73,6 @@ fn look_up(
     cluster: &mut Cluster,
     wanted: &MetadataRequestTopic,
     request: &Request<'_>,
-    authorized: bool,
     may_create: bool,
 ) -> (Place, MetadataResponseTopic) {
     let missing = |name: Option<TopicName>, code: ErrorCode| {
@@ -79,7 +81,7 @@ fn look_up(
     let Some(name) = &wanted.name else {
         return match cluster.topics.by_id(wanted.topic_id) {
             Some(topic) if request.may(cluster, Operation::Describe, Resource::Topic(&topic.name.0)) => {
-                (Place::Told, describe(cluster, topic, request, authorized))
+                (Place::Told, describe(cluster, topic))
             }
             Some(_) => (Place::Hidden, missing(None, ErrorCode::TOPIC_AUTHORIZATION_FAILED)),
             None => (Place::UnknownId, missing(None, ErrorCode::UNKNOWN_TOPIC_ID)),
@@ -90,7 +92,7 @@ fn look_up(
         return (Place::Hidden, missing(Some(name.clone()), code));
     }
     if let Some(topic) = cluster.topics.by_name(&name.0) {
-        return (Place::Told, describe(cluster, topic, request, authorized));
+        return (Place::Told, describe(cluster, topic));
     }
     if may_create
         && !request.may(cluster, Operation::Create, Resource::Cluster)
@@ -111,7 +113,7 @@ fn look_up(
     (Place::Told, missing(Some(name.clone()), ErrorCode::UNKNOWN_TOPIC_OR_PARTITION))
 }
 
-fn describe(cluster: &Cluster, topic: &Topic, request: &Request<'_>, authorized: bool) -> MetadataResponseTopic {
+fn describe(cluster: &Cluster, topic: &Topic) -> MetadataResponseTopic {
     let partitions = topic.numbered().map(|(number, partition)| {
         let offline = partition.replicas.iter().copied().filter(|id| !cluster.nodes.is_running(*id));
         let code = if partition.leader.is_none() { ErrorCode::LEADER_NOT_AVAILABLE } else { ErrorCode::NONE };
@@ -124,14 +126,9 @@ fn describe(cluster: &Cluster, topic: &Topic, request: &Request<'_>, authorized:
             .with_isr_nodes(partition.in_sync.iter().copied().map(BrokerId).collect())
             .with_offline_replicas(offline.map(BrokerId).collect())
     });
-    let described = MetadataResponseTopic::default()
+    MetadataResponseTopic::default()
         .with_name(Some(topic.name.clone()))
         .with_topic_id(topic.id)
         .with_is_internal(topic.is_internal())
-        .with_partitions(partitions.collect());
-    if authorized {
-        described.with_topic_authorized_operations(request.operations(cluster, Resource::Topic(&topic.name.0)))
-    } else {
-        described
-    }
+        .with_partitions(partitions.collect())
 }

@@ -16,7 +16,7 @@ pub(super) const VERSIONS: VersionRange = VersionRange::new(0, 2);
 
 pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Outcome, Refused> {
     let body: SaslAuthenticateRequest = request.decode()?;
-    let response = SaslAuthenticateResponse::default().with_error_message(None);
+    let response = SaslAuthenticateResponse::default();
     let session = cluster.session(request.caller.connection)?;
     let Some(mechanism) = session.proving_by() else {
         let message = text("SaslAuthenticate request received after successful authentication");

