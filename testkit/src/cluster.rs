@@ -19,7 +19,7 @@ use tokio::time::Instant;
 
 use crate::broker::config::{Authorizer, Mechanism, SaslProperties, User};
 use crate::broker::{BrokerConfig, Cluster, ClusterProperties, Stop, millis};
-use crate::server::{self, Shared};
+use crate::server::{self, Acceptor, Shared};
 
 /// How many bytes an in-memory connection holds each way before its writer waits.
 const DUPLEX_BYTES: usize = 64 * 1024;
@@ -35,6 +35,8 @@ pub struct ClusterConfig {
     rack_aware_fetch: bool,
     authorizer: Option<Authorizer>,
     sasl: Option<SaslProperties>,
+    #[cfg(feature = "tls")]
+    tls: Option<crate::tls::Tls>,
 }
 
 impl Default for ClusterConfig {
@@ -48,6 +50,8 @@ impl Default for ClusterConfig {
             rack_aware_fetch: false,
             authorizer: None,
             sasl: None,
+            #[cfg(feature = "tls")]
+            tls: None,
         }
     }
 }
@@ -129,6 +133,27 @@ impl ClusterConfig {
         self
     }
 
+    /// Clients have to speak TLS. Default plain connections. Those through memory stay plain.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn tls(mut self, tls: crate::tls::Tls) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
+    /// What takes the connections by TLS, if any.
+    #[cfg(feature = "tls")]
+    fn acceptor(&self) -> io::Result<Option<Acceptor>> {
+        self.tls.as_ref().map(Acceptor::new).transpose()
+    }
+
+    #[cfg(not(feature = "tls"))]
+    #[expect(clippy::unnecessary_wraps, reason = "certificates may be wrong, where there are some")]
+    #[expect(clippy::unused_self, reason = "with the feature it looks for them")]
+    const fn acceptor(&self) -> io::Result<Option<Acceptor>> {
+        Ok(None)
+    }
+
     /// `connections.max.reauth.ms`: how long until clients have to show anew who they are (KIP-368), where they have to at
     /// all. Default none.
     #[must_use]
@@ -171,6 +196,7 @@ pub struct TestCluster {
     bootstrap: String,
     shared: Arc<Shared>,
     addresses: BTreeMap<i32, SocketAddr>,
+    tls: Option<Acceptor>,
     /// The brokers that run.
     running: Mutex<BTreeMap<i32, Running>>,
     /// Dropped, it stops the clock.
@@ -191,11 +217,12 @@ impl TestCluster {
     /// Starts the brokers, inside a tokio runtime.
     ///
     /// # Errors
-    /// When an address cannot be listened on.
+    /// When an address cannot be listened on, or a certificate is none.
     ///
     /// # Cancel safety
     /// A future that is dropped leaves no broker behind.
     pub async fn start(config: ClusterConfig) -> io::Result<Self> {
+        let tls = config.acceptor()?;
         let mut listeners = Vec::with_capacity(config.racks.len());
         let mut brokers = Vec::with_capacity(config.racks.len());
         let mut addresses = BTreeMap::new();
@@ -221,17 +248,18 @@ impl TestCluster {
             rack_aware_fetch: config.rack_aware_fetch,
             authorizer: config.authorizer,
             sasl: config.sasl,
-            tls: false,
+            tls: tls.is_some(),
         };
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let cluster = Cluster::new(properties, Instant::now(), millis(unix), fastrand::u64(..));
         let shared = Arc::new(Shared::new(cluster));
         let (stop, stopped) = oneshot::channel();
         let clock = tokio::spawn(server::keep_time(Arc::clone(&shared), stopped));
-        let running = listeners.into_iter().map(|(id, listener)| (id, Running::start(&shared, id, listener)));
+        let running =
+            listeners.into_iter().map(|(id, listener)| (id, Running::start(&shared, id, listener, tls.clone())));
         let running = Mutex::new(running.collect());
         let bootstrap = addresses.values().map(SocketAddr::to_string).collect::<Vec<_>>().join(",");
-        Ok(Self { bootstrap, shared, addresses, running, stop, clock })
+        Ok(Self { bootstrap, shared, addresses, tls, running, stop, clock })
     }
 
     /// The addresses of the brokers, as `host:port,host:port`.
@@ -311,7 +339,7 @@ impl TestCluster {
         };
         let listener = TcpListener::bind(address).await?;
         self.shared.change(|cluster, _| cluster.handle_broker_started(id));
-        self.running().insert(id, Running::start(&self.shared, id, listener));
+        self.running().insert(id, Running::start(&self.shared, id, listener, self.tls.clone()));
         Ok(())
     }
 
@@ -354,10 +382,10 @@ impl TestCluster {
 }
 
 impl Running {
-    fn start(shared: &Arc<Shared>, node_id: i32, listener: TcpListener) -> Self {
+    fn start(shared: &Arc<Shared>, node_id: i32, listener: TcpListener, tls: Option<Acceptor>) -> Self {
         let (incoming, receiver) = mpsc::unbounded_channel();
         let (stop, stopped) = oneshot::channel();
-        let server = tokio::spawn(server::serve(Arc::clone(shared), node_id, listener, receiver, stopped));
+        let server = tokio::spawn(server::serve(Arc::clone(shared), node_id, listener, tls, receiver, stopped));
         Self { incoming, stop, server }
     }
 

@@ -5,6 +5,7 @@
 //! - [`kafka`]: a real Apache Kafka, from jars that Maven resolves or from `KAFKA_HOME`, so that the same cases run on the
 //!   real thing
 //! - [`logs`]: what is logged, as text
+//! - `tls`: certificates for listeners, with the feature of this name
 
 #![warn(clippy::indexing_slicing, clippy::cast_possible_truncation, clippy::cast_possible_wrap, clippy::cast_sign_loss)]
 #![cfg_attr(
@@ -23,5 +24,7 @@ pub mod cluster;
 pub mod kafka;
 pub mod logs;
 mod server;
+#[cfg(feature = "tls")]
+pub mod tls;
 
 pub use cluster::{ClusterConfig, TestCluster};
