@@ -10,7 +10,7 @@ use tidemill_protocol::messages::create_acls_request::AclCreation;
 use tidemill_protocol::messages::create_topics_request::CreatableTopic;
 use tidemill_protocol::messages::*;
 use tidemill_protocol::{Request, StrBytes};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 pub(crate) struct Peer {
@@ -164,13 +164,17 @@ pub(crate) async fn pause() {
 }
 
 /// The answer; none when the connection is closed.
-pub(crate) async fn ask_on<R: Request>(stream: &mut TcpStream, version: i16, body: &R) -> Option<R::Response> {
+pub(crate) async fn ask_on<R: Request>(
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    version: i16,
+    body: &R,
+) -> Option<R::Response> {
     let frame = encode_request(body, version, 1, None).unwrap();
     let answer = raw(stream, &frame).await?;
     Some(decode_response::<R>(version, answer).unwrap())
 }
 
-pub(crate) async fn raw(stream: &mut TcpStream, frame: &[u8]) -> Option<Bytes> {
+pub(crate) async fn raw(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), frame: &[u8]) -> Option<Bytes> {
     stream.write_all(frame).await.ok()?;
     let length = stream.read_i32().await.ok()?;
     let mut answer = vec![0; usize::try_from(length).unwrap()];

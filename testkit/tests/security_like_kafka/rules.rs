@@ -59,7 +59,9 @@ pub(crate) async fn rules(peer: &mut Peer) {
 }
 
 /// What filters are made of: type, name, pattern, principal, operation, permission.
-const FILTERS: [(i8, Option<&str>, i8, Option<&str>, i8, i8); 9] = [
+type Parts = (i8, Option<&'static str>, i8, Option<&'static str>, i8, i8);
+
+const FILTERS: [Parts; 9] = [
     (1, None, 1, Some("User:carol"), 1, 1),
     (TOPIC, Some("rules"), LITERAL, Some("User:carol"), 1, 1),
     (TOPIC, Some("rules"), 2, Some("User:carol"), 1, 1),
@@ -94,17 +96,16 @@ async fn describe(peer: &mut Peer) {
 }
 
 async fn delete(peer: &mut Peer) {
-    let filter =
-        |(kind, name, pattern, principal, operation, permission): (i8, Option<&str>, i8, Option<&str>, i8, i8)| {
-            DeleteAclsFilter::default()
-                .with_resource_type_filter(kind)
-                .with_resource_name_filter(name.map(text))
-                .with_pattern_type_filter(pattern)
-                .with_principal_filter(principal.map(text))
-                .with_host_filter(None)
-                .with_operation(operation)
-                .with_permission_type(permission)
-        };
+    let filter = |(kind, name, pattern, principal, operation, permission): Parts| {
+        DeleteAclsFilter::default()
+            .with_resource_type_filter(kind)
+            .with_resource_name_filter(name.map(text))
+            .with_pattern_type_filter(pattern)
+            .with_principal_filter(principal.map(text))
+            .with_host_filter(None)
+            .with_operation(operation)
+            .with_permission_type(permission)
+    };
     for (user, filters) in [
         ("alice", vec![FILTERS[0]]),
         ("admin", vec![]),

@@ -16,11 +16,14 @@ use crate::broker::{Cluster, Outcome, Refused, Request};
 
 pub(super) const VERSIONS: VersionRange = VersionRange::new(0, 1);
 
+/// Whether somebody's quotas are set, or why not.
+type Checked = Result<(), (ErrorCode, String)>;
+
 pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Outcome, Refused> {
     let body: AlterClientQuotasRequest = request.decode()?;
     let refused = request.authorize(cluster, Operation::AlterConfigs, Resource::Cluster).err();
     // Who stands there twice is answered once.
-    let mut answers: Vec<(Entity, Result<(), (ErrorCode, String)>)> = Vec::new();
+    let mut answers: Vec<(Entity, Checked)> = Vec::new();
     let mut changes = Vec::new();
     for wanted in &body.entries {
         let entity = entity(wanted);

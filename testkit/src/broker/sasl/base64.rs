@@ -23,7 +23,7 @@ pub(crate) fn decode(text: &[u8]) -> Option<Vec<u8>> {
         whole => whole,
     };
     let is_padded = unpadded.len() != text.len();
-    if unpadded.len() % 4 == 1 || is_padded && text.len() % 4 != 0 {
+    if unpadded.len() % 4 == 1 || is_padded && !text.len().is_multiple_of(4) {
         return None;
     }
     let mut bytes = Vec::with_capacity(unpadded.len() * 3 / 4);

@@ -142,6 +142,11 @@ impl Session {
         Arc::clone(&self.principal)
     }
 
+    /// Whether it has shown by SASL who it is, be it that it does so anew.
+    pub(crate) const fn is_known(&self) -> bool {
+        self.mechanism.is_some()
+    }
+
     /// Whether the next frame is a token, without a header.
     pub(crate) const fn takes_bare_tokens(&self) -> bool {
         match self.state {
@@ -214,7 +219,7 @@ impl Session {
             }
             Evaluated::Proved { name, answer, ends_unix_ms } => (name, answer, ends_unix_ms),
         };
-        if self.mechanism.is_some() && *self.principal != *format!("User:{name}") {
+        if self.is_known() && *self.principal != *format!("User:{name}") {
             let before = self.principal.strip_prefix("User:").unwrap_or(&self.principal);
             return Err(Rejection::said(format!(
                 "Cannot change principals during re-authentication from User.{before}: User.{name}"
@@ -232,7 +237,7 @@ impl Session {
 
     /// What a client is told of which no more is to be known.
     pub(crate) fn unsaid(&self, mechanism: Mechanism) -> String {
-        let what = if self.mechanism.is_some() { "re-authentication" } else { "authentication" };
+        let what = if self.is_known() { "re-authentication" } else { "authentication" };
         let mechanism = mechanism.name();
         format!("Authentication failed during {what} due to invalid credentials with SASL mechanism {mechanism}")
     }

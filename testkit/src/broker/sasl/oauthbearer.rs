@@ -14,6 +14,9 @@ pub(super) const ACKNOWLEDGED: &[u8] = b"\x01";
 /// Why a token is not good, as the client is told.
 pub(super) const INVALID_TOKEN: &str = "{\"status\":\"invalid_token\"}";
 
+/// What is said about a token, by name.
+type Claims = Map<String, Value>;
+
 /// A token that is good.
 #[derive(Debug)]
 pub(super) struct Token {
@@ -76,20 +79,20 @@ fn validate(token: &str, unix_ms: i64) -> Result<Option<Token>, Rejection> {
 }
 
 /// The parts of a token: what it says of itself, of its owner, and its signature.
-fn split(token: &str) -> Option<(Map<String, Value>, Map<String, Value>, &str)> {
+fn split(token: &str) -> Option<(Claims, Claims, &str)> {
     let mut parts = token.split('.');
     let (header, claims, signature) = (parts.next()?, parts.next()?, parts.next()?);
     if parts.next().is_some() {
         return None;
     }
-    let object = |part: &str| -> Option<Map<String, Value>> {
+    let object = |part: &str| -> Option<Claims> {
         serde_json::from_slice(&base64::decode(part.as_bytes()).filter(|_| !part.is_empty())?).ok()
     };
     Some((object(header)?, object(claims)?, signature))
 }
 
 /// Whose a token is, if it is good now.
-fn owner(claims: &Map<String, Value>, unix_ms: i64) -> Option<Token> {
+fn owner(claims: &Claims, unix_ms: i64) -> Option<Token> {
     // A time is a number of seconds, with any fraction; what is there and not a number is no time.
     let time = |claim: &str| claims.get(claim).map(|value| value.as_f64().map(|seconds| seconds * 1000.0));
     let now = milliseconds(unix_ms);
