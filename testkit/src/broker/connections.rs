@@ -1,7 +1,7 @@
 //! Which requests of a connection are open, and when the next may run.
 //!
 //! Kafka reads a connection's next request only when the one before is answered, so answers leave in the order of their
-//! requests by construction. [`Broker`](super::Broker) pushes frames here and takes the next that may run.
+//! requests by construction. [`Cluster`](super::Cluster) pushes frames here and takes the next that may run.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;

@@ -1,7 +1,7 @@
 //! A Kafka broker as a machine: frames in, replies out, no clock, no socket.
 //!
-//! [`Broker::handle_frame`] finds the API's handler in the table of `handlers` and runs it; what cannot be answered yet
-//! waits in a purgatory and answers through [`Broker::poll`]. The same seed and the same calls give the same replies.
+//! [`Cluster::handle_frame`] finds the API's handler in the table of `handlers` and runs it; what cannot be answered yet
+//! waits in a purgatory and answers through [`Cluster::poll`]. The same seed and the same calls give the same replies.
 //! [`server`](crate::server) moves bytes between this and its connections.
 //!
 //! - `config`: what the brokers are started with
@@ -163,7 +163,7 @@ pub(crate) enum Outcome {
     Reply(Bytes),
     /// Here is the frame to send before the connection is closed.
     Last(Bytes),
-    /// It waits, and somebody keeps its token until [`Broker::complete`].
+    /// It waits, and somebody keeps its token until [`Cluster::complete`].
     Waits,
     /// Done, and not answered.
     Silent,

@@ -1,6 +1,6 @@
 //! Requests that wait for something to be written, or for their time to be up.
 //!
-//! [`Broker::poll`](super::Broker::poll) takes from here who has become ready. Each request watches some partitions; an
+//! [`Cluster::poll`](super::Cluster::poll) takes from here who has become ready. Each request watches some partitions; an
 //! append touches its partition once per batch, and only those who watch it are looked at again.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,6 +1,6 @@
 //! `SaslAuthenticate` 0-2 (KIP-152, KIP-368): the client shows who it is, by the mechanism of its SaslHandshake.
 //!
-//! After SaslHandshake 0 the same steps come [bare](bare), without headers; then a refusal has no words.
+//! After SaslHandshake 0 the same steps come [`bare`], without headers; then a refusal has no words.
 
 use bytes::{BufMut, Bytes, BytesMut};
 use tidemill_protocol::ErrorCode;
