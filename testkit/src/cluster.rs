@@ -114,6 +114,16 @@ impl ClusterConfig {
         self
     }
 
+    /// `allow.everyone.if.no.acl.found`: whether everyone may do what no rule is about, where there are rules at all. Default
+    /// false.
+    #[must_use]
+    pub const fn allow_everyone_if_no_acl_found(mut self, yes: bool) -> Self {
+        if let Some(authorizer) = &mut self.authorizer {
+            authorizer.allow_everyone_if_no_acl_found = yes;
+        }
+        self
+    }
+
     /// `sasl.enabled.mechanisms`: clients have to show who they are, by one of these. The users, each with a password, are
     /// known by PLAIN and SCRAM; OAUTHBEARER takes any token that is signed by nobody and has not ended. Default none.
     ///

@@ -448,6 +448,7 @@ impl Cluster {
         Next { node_id, frame: mut body, client_host }: Next,
         now: Instant,
     ) -> Result<Outcome, Refused> {
+        self.session(connection)?.admit_frame(body.len())?;
         if self.session(connection)?.takes_bare_tokens() {
             return handlers::sasl_authenticate::bare(self, connection, &body, now);
         }

@@ -250,6 +250,20 @@ async fn making(peer: &mut Peer, what: &str) {
         let topics = TOPICS.map(|it| delete_topics_request::DeleteTopicState::default().with_name(Some(name(it))));
         let body = DeleteTopicsRequest::default().with_topics(topics.into()).with_timeout_ms(5000);
         note(peer, what, 6, &body, |told| told.responses.sort_by_key(|it| it.name.clone())).await;
+        let asked = TOPICS[..2].iter().map(|it| MetadataRequestTopic::default().with_name(Some(name(it))));
+        let told = peer.ask("admin", 12, &MetadataRequest::default().with_topics(Some(asked.collect()))).await;
+        let mut ids: Vec<_> = told.topics.iter().map(|topic| (topic.name.clone(), topic.topic_id)).collect();
+        ids.sort();
+        ids.push((None, uuid::Uuid::from_u128(7)));
+        let topics = ids
+            .iter()
+            .map(|(_, id)| delete_topics_request::DeleteTopicState::default().with_name(None).with_topic_id(*id));
+        let body = DeleteTopicsRequest::default().with_topics(topics.collect()).with_timeout_ms(5000);
+        note(peer, &format!("{what}, by id"), 6, &body, |told| {
+            told.responses.sort_by_key(|it| ids.iter().position(|(_, id)| *id == it.topic_id));
+            told.responses.iter_mut().for_each(|it| it.topic_id = uuid::Uuid::nil());
+        })
+        .await;
     }
 }
 

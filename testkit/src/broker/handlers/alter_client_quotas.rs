@@ -24,10 +24,11 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
     let refused = request.authorize(cluster, Operation::AlterConfigs, Resource::Cluster).err();
     // Who stands there twice is answered once.
     let mut answers: Vec<(Entity, Checked)> = Vec::new();
+    let mut places: BTreeMap<Entity, usize> = BTreeMap::new();
     let mut changes = Vec::new();
     for wanted in &body.entries {
         let entity = entity(wanted);
-        let before = answers.iter().position(|(other, _)| *other == entity);
+        let before = places.get(&entity).copied();
         let checked = match refused {
             Some(code) => Err((code, "Cluster authorization failed.".to_owned())),
             None => check(wanted, &entity, before.is_some()).map_err(|it| (ErrorCode::INVALID_REQUEST, it)),
@@ -35,7 +36,10 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
         let answer = checked.map(|values| changes.push((entity.clone(), values)));
         match before.and_then(|before| answers.get_mut(before)).filter(|_| refused.is_none()) {
             Some(before) => before.1 = answer,
-            None => answers.push((entity, answer)),
+            None => {
+                places.insert(entity.clone(), answers.len());
+                answers.push((entity, answer));
+            }
         }
     }
     if !body.validate_only {

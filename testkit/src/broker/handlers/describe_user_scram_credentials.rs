@@ -12,6 +12,7 @@ use tidemill_protocol::{ErrorCode, StrBytes};
 use super::text;
 use crate::broker::acls::Operation;
 use crate::broker::authorization::Resource;
+use crate::broker::credentials::ScramHash;
 use crate::broker::{Cluster, Outcome, Refused, Request};
 
 pub(super) const VERSIONS: VersionRange = VersionRange::new(0, 0);
@@ -51,9 +52,10 @@ fn describe(cluster: &Cluster, user: &str, times: usize) -> DescribeUserScramCre
         let message = "Cannot describe SCRAM credentials for the same user twice in a single request: ";
         return refuse(ErrorCode::DUPLICATE_RESOURCE, message);
     }
-    let known = cluster.credentials.all_scram().filter(|(name, ..)| *name == user);
+    let known = [ScramHash::Sha256, ScramHash::Sha512].into_iter();
+    let known = known.filter_map(|hash| Some((hash, cluster.credentials.scram(user, hash)?)));
     let infos: Vec<CredentialInfo> = known
-        .map(|(_, hash, credential)| {
+        .map(|(hash, credential)| {
             let iterations = i32::try_from(credential.iterations).unwrap_or(i32::MAX);
             CredentialInfo::default().with_mechanism(hash.code()).with_iterations(iterations)
         })

@@ -108,7 +108,7 @@ impl WaitingFetch {
     }
 
     fn topic<'c>(&self, cluster: &'c Cluster, topic: &FetchTopic) -> Result<&'c Topic, ErrorCode> {
-        if self.denied.iter().any(|(name, id)| *name == *topic.topic.0 && *id == topic.topic_id) {
+        if !self.denied.is_empty() && self.denied.contains(&((*topic.topic.0).to_owned(), topic.topic_id)) {
             return Err(ErrorCode::TOPIC_AUTHORIZATION_FAILED);
         }
         cluster.topics.find(&topic.topic.0, self.id(topic))

@@ -34,6 +34,9 @@ const REAUTHENTICATION_INTERVAL_MIN: Duration = Duration::from_secs(1);
 /// As many letters as have the 130 bits of Kafka's nonces.
 const NONCE_LETTERS: usize = 22;
 
+/// `sasl.server.max.receive.size`: how large a frame may be before it is known who sends it.
+const FRAME_BYTES_MAX: usize = 512 * 1024;
+
 const OTHER_IDENTITY: &str =
     "Authentication failed: Client requested an authorization id that is different from username";
 
@@ -153,6 +156,16 @@ impl Session {
             State::Proving { wrapped, .. } => !wrapped,
             State::Open | State::Unknown | State::Versioned | State::WrongMechanism => false,
         }
+    }
+
+    /// Whether so large a frame may come now.
+    pub(crate) fn admit_frame(&self, bytes: usize) -> Result<(), Refused> {
+        if bytes <= FRAME_BYTES_MAX || matches!(self.state, State::Open) {
+            return Ok(());
+        }
+        Err(Refused(format!(
+            "a frame of {bytes} bytes before it is known who asks; at most {FRAME_BYTES_MAX} are taken"
+        )))
     }
 
     /// Whether a request of this API may come now.

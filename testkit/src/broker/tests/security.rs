@@ -278,3 +278,60 @@ fn a_certificate_names_who_asks_where_nothing_else_is_asked_for() {
     assert_eq!(world.topics_of(known), ["clicks"]);
     assert!(world.topics_of(BOB).is_empty());
 }
+
+#[test]
+fn without_a_rule_about_it_everyone_may_do_it_where_that_is_said() {
+    let authorizer = Authorizer { super_users: vec!["User:alice".to_owned()], allow_everyone_if_no_acl_found: true };
+    let sasl = SaslProperties {
+        users: vec![User::new("alice", "alice-secret"), User::new("bob", "bob-secret")],
+        ..SaslProperties::default()
+    };
+    let (authorizer, sasl) = (Some(authorizer), Some(sasl));
+    let mut world = World::with_properties(ClusterProperties { authorizer, sasl, ..ClusterProperties::default() });
+    for topic in ["clicks", "orders"] {
+        world.cluster.create_topic(topic, 1, 1, []).unwrap();
+    }
+    world.log_in(ALICE, "alice");
+    world.log_in(BOB, "bob");
+    assert_eq!(world.topics_of(BOB), ["clicks", "orders"]);
+    // One rule about a topic, and only who it names may.
+    world.rule("clicks", PatternType::Literal, Operation::Create, Permission::Allow);
+    assert_eq!(world.topics_of(BOB), ["orders"]);
+}
+
+#[test]
+fn a_frame_is_small_until_it_is_known_who_sends_it() {
+    let large = Bytes::from(vec![0; 513 * 1024]);
+    let mut world = world(None);
+    let token = |bytes: &Bytes| SaslAuthenticateRequest::default().with_auth_bytes(bytes.clone());
+    world.shake(BOB, "PLAIN");
+    world.send(BOB, 2, &token(&large));
+    assert_eq!(world.told(BOB), Told::Closed);
+    world.log_in(ALICE, "alice");
+    assert_eq!(world.ask_on(ALICE, 2, &token(&large)).error_code, ErrorCode::ILLEGAL_SASL_STATE.0);
+}
+
+#[test]
+fn any_bytes_are_answered_or_close_the_connection() {
+    let mut random = fastrand::Rng::with_seed(3);
+    let pieces: [&[u8]; 12] =
+        [b"n,", b",", b"n=alice", b"r=", b"abc", b"=2C", b"=", b"\x01", b"auth=Bearer ", b"e30.e30.", b"\0", b"p=dg=="];
+    let mut world = world(None);
+    for round in 0..3000_u64 {
+        let connection = ConnectionId(1000 + round);
+        world.cluster.handle_connected(connection, 1, "/127.0.0.1");
+        world.shake(connection, Mechanism::ALL[random.usize(..4)].name());
+        for _ in 0..2 {
+            let mut token: Vec<u8> = (0..random.usize(..9)).flat_map(|_| pieces[random.usize(..12)]).copied().collect();
+            if random.bool() && !token.is_empty() {
+                let at = random.usize(..token.len());
+                token[at] = random.u8(..);
+            }
+            world.send(connection, 2, &SaslAuthenticateRequest::default().with_auth_bytes(token.into()));
+            assert_ne!(world.told(connection), Told::Nothing);
+            if world.told(connection) == Told::Closed {
+                break;
+            }
+        }
+    }
+}
