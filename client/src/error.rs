@@ -202,7 +202,12 @@ impl fmt::Display for Error {
             write!(f, " ({partition})")?;
         }
         match kind {
-            ErrorKind::Broker(code) => write!(f, ": the broker answered {code}")?,
+            ErrorKind::Broker(code) => {
+                write!(f, ": the broker answered {code}")?;
+                if let Some(meaning) = code.meaning() {
+                    write!(f, ": {meaning}")?;
+                }
+            }
             ErrorKind::Timeout => f.write_str(": timed out")?,
             ErrorKind::Closed => f.write_str(": closed")?,
             ErrorKind::Protocol | ErrorKind::Network | ErrorKind::Configuration | ErrorKind::Misuse => {}
@@ -231,7 +236,15 @@ mod tests {
     fn an_error_says_what_where_and_why() {
         let partition = TopicPartition::new("clicks", 3);
         let error = Error::broker("fetching", ErrorCode::NOT_LEADER_OR_FOLLOWER).with_partition(partition);
-        assert_eq!(error.to_string(), "fetching (clicks-3): the broker answered NOT_LEADER_OR_FOLLOWER (6)");
+        assert_eq!(
+            error.to_string(),
+            "fetching (clicks-3): the broker answered NOT_LEADER_OR_FOLLOWER (6): this broker does not lead or hold the \
+             partition any more; ask the one that newer metadata names"
+        );
+        assert_eq!(
+            Error::broker("fetching", ErrorCode(999)).to_string(),
+            "fetching: the broker answered error code 999"
+        );
         assert!(error.is_retriable() && !error.is_fatal());
 
         let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);

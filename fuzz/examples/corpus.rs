@@ -6,10 +6,10 @@ use std::path::Path;
 
 fn main() -> io::Result<()> {
     let fuzz = Path::new(env!("CARGO_MANIFEST_DIR"));
-    for (target, seeds) in tidemill_fuzz::seeds() {
-        let (corpus, files) = (fuzz.join("corpus").join(target), fuzz.join("seeds").join(target));
+    for target in tidemill_fuzz::TARGETS {
+        let (corpus, files) = (fuzz.join("corpus").join(target.name), fuzz.join("seeds").join(target.name));
         fs::create_dir_all(&corpus)?;
-        for (name, seed) in &seeds {
+        for (name, seed) in (target.seeds)() {
             fs::write(corpus.join(name), seed)?;
         }
         if files.is_dir() {
@@ -18,7 +18,7 @@ fn main() -> io::Result<()> {
                 fs::copy(file.path(), corpus.join(file.file_name()))?;
             }
         }
-        println!("{target}: {} files", fs::read_dir(corpus)?.count());
+        println!("{}: {} files", target.name, fs::read_dir(corpus)?.count());
     }
     Ok(())
 }

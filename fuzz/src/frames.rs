@@ -37,6 +37,12 @@ pub fn run(bytes: &[u8], peak: Peak) -> Accepted {
     Accepted { request: as_request(frame.clone(), peak), response: as_response(&frame, peak) }
 }
 
+/// Whether they are a request or a response.
+pub fn accepts(bytes: &[u8], peak: Peak) -> bool {
+    let Accepted { request, response } = run(bytes, peak);
+    request || response
+}
+
 /// As a stream whose lengths may lie: what is taken was there.
 fn stream(bytes: &[u8], peak: Peak) {
     let mut stream = BytesMut::from(bytes);

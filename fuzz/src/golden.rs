@@ -80,7 +80,8 @@ fn lines() -> impl Iterator<Item = Header> {
     })
 }
 
-fn from_hex(hex: &str) -> Bytes {
+/// The bytes of digits; `-` for none.
+pub(super) fn from_hex(hex: &str) -> Bytes {
     if hex == "-" {
         return Bytes::new();
     }

@@ -6,16 +6,18 @@
 
 use arbitrary::{Arbitrary, Unstructured};
 use bytes::{BufMut, Bytes, BytesMut};
-use tidemill_protocol::compression::{Codec, compress};
+use tidemill_protocol::compression::Codec;
 use tidemill_protocol::records::{
     BatchBuilder, BatchFlags, Header, NewRecord, OpenBatch, ProducerStamp, Record, RecordBatches, TimestampType,
 };
 
-use super::compression::WORKSPACE_BYTES_MAX;
+use super::compression::{beside_bytes, compressed};
 use super::{Peak, Seed};
 
 /// The limit on what a batch may inflate to.
-const INFLATED_BYTES_MAX: usize = 1 << 18;
+pub(super) const INFLATED_BYTES_MAX: usize = 1 << 18;
+/// What a refusal says.
+const WORDS_BYTES: usize = 4096;
 /// The bytes of a batch in front of its attributes.
 const CHECKED_FROM: usize = 21;
 
@@ -44,7 +46,7 @@ fn sealed(base_offset: i64, checked: &[u8]) -> BytesMut {
 }
 
 /// Reads all batches; what they hold must hold together.
-fn read(records: &Bytes, peak: Peak) -> usize {
+pub(super) fn read(records: &Bytes, peak: Peak) -> usize {
     let mut batches = RecordBatches::new(records.clone());
     let (mut taken, mut count, mut failed) = (0, 0, false);
     for batch in batches.by_ref() {
@@ -56,7 +58,8 @@ fn read(records: &Bytes, peak: Peak) -> usize {
         taken += batch.as_bytes().len();
         let mut open = None;
         let opened = peak(&mut || open = Some(batch.open(INFLATED_BYTES_MAX)));
-        let opened_max = WORKSPACE_BYTES_MAX + 4 * records.len() + 3 * INFLATED_BYTES_MAX;
+        let beside = batch.header().codec().map_or(0, beside_bytes);
+        let opened_max = 4 * records.len() + INFLATED_BYTES_MAX + beside + WORDS_BYTES;
         assert!(opened <= opened_max, "{opened} bytes to open a batch");
         if let Some(Ok(open)) = open {
             count += read_batch(&open, peak);
@@ -84,8 +87,7 @@ fn read_batch(open: &OpenBatch, peak: Peak) -> usize {
             }
         }
     });
-    // An error has a few words.
-    assert!(held <= 4096, "records are views");
+    assert!(held <= WORDS_BYTES, "records are views");
     if whole {
         assert_eq!(i32::try_from(count), Ok(header.record_count));
         assert_builds_again(open);
@@ -204,9 +206,7 @@ impl Parts {
         checked.put_i16(-1);
         checked.put_i32(-1);
         checked.put_i32(self.record_count.unwrap_or(record_count));
-        let mut compressed = Vec::new();
-        compress(codec, &body, &mut compressed).expect("memory enough");
-        checked.put_slice(&compressed);
+        checked.put_slice(&compressed(codec, &body));
         let mut bytes = sealed(self.base_offset, &checked);
         let batch = bytes.clone().freeze();
         bytes.put_slice(&self.behind_batch);

@@ -136,7 +136,7 @@ impl ApiKey {
 
     /// The versions of this API that have a struct; `None` for an API we do not know.
     ///
-    /// A newest version that Kafka still calls unstable has none and is left out.
+    /// What Kafka speaks beyond them, [`behind`](crate::behind) lists.
     #[must_use]
     pub fn versions(self) -> Option<VersionRange> {
         guard::versions(self)
@@ -213,23 +213,6 @@ mod tests {
             let range = api.versions().unwrap();
             assert!(range.min <= range.max, "{api}");
         }
-    }
-
-    /// `kafka-protocol` counts a newest version as valid that Kafka marks `latestVersionUnstable`, while the struct of its
-    /// request refuses it (that of the response does not). The tables leave such a version out.
-    #[test]
-    fn the_versions_are_those_of_kafka_protocol_but_for_unstable_ones() {
-        let unstable = [ApiKey::OFFSET_COMMIT, ApiKey::OFFSET_FETCH, ApiKey::INIT_PRODUCER_ID];
-        let mut differing = Vec::new();
-        for api in ApiKey::ALL {
-            let theirs = kafka_protocol::messages::ApiKey::try_from(api.0).unwrap().valid_versions();
-            let ours = api.versions().unwrap();
-            if (ours.min, ours.max) != (theirs.min, theirs.max) {
-                assert_eq!((ours.min, ours.max + 1), (theirs.min, theirs.max), "{api}");
-                differing.push(*api);
-            }
-        }
-        assert_eq!(differing, unstable);
     }
 
     #[test]

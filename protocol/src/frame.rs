@@ -31,7 +31,7 @@ pub fn take_frame(buffer: &mut BytesMut, frame_bytes_max: usize) -> Result<Optio
         return Ok(None);
     };
     let length = frame_length(*prefix, frame_bytes_max)?;
-    if buffer.len() - LENGTH_BYTES < length {
+    if buffer.len().saturating_sub(LENGTH_BYTES) < length {
         return Ok(None);
     }
     buffer.advance(LENGTH_BYTES);
@@ -46,10 +46,10 @@ pub fn take_frame(buffer: &mut BytesMut, frame_bytes_max: usize) -> Result<Optio
 /// As [`take_frame`].
 pub fn bytes_missing(buffer: &[u8], frame_bytes_max: usize) -> Result<usize, DecodeError> {
     let Some(prefix) = buffer.first_chunk::<LENGTH_BYTES>() else {
-        return Ok(LENGTH_BYTES - buffer.len());
+        return Ok(LENGTH_BYTES.saturating_sub(buffer.len()));
     };
     let length = frame_length(*prefix, frame_bytes_max)?;
-    Ok((length + LENGTH_BYTES).saturating_sub(buffer.len()))
+    Ok(length.saturating_add(LENGTH_BYTES).saturating_sub(buffer.len()))
 }
 
 fn frame_length(prefix: [u8; LENGTH_BYTES], frame_bytes_max: usize) -> Result<usize, DecodeError> {

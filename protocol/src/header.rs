@@ -156,10 +156,11 @@ fn encode<H: Encodable, B: Encodable>(
     body: &B,
 ) -> Result<Bytes, EncodeError> {
     let refuse = |reason: String| EncodeError { api, version, reason };
-    let size = header.compute_size(header_version).map_err(|error| refuse(error.to_string()))?
-        + body.compute_size(version).map_err(|error| refuse(error.to_string()))?;
+    let header_bytes = header.compute_size(header_version).map_err(|error| refuse(error.to_string()))?;
+    let body_bytes = body.compute_size(version).map_err(|error| refuse(error.to_string()))?;
+    let size = header_bytes.saturating_add(body_bytes);
     let length = i32::try_from(size).map_err(|_| refuse(format!("{size} bytes do not fit in a frame")))?;
-    let mut buffer = BytesMut::with_capacity(size + 4);
+    let mut buffer = BytesMut::with_capacity(size.saturating_add(4));
     buffer.put_i32(length);
     header.encode(&mut buffer, header_version).map_err(|error| refuse(error.to_string()))?;
     body.encode(&mut buffer, version).map_err(|error| refuse(error.to_string()))?;

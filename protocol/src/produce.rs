@@ -7,6 +7,8 @@
 //!
 //! Comes after [`records`](crate::records), which makes the batches. The bytes are those that the message struct gives.
 
+#![expect(clippy::arithmetic_side_effects, reason = "writes only, and adds up lengths of what is in memory")]
+
 use bytes::{BufMut, Bytes, BytesMut};
 use uuid::Uuid;
 

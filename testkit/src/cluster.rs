@@ -18,7 +18,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::broker::config::{Authorizer, Mechanism, SaslProperties, User};
-use crate::broker::{BrokerConfig, Cluster, ClusterProperties, Stop, millis};
+use crate::broker::{BrokerConfig, Cluster, ClusterProperties, GroupProperties, MarkersOf, Stop, millis};
 use crate::server::{self, Acceptor, Shared};
 
 /// How many bytes an in-memory connection holds each way before its writer waits.
@@ -33,6 +33,9 @@ pub struct ClusterConfig {
     replication_factor: i16,
     auto_create_topics: bool,
     rack_aware_fetch: bool,
+    transaction_version: i16,
+    transaction_abort_interval: Duration,
+    groups: GroupProperties,
     authorizer: Option<Authorizer>,
     sasl: Option<SaslProperties>,
     #[cfg(feature = "tls")]
@@ -48,6 +51,9 @@ impl Default for ClusterConfig {
             replication_factor: 1,
             auto_create_topics: true,
             rack_aware_fetch: false,
+            transaction_version: 2,
+            transaction_abort_interval: Duration::from_secs(10),
+            groups: GroupProperties::default(),
             authorizer: None,
             sasl: None,
             #[cfg(feature = "tls")]
@@ -180,6 +186,29 @@ impl ClusterConfig {
         self.auto_create_topics = yes;
         self
     }
+
+    /// The level of the feature `transaction.version`: with 0 or 1, clients use transactions of the first generation
+    /// (KIP-98), with 2 of the second (KIP-890) if they know it. Default 2.
+    #[must_use]
+    pub const fn transaction_version(mut self, level: i16) -> Self {
+        self.transaction_version = level;
+        self
+    }
+
+    /// `transaction.abort.timed.out.transaction.cleanup.interval.ms`: how often transactions are looked for that have been
+    /// open for too long. Default 10 s.
+    #[must_use]
+    pub const fn transaction_abort_interval(mut self, interval: Duration) -> Self {
+        self.transaction_abort_interval = interval;
+        self
+    }
+
+    /// How groups are coordinated. Default as in Kafka, but a new classic group does not wait for further members.
+    #[must_use]
+    pub fn groups(mut self, properties: GroupProperties) -> Self {
+        self.groups = properties;
+        self
+    }
 }
 
 /// Running brokers. Records lie in memory.
@@ -259,6 +288,10 @@ impl TestCluster {
             authorizer: config.authorizer,
             sasl: config.sasl,
             tls: tls.is_some(),
+            transaction_version: config.transaction_version,
+            transaction_abort_interval: config.transaction_abort_interval,
+            groups: config.groups,
+            ..ClusterProperties::default()
         };
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let cluster = Cluster::new(properties, Instant::now(), millis(unix), fastrand::u64(..));
@@ -311,6 +344,22 @@ impl TestCluster {
         self.shared.change(|cluster, _| cluster.move_leader(topic, partition, to))
     }
 
+    /// Holds the markers of transactions back from now on: a transaction that ends stays in PrepareCommit or PrepareAbort, and
+    /// its producer is answered `CONCURRENT_TRANSACTIONS`.
+    pub fn hold_markers(&self, of: MarkersOf) {
+        self.shared.change(|cluster, _| cluster.hold_markers(of));
+    }
+
+    /// Writes the markers that were held back.
+    pub fn release_markers(&self, of: &MarkersOf) {
+        self.shared.change(|cluster, _| cluster.release_markers(of));
+    }
+
+    /// Lets another broker coordinate a transactional id, and all whose ids have the same hash.
+    pub fn move_transaction_coordinator(&self, transactional_id: &str, to: i32) {
+        self.shared.change(|cluster, _| cluster.move_transaction_coordinator(transactional_id, to));
+    }
+
     /// Stops a broker as an administrator does: others take its partitions over, then its listener and its connections are
     /// closed. Nothing happens when it does not run.
     ///
@@ -351,6 +400,16 @@ impl TestCluster {
         self.shared.change(|cluster, _| cluster.handle_broker_started(id));
         self.running().insert(id, Running::start(&self.shared, id, listener, self.tls.clone()));
         Ok(())
+    }
+
+    /// Removes a member of a group, as if it had been silent for too long. False when there is no such member.
+    pub fn evict_member(&self, group_id: &str, member_id: &str) -> bool {
+        self.shared.change(|cluster, now| cluster.evict_member(group_id, member_id, now))
+    }
+
+    /// Removes all members of a group, as if they had been silent for too long. How many there were.
+    pub fn evict_group(&self, group_id: &str) -> usize {
+        self.shared.change(|cluster, now| cluster.evict_group(group_id, now))
     }
 
     /// A connection to the first broker that runs, through memory instead of a socket. Once the cluster has stopped, it is

@@ -5,7 +5,7 @@
 
 use std::process::Output;
 
-use tidemill_testkit::kafka::{Kcat, Tools};
+use tidemill_testkit::kafka::{Kafka, Kcat, Tools};
 use tidemill_testkit::{ClusterConfig, TestCluster};
 use tokio::task::spawn_blocking;
 
@@ -153,4 +153,51 @@ async fn kafkas_topic_tool_makes_describes_and_removes() {
     assert!(described.contains("Partition: 1\tLeader: 1\tReplicas: 1\tIsr: 1"), "{described}");
     stdout(&tool(&cluster, TOPICS, &["--delete", "--topic", "made"], "").await.unwrap());
     assert_eq!(stdout(&tool(&cluster, TOPICS, &["--list"], "").await.unwrap()).trim(), "");
+}
+
+/// Runs a program of `tests/java` against these brokers; what it printed.
+fn java(tools: &Tools, program: &str, bootstrap: &str) -> String {
+    let path = format!("{}/tests/java/{program}.java", env!("CARGO_MANIFEST_DIR"));
+    stdout(&tools.run(&path, &[bootstrap], "").unwrap())
+}
+
+#[tokio::test]
+async fn transactions_of_the_java_client_are_as_on_kafka() {
+    let Some(tools) = spawn_blocking(Tools::find).await.unwrap() else { return };
+    let theirs = spawn_blocking({
+        let tools = tools.clone();
+        move || java(&tools, "Transactions", Kafka::shared().unwrap().bootstrap())
+    });
+    let mut printed = Vec::new();
+    // The first generation and the second.
+    for level in [1, 2] {
+        let cluster = TestCluster::start(ClusterConfig::default().transaction_version(level)).await.unwrap();
+        let (tools, bootstrap) = (tools.clone(), cluster.bootstrap().to_owned());
+        printed.push(spawn_blocking(move || java(&tools, "Transactions", &bootstrap)).await.unwrap());
+    }
+    let theirs = theirs.await.unwrap();
+    let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(lines(&theirs).len(), 7, "{theirs}");
+    for ours in printed {
+        assert_eq!(lines(&ours), lines(&theirs));
+    }
+}
+
+const TRANSACTIONS: &str = "org.apache.kafka.tools.TransactionsCommand";
+
+#[tokio::test]
+async fn kafkas_transactions_tool_lists_describes_and_finds_what_hangs() {
+    let cluster = cluster(1).await;
+    let Some(tools) = spawn_blocking(Tools::find).await.unwrap() else { return };
+    let bootstrap = cluster.bootstrap().to_owned();
+    spawn_blocking(move || java(&tools, "Transactions", &bootstrap)).await.unwrap();
+    let run = async |arguments: &[&str]| stdout(&tool(&cluster, TRANSACTIONS, arguments, "").await.unwrap());
+    let listed = run(&["list"]).await;
+    assert!(listed.lines().any(|line| line.starts_with("job") && line.contains("Complete")), "{listed}");
+    let described = run(&["describe", "--transactional-id", "job"]).await;
+    assert!(described.contains("Complete"), "{described}");
+    let producers = run(&["describe-producers", "--topic", "out", "--partition", "0"]).await;
+    assert!(producers.contains("None"), "{producers}");
+    let hanging = run(&["find-hanging", "--broker-id", "1", "--max-transaction-timeout", "1"]).await;
+    assert_eq!(hanging.lines().count(), 1, "{hanging}");
 }

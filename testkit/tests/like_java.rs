@@ -51,6 +51,22 @@ fn the_old_message_sets_are_kafkas() {
     assert_eq!(printed, include_str!("../../protocol/tests/golden/legacy_records.txt"));
 }
 
+/// The same of the versions of its APIs.
+#[test]
+fn the_versions_of_the_apis_are_kafkas() {
+    let Some(tools) = Tools::find() else { return };
+    let printed = java(&tools, "ApiVersions", &[]);
+    assert_eq!(printed, include_str!("../../protocol/tests/golden/api_versions.txt"));
+}
+
+/// The same of batches in several compressed streams, cut, and with something behind them.
+#[test]
+fn the_streams_and_what_is_behind_them_are_kafkas() {
+    let Some(tools) = Tools::find() else { return };
+    let printed = java(&tools, "CodecTails", &[]);
+    assert_eq!(printed, include_str!("../../protocol/tests/golden/codec_tails.txt"));
+}
+
 /// The files of the only partition of a topic, one after the other.
 fn log(kafka: &Kafka, topic: &str) -> Bytes {
     let folder = kafka.folder(0).join("data").join(format!("{topic}-0"));

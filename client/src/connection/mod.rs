@@ -136,6 +136,12 @@ impl Connection {
         }
     }
 
+    /// Why an open connection cannot carry a request in any of these versions, if it cannot.
+    pub(crate) fn unspeakable(&self, api: ApiKey, versions: VersionRange) -> Option<String> {
+        let pipeline = self.shared.pipeline();
+        if pipeline.is_ready() { pipeline.choose_version(api, versions).err() } else { None }
+    }
+
     /// Reads an answer; a refusal names the broker that gave it.
     pub(crate) fn read<T>(&self, frame: Bytes, read: impl FnOnce(Bytes) -> Result<T, DecodeError>) -> Result<T, Error> {
         read(frame).map_err(|error| Error::decode(format!("the answer of {}", self.shared.address), error))

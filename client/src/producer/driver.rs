@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tidemill_protocol::api::VersionRange;
+use tidemill_protocol::compression::Codec;
 use tidemill_protocol::messages::{self, InitProducerIdRequest, ProduceResponse};
 use tidemill_protocol::produce::{self, PartitionBatch, ProduceRequest};
 use tidemill_protocol::{ApiKey, ErrorCode, header};
@@ -24,6 +25,8 @@ use crate::error::Error;
 
 /// What is spoken while the id of a topic is not known: from 13 on, topics go by their id.
 const PRODUCE_BY_NAME_VERSIONS: VersionRange = VersionRange::new(produce::VERSIONS.min, 12);
+/// The first version whose batches may be compressed with zstd (KIP-110).
+const PRODUCE_ZSTD_SINCE: i16 = 7;
 const INIT_PRODUCER_ID_VERSIONS: VersionRange = VersionRange::new(0, 5);
 
 /// What came back.
@@ -98,44 +101,64 @@ async fn produce(shared: Arc<Shared>, mut plan: Plan) -> Event {
     let timeout = shared.config.client.request_timeout.min(left);
     // In the request, neighbours of one topic share its entry.
     plan.parts.sort_unstable_by(|one, other| one.partition.cmp(&other.partition));
+    let compression = shared.config.compression.compression();
     let batches = plan.parts.iter().map(|part| PartitionBatch {
         topic: &part.partition.topic,
         topic_id: part.topic_id,
         partition: part.partition.partition,
-        records: part.payload.seal(shared.config.compression.compression(), part.stamp),
+        records: part.payload.seal(compression, part.stamp),
     });
     let batches: Vec<PartitionBatch<'_>> = batches.collect();
     let timeout_ms = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
     let request = ProduceRequest { transactional_id: None, acks, timeout_ms, batches: &batches };
-    let answers = match ask(&shared.cluster, plan.broker, &request, timeout).await {
+    let answers = match ask(&shared.cluster, plan.broker, &request, compression.codec(), timeout).await {
         Ok((version, response)) => read(&plan.parts, version, &response),
-        Err(error) => plan.parts.into_iter().map(|part| (part, Answer::Unanswered(error.clone()))).collect(),
+        Err(answer) => plan.parts.into_iter().map(|part| (part, answer.clone())).collect(),
     };
     Event::Produced(answers)
 }
 
-/// Makes the request: the batches go out as they were sealed, none is copied.
+/// Makes the request: the batches go out as they were sealed, none is copied. The error is what is to be said of each.
 async fn ask(
     cluster: &Cluster,
     broker: i32,
     request: &ProduceRequest<'_>,
+    codec: Codec,
     timeout: Duration,
-) -> Result<(i16, ProduceResponse), Error> {
-    let connection = cluster.connection_to_broker(broker, Purpose::Produce)?;
-    let versions = versions_of(request.batches);
-    let (version, frame) = connection
+) -> Result<(i16, ProduceResponse), Answer> {
+    let connection = cluster.connection_to_broker(broker, Purpose::Produce).map_err(Answer::Unanswered)?;
+    let versions = versions_of(request.batches, codec);
+    connection.opened(timeout).await.map_err(Answer::Unanswered)?;
+    if let Some(reason) = connection.unspeakable(ApiKey::PRODUCE, versions) {
+        return Err(Answer::Unsendable(too_old(&reason, codec)));
+    }
+    let exchanged = connection
         .exchange(ApiKey::PRODUCE, versions, timeout, |version, correlation_id, client_id| {
             request.encode(version, correlation_id, Some(client_id))
         })
-        .await?;
-    let response =
-        connection.read(frame, |frame| header::decode_response::<messages::ProduceRequest>(version, frame))?;
-    Ok((version, response))
+        .await;
+    let read = exchanged.and_then(|(version, frame)| {
+        let decode = |frame| header::decode_response::<messages::ProduceRequest>(version, frame);
+        Ok((version, connection.read(frame, decode)?))
+    });
+    read.map_err(Answer::Unanswered)
 }
 
 /// The versions in which these can be said.
-fn versions_of(batches: &[PartitionBatch<'_>]) -> VersionRange {
-    if batches.iter().any(|batch| batch.topic_id.is_nil()) { PRODUCE_BY_NAME_VERSIONS } else { produce::VERSIONS }
+fn versions_of(batches: &[PartitionBatch<'_>], codec: Codec) -> VersionRange {
+    let by_name = batches.iter().any(|batch| batch.topic_id.is_nil());
+    let VersionRange { min, max } = if by_name { PRODUCE_BY_NAME_VERSIONS } else { produce::VERSIONS };
+    VersionRange::new(if codec == Codec::Zstd { min.max(PRODUCE_ZSTD_SINCE) } else { min }, max)
+}
+
+/// A broker has no version in which it takes what is to be sent.
+fn too_old(reason: &str, codec: Codec) -> Error {
+    if codec == Codec::Zstd {
+        return Error::config("writing").with_detail(format!(
+            "{reason} with zstd, which Kafka has since 2.1: set compression.type to another codec, or update the broker"
+        ));
+    }
+    Error::protocol("writing").with_detail(reason)
 }
 
 /// Finds the answer for each batch; a broker that leaves one out has not answered it.
@@ -178,7 +201,8 @@ mod tests {
     fn topics_go_by_their_ids_once_all_of_them_are_known() {
         let batch =
             |id| PartitionBatch { topic: "clicks", topic_id: Uuid::from_u128(id), partition: 0, records: Bytes::new() };
-        assert_eq!(versions_of(&[batch(1), batch(2)]), produce::VERSIONS);
-        assert_eq!(versions_of(&[batch(1), batch(0)]), VersionRange::new(3, 12));
+        assert_eq!(versions_of(&[batch(1), batch(2)], Codec::Lz4), produce::VERSIONS);
+        assert_eq!(versions_of(&[batch(1), batch(0)], Codec::Lz4), VersionRange::new(3, 12));
+        assert_eq!(versions_of(&[batch(1), batch(0)], Codec::Zstd), VersionRange::new(7, 12));
     }
 }

@@ -45,6 +45,8 @@ pub(super) enum Answer {
     /// Written from this offset on, if it is told.
     Written(Option<i64>),
     Refused(ErrorCode),
+    /// It was not sent, and cannot be: the broker speaks no version that could say it.
+    Unsendable(Error),
     /// The request got no answer, or none for this batch: it may have been written.
     Unanswered(Error),
 }
@@ -220,13 +222,8 @@ pub(super) fn handle_answer(
             }
             queue.put_back(batch);
         }
-        Answer::Refused(code) => {
-            let error = Error::broker("writing", code).with_partition(part.partition.clone());
-            let outcome = outcome_of(&batch);
-            effect.freed_bytes = finish(&batch, Err(error.with_outcome(outcome)));
-            // The broker did not count it, so the ones behind it would be out of order.
-            lose(queue, sequences, batch.stamp);
-        }
+        Answer::Refused(code) => effect.freed_bytes = fail(queue, sequences, &batch, Error::broker("writing", code)),
+        Answer::Unsendable(error) => effect.freed_bytes = fail(queue, sequences, &batch, error),
         Answer::Unanswered(error) => {
             tracing::debug!(partition = %part.partition, %error, "a batch is sent again");
             effect.refresh_metadata = true;
@@ -236,6 +233,13 @@ pub(super) fn handle_answer(
         }
     }
     effect
+}
+
+/// Ends a batch that will not be sent again. The broker did not count it, so the ones behind it would be out of order.
+fn fail(queue: &mut Queue, sequences: &mut Sequences, batch: &Batch, error: Error) -> usize {
+    let error = error.with_partition(queue.partition.clone()).with_outcome(outcome_of(batch));
+    lose(queue, sequences, batch.stamp);
+    finish(batch, Err(error))
 }
 
 /// Fails the batches whose time is up. Those on their way are left to the deadline of their request.

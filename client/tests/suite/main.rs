@@ -9,4 +9,5 @@
 mod admin;
 mod bed;
 mod consumer;
+mod old_broker;
 mod producer;

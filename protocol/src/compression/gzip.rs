@@ -21,9 +21,14 @@ const RESERVED: u8 = 0b1110_0000;
 /// No flags, no time, no extra flags, an unknown operating system: nothing that would differ between equal batches.
 const HEADER: [u8; 10] = [0x1f, 0x8b, DEFLATE, 0, 0, 0, 0, 0, 0, 0xff];
 
-/// How far the size that a member declares is believed before anything is inflated. Deflate makes 1032 bytes of one at
-/// the most, but of records it makes three to thirty.
+/// How far the size that a member declares is believed before anything is inflated: of records, deflate makes three to
+/// thirty bytes of one.
 const RATIO_BELIEVED: usize = 32;
+
+/// So few bytes behind a member are no member, whatever they begin with.
+const TAIL_BYTES_MAX: usize = 18;
+/// Deflate does not make more of one byte.
+const RATIO_MAX: usize = 1032;
 
 /// A little more than is needed, so that the last call has room to find the end.
 const ROOM_SPARE_BYTES: usize = 64;
@@ -35,7 +40,7 @@ thread_local! {
 }
 
 pub(super) fn compress(level: i32, records: &[u8], output: &mut Vec<u8>) -> Result<(), CompressError> {
-    output.reserve(records.len() / 2 + 64);
+    output.reserve((records.len() / 2).saturating_add(64));
     output.extend_from_slice(&HEADER);
     DEFLATE_CONTEXT.with_borrow_mut(|context| deflate(context, level, records, output))?;
     let mut crc = Crc::new();
@@ -62,38 +67,55 @@ fn deflate(
         let rest = records.get(done..).unwrap_or_default();
         match deflate.compress_vec(rest, output, FlushCompress::Finish).map_err(CompressError::new)? {
             Status::StreamEnd => return Ok(()),
-            Status::Ok | Status::BufError => output.reserve(rest.len() + 64),
+            Status::Ok | Status::BufError => output.reserve(rest.len().saturating_add(64)),
         }
     }
 }
 
 pub(super) fn decompress(bytes: &[u8], output: &mut Output) -> Result<(), Refusal> {
+    // The size stands at the end of the last member, which mostly is the only one. Where it was a lie, the second try has
+    // room for all that the bytes can make.
+    let declared = bytes.last_chunk::<4>().map_or(0, |size| u32::from_le_bytes(*size));
+    let declared = usize::try_from(declared).unwrap_or(usize::MAX);
+    let limit = output.room();
+    for room in [declared.min(bytes.len().saturating_mul(RATIO_BELIEVED)), bytes.len().saturating_mul(RATIO_MAX)] {
+        output.restart(room.min(limit).saturating_add(ROOM_SPARE_BYTES));
+        if inflate_members(bytes, output)? {
+            return Ok(());
+        }
+    }
+    Err(Refusal::malformed("more than deflate can make"))
+}
+
+/// Whether the room sufficed.
+fn inflate_members(bytes: &[u8], output: &mut Output) -> Result<bool, Refusal> {
     INFLATE_CONTEXT.with_borrow_mut(|context| {
         let inflate = context.get_or_insert_with(|| Decompress::new(false));
-        let mut rest = bytes;
-        while !rest.is_empty() {
-            if !rest.starts_with(&MAGIC) {
-                let place = if output.len() == 0 { "no gzip header" } else { "garbage behind the last member" };
-                return Err(Refusal::malformed(place));
+        let mut member = skip_header(bytes)?;
+        loop {
+            let Some(rest) = inflate_member(inflate, member, output)? else { return Ok(false) };
+            // What does not begin as a member does is not read, by Kafka's own reader neither.
+            match skip_header(rest) {
+                Ok(another) if rest.len() > TAIL_BYTES_MAX => member = another,
+                Ok(_) | Err(_) => return Ok(true),
             }
-            rest = inflate_member(inflate, rest, output)?;
         }
-        Ok(())
     })
 }
 
-/// Inflates the member in front and returns what is behind it.
-fn inflate_member<'a>(inflate: &mut Decompress, bytes: &'a [u8], output: &mut Output) -> Result<&'a [u8], Refusal> {
-    let mut rest = skip_header(bytes)?;
+/// Inflates the member whose header ends where `rest` begins, and returns what is behind it; nothing when the room does not
+/// suffice.
+fn inflate_member<'a>(
+    inflate: &mut Decompress,
+    mut rest: &'a [u8],
+    output: &mut Output,
+) -> Result<Option<&'a [u8]>, Refusal> {
     let start = output.len();
-    // The size stands at the member's end, which is mostly the end of the bytes; the room grows when it was a lie.
-    let declared = bytes.last_chunk::<4>().map_or(0, |size| u32::from_le_bytes(*size));
-    let believed = rest.len().saturating_mul(RATIO_BELIEVED);
-    let room = usize::try_from(declared).unwrap_or(usize::MAX).min(believed).saturating_add(ROOM_SPARE_BYTES);
     inflate.reset(false);
     loop {
         let (read, written) = (inflate.total_in(), inflate.total_out());
-        let status = output.append(room, |vector| inflate.decompress_vec(rest, vector, FlushDecompress::None))?;
+        let status = output.append(|vector| inflate.decompress_vec(rest, vector, FlushDecompress::None))?;
+        let Some(status) = status else { return Ok(None) };
         let status = status.map_err(Refusal::malformed)?;
         let read = usize::try_from(inflate.total_in().saturating_sub(read)).unwrap_or(usize::MAX);
         rest = rest.get(read..).unwrap_or_default();
@@ -114,12 +136,15 @@ fn inflate_member<'a>(inflate: &mut Decompress, bytes: &'a [u8], output: &mut Ou
     if u32::from_le_bytes(crc_bytes) != crc.sum() || u32::from_le_bytes(amount_bytes) != crc.amount() {
         return Err(Refusal::malformed("a member's checksum or size is wrong"));
     }
-    Ok(rest)
+    Ok(Some(rest))
 }
 
 /// What is behind a member's header.
 fn skip_header(bytes: &[u8]) -> Result<&[u8], Refusal> {
     let cut_short = || Refusal::malformed("a member's header is cut short");
+    if !bytes.starts_with(&MAGIC) {
+        return Err(Refusal::malformed("no gzip header"));
+    }
     let (fixed, mut rest) = bytes.split_first_chunk::<10>().ok_or_else(cut_short)?;
     let [_, _, method, flags, ..] = *fixed;
     if method != DEFLATE {

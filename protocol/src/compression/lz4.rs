@@ -1,4 +1,4 @@
-//! lz4 frames, written as the Java client does and read in every shape the format has.
+//! One lz4 frame, written as the Java client does and read in every shape the format has.
 //!
 //! The frame is read here and its blocks are left to `lz4_flex`, which inflates them straight into the output: that
 //! spares a copy, lets dependent blocks see what was written before them, and gives a say over header checksums. Called
@@ -16,8 +16,6 @@ use super::{CompressError, Output, Refusal};
 
 const MAGIC: u32 = 0x184d_2204;
 const MAGIC_LEGACY: u32 = 0x184c_2102;
-/// The last four bits are free.
-const MAGIC_SKIPPABLE: u32 = 0x184d_2a50;
 
 const VERSION: u8 = 0b0100_0000;
 const VERSION_MASK: u8 = 0b1100_0000;
@@ -47,6 +45,7 @@ thread_local! {
     static TABLES: RefCell<[CompressTable; 2]> = RefCell::new([CompressTable::small(), CompressTable::large()]);
 }
 
+#[expect(clippy::arithmetic_side_effects, reason = "lengths of what is in memory")]
 pub(super) fn compress(records: &[u8], output: &mut Vec<u8>) -> Result<(), CompressError> {
     output.reserve(records.len().min(2 * BLOCK_BYTES) + HEADER.len() + END_MARK.len());
     output.extend_from_slice(&HEADER);
@@ -61,6 +60,7 @@ pub(super) fn compress(records: &[u8], output: &mut Vec<u8>) -> Result<(), Compr
     Ok(())
 }
 
+#[expect(clippy::arithmetic_side_effects, reason = "lengths of what is in memory")]
 fn compress_block(block: &[u8], table: &mut CompressTable, output: &mut Vec<u8>) -> Result<(), CompressError> {
     let length_at = output.len();
     let start = length_at + 4;
@@ -82,21 +82,15 @@ fn compress_block(block: &[u8], table: &mut CompressTable, output: &mut Vec<u8>)
 
 pub(super) fn decompress(bytes: &[u8], header_is_checked: bool, output: &mut Output) -> Result<(), Refusal> {
     let mut rest = bytes;
-    while !rest.is_empty() {
-        let magic = take_u32(&mut rest)?;
-        if magic & !0xf == MAGIC_SKIPPABLE {
-            let length = usize::try_from(take_u32(&mut rest)?).unwrap_or(usize::MAX);
-            take(&mut rest, length)?;
-        } else if magic == MAGIC {
-            let frame = Frame::take(&mut rest, header_is_checked)?;
-            frame.inflate(&mut rest, output)?;
-        } else if magic == MAGIC_LEGACY {
-            return Err(Refusal::unsupported("a legacy frame, from before the frame format"));
-        } else {
-            return Err(Refusal::malformed(format!("no frame begins with {magic:#010x}")));
-        }
+    match take_u32(&mut rest)? {
+        MAGIC => {}
+        MAGIC_LEGACY => return Err(Refusal::unsupported("a legacy frame, from before the frame format")),
+        magic => return Err(Refusal::malformed(format!("no frame begins with {magic:#010x}"))),
     }
-    Ok(())
+    let frame = Frame::take(&mut rest, header_is_checked)?;
+    output.reserve(frame.content_bytes_max(rest));
+    // What is behind the frame is not read, be it another one: Kafka's own reader ends here.
+    frame.inflate(&mut rest, output)
 }
 
 /// What a frame's header says.
@@ -104,6 +98,13 @@ struct Frame {
     flags: u8,
     block_bytes_max: usize,
     content_bytes: Option<u64>,
+}
+
+/// A block as it is stored.
+struct Block<'a> {
+    bytes: &'a [u8],
+    is_plain: bool,
+    checksum: Option<u32>,
 }
 
 impl Frame {
@@ -138,37 +139,51 @@ impl Frame {
         Ok(Self { flags, block_bytes_max, content_bytes })
     }
 
-    fn inflate(&self, rest: &mut &[u8], output: &mut Output) -> Result<(), Refusal> {
-        let start = output.len();
-        if let Some(size) = self.content_bytes {
-            let size = usize::try_from(size).unwrap_or(usize::MAX);
-            if size > output.room() {
-                return Err(Refusal::TooLarge);
-            }
-            output.reserve(size.min(rest.len().saturating_mul(RATIO_MAX)));
-        } else {
-            output.reserve(rest.len().saturating_mul(2));
+    /// The next block; none at the frame's end mark.
+    fn next_block<'a>(&self, rest: &mut &'a [u8]) -> Result<Option<Block<'a>>, Refusal> {
+        let length = take_u32(rest)?;
+        if length == 0 {
+            return Ok(None);
         }
-        loop {
-            let length = take_u32(rest)?;
-            if length == 0 {
-                break;
-            }
-            let bytes = usize::try_from(length & !PLAIN_BLOCK).unwrap_or(usize::MAX);
-            if bytes > self.block_bytes_max {
-                return Err(Refusal::malformed(format!("a block of {bytes} bytes in a frame that has none so large")));
-            }
-            let block = take(rest, bytes)?;
-            if self.flags & BLOCK_CHECKSUMS != 0 && take_u32(rest)? != XxHash32::oneshot(0, block) {
+        let count = usize::try_from(length & !PLAIN_BLOCK).unwrap_or(usize::MAX);
+        if count > self.block_bytes_max {
+            return Err(Refusal::malformed(format!("a block of {count} bytes in a frame that has none so large")));
+        }
+        let bytes = take(rest, count)?;
+        let checksum = if self.flags & BLOCK_CHECKSUMS == 0 { None } else { Some(take_u32(rest)?) };
+        Ok(Some(Block { bytes, is_plain: length & PLAIN_BLOCK != 0, checksum }))
+    }
+
+    /// What the blocks can inflate to, up to where something is wrong, which is said when its turn comes.
+    fn content_bytes_max(&self, mut rest: &[u8]) -> usize {
+        let mut total: usize = 0;
+        while let Ok(Some(block)) = self.next_block(&mut rest) {
+            let most = if block.is_plain { block.bytes.len() } else { self.bytes_max(block.bytes) };
+            total = total.saturating_add(most);
+        }
+        total
+    }
+
+    /// What a block can inflate to.
+    fn bytes_max(&self, block: &[u8]) -> usize {
+        self.block_bytes_max.min(block.len().saturating_mul(RATIO_MAX).saturating_add(64))
+    }
+
+    fn inflate(&self, rest: &mut &[u8], output: &mut Output) -> Result<(), Refusal> {
+        if self.content_bytes.is_some_and(|size| usize::try_from(size).unwrap_or(usize::MAX) > output.room()) {
+            return Err(Refusal::TooLarge);
+        }
+        while let Some(block) = self.next_block(rest)? {
+            if block.checksum.is_some_and(|checksum| checksum != XxHash32::oneshot(0, block.bytes)) {
                 return Err(Refusal::malformed("the checksum of a block is wrong"));
             }
-            if length & PLAIN_BLOCK == 0 {
-                self.inflate_block(block, start, output)?;
+            if block.is_plain {
+                output.push(block.bytes)?;
             } else {
-                output.push(block)?;
+                self.inflate_block(block.bytes, output)?;
             }
         }
-        let content = output.written_since(start);
+        let content = output.written_since(0);
         if self.flags & CONTENT_CHECKSUM != 0 && take_u32(rest)? != XxHash32::oneshot(0, content) {
             return Err(Refusal::malformed("the checksum of a frame's content is wrong"));
         }
@@ -178,14 +193,14 @@ impl Frame {
         Ok(())
     }
 
-    fn inflate_block(&self, block: &[u8], frame_start: usize, output: &mut Output) -> Result<(), Refusal> {
-        let most = self.block_bytes_max.min(block.len().saturating_mul(RATIO_MAX).saturating_add(64));
+    fn inflate_block(&self, block: &[u8], output: &mut Output) -> Result<(), Refusal> {
+        let most = self.bytes_max(block);
         output
             .fill(most, |before, room| {
                 if self.flags & INDEPENDENT_BLOCKS != 0 {
                     return decompress_into(block, room);
                 }
-                let window = before.len().saturating_sub(WINDOW_BYTES).max(frame_start);
+                let window = before.len().saturating_sub(WINDOW_BYTES);
                 decompress_into_with_dict(block, room, before.get(window..).unwrap_or_default())
             })
             .map_err(|error| {

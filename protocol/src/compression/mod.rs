@@ -1,18 +1,27 @@
 //! The codecs of record batches, all behind one bounded inflate.
 //!
 //! [`records`](crate::records) compresses a sealed batch with [`compress`] and inflates a fetched one with
-//! [`decompress`]. A codec writes into an [`Output`] that refuses to grow past its limit, so that no
+//! [`decompress`]. A codec writes into an [`Output`] that is as large as the limit at the most, so that no
 //! declared size is ever believed; [`InflateLimits`] says what the limit is.
 //!
 //! | Codec | By | What is read beyond what is written |
 //! |---|---|---|
 //! | [`gzip`] | `flate2` on `zlib-rs` | several members, extra fields, names, comments, header checksums |
 //! | [`snappy`] | `snap` | blocks without framing, streams one after the other |
-//! | [`lz4`] | `lz4_flex`, block by block | dependent blocks, checksums, sizes, skippable and several frames |
+//! | [`lz4`] | `lz4_flex`, block by block | dependent blocks, checksums, sizes |
 //! | [`zstd`] | `ruzstd`, or zstd's own library with the feature `zstd` | skippable and several frames, checksums |
 //!
 //! What needs a dictionary, a zstd window of more than 128 MiB or a format older than Kafka's use of the codec is
-//! refused with those words, as is anything behind the end of what the codec wrote.
+//! refused with those words.
+//!
+//! What is behind the end is read as Kafka's own reader reads it, byte for byte (`tests/golden/codec_tails.txt`), for a
+//! batch that it reads must stop no consumer: behind a gzip member, what does not begin as another is passed over; behind
+//! snappy's chunks up to three bytes; behind the lz4 frame anything, even another frame. Behind a zstd frame there may
+//! only be frames. There we are stricter in one thing: the first bytes of another frame are refused, which Java passes
+//! over while they happen to lie in the same buffer as the end of the one before.
+//!
+//! `ruzstd` holds the window beside the output, so one of more than 7 MiB that is really filled has to fit within the
+//! limit, too.
 
 mod gzip;
 mod level;

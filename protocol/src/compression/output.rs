@@ -5,7 +5,13 @@
 
 use super::Codec;
 
-/// How far the records of a batch may inflate.
+/// How far the records of a batch may inflate, and so how much memory a batch may take: no more than the limit in bytes is
+/// held at once. The records of a compressed message of the formats before batches (magic 0 and 1) are made of a message set
+/// that is held beside them, so each may take half.
+///
+/// What comes on top are the codecs' own tables, which a thread makes once: 48 KiB for gzip, nothing for snappy and lz4. The
+/// pure Rust zstd needs the frame's window beside the records: of up to 7 MiB, in a buffer of 8, it comes on top, too;
+/// a larger one has to fit within the limit.
 ///
 /// ```
 /// use tidemill_protocol::compression::InflateLimits;
@@ -36,6 +42,12 @@ impl InflateLimits {
     #[must_use]
     pub const fn any_lz4_header_checksum(mut self) -> Self {
         self.lz4_headers_checked = false;
+        self
+    }
+
+    /// Half as many bytes.
+    pub(crate) const fn halved(mut self) -> Self {
+        self.bytes_max /= 2;
         self
     }
 
@@ -96,7 +108,10 @@ impl Refusal {
     }
 }
 
-/// Grows as bytes really come, up to the limit.
+/// Takes bytes up to the limit, in one allocation.
+///
+/// Memory that grows is held twice while it moves. So a codec says beforehand what its input can make, judged by the
+/// blocks that are there, and never needs more: at the most, the limit is held.
 pub(super) struct Output {
     bytes: Vec<u8>,
     bytes_max: usize,
@@ -121,24 +136,25 @@ impl Output {
         self.bytes.get(start..).unwrap_or_default()
     }
 
-    pub(super) fn into_bytes(self) -> Vec<u8> {
+    /// What was written. Memory of which less than half was needed is given back, where that is known to take no more
+    /// than the limit while it moves.
+    pub(super) fn into_bytes(mut self) -> Vec<u8> {
+        let (length, capacity) = (self.bytes.len(), self.bytes.capacity());
+        if length < capacity / 2 && length.saturating_add(capacity) <= self.bytes_max {
+            self.bytes.shrink_to_fit();
+        }
         self.bytes
     }
 
-    /// Makes place for so many more bytes, or for as many as the limit allows: the caller says what its input can make.
-    /// Grows at least by half, so that many small blocks are not copied again and again.
+    /// Makes place for so many more bytes, or for as many as the limit allows.
     pub(super) fn reserve(&mut self, additional: usize) {
-        if self.bytes.capacity().saturating_sub(self.bytes.len()) < additional {
-            let additional = additional.max(self.bytes.len() / 2).min(self.room());
-            self.bytes.reserve_exact(additional);
-        }
+        self.bytes.reserve_exact(additional.min(self.room()));
     }
 
     pub(super) fn push(&mut self, chunk: &[u8]) -> Result<(), Refusal> {
         if chunk.len() > self.room() {
             return Err(Refusal::TooLarge);
         }
-        self.reserve(chunk.len());
         self.bytes.extend_from_slice(chunk);
         Ok(())
     }
@@ -161,14 +177,20 @@ impl Output {
         written.map(drop)
     }
 
-    /// Lets `write` append to a vector that has room to spare for at least one byte more than the limit allows, so that
-    /// a library that fills what it finds shows what it would have written.
-    pub(super) fn append<T>(&mut self, additional: usize, write: impl FnOnce(&mut Vec<u8>) -> T) -> Result<T, Refusal> {
-        let wanted = additional.max(self.bytes.len() / 2).min(self.room().saturating_add(1));
+    /// Makes place for so many bytes, whatever the limit: see [`append`](Self::append).
+    pub(super) fn restart(&mut self, bytes: usize) {
+        // What is there goes first, so that it is not held beside what comes.
+        self.bytes = Vec::new();
+        self.bytes.reserve_exact(bytes);
+    }
+
+    /// Lets `write` append to the vector if there is room in it. A library that fills what it finds shows in room beyond
+    /// the limit what it would have written.
+    pub(super) fn append<T>(&mut self, write: impl FnOnce(&mut Vec<u8>) -> T) -> Result<Option<T>, Refusal> {
         if self.bytes.capacity() == self.bytes.len() {
-            self.bytes.reserve_exact(wanted);
+            return Ok(None);
         }
         let result = write(&mut self.bytes);
-        if self.bytes.len() > self.bytes_max { Err(Refusal::TooLarge) } else { Ok(result) }
+        if self.bytes.len() > self.bytes_max { Err(Refusal::TooLarge) } else { Ok(Some(result)) }
     }
 }

@@ -144,14 +144,20 @@ fn lz4_frames_are_read_in_every_shape() {
 }
 
 #[test]
-fn lz4_and_zstd_frames_follow_each_other_with_others_to_skip_between() {
-    for codec in [Codec::Lz4, Codec::Zstd] {
-        let mut frames = compressed(codec, b"first ");
-        frames.extend(*b"\x5a\x2a\x4d\x18\x04\x00\x00\x00skip");
-        frames.extend(compressed(codec, b""));
-        frames.extend(compressed(codec, b"second"));
-        assert_eq!(inflated(codec, &frames, 100).unwrap(), &b"first second"[..]);
-    }
+fn zstd_frames_follow_each_other_with_others_to_skip_between() {
+    let mut frames = compressed(Codec::Zstd, b"first ");
+    frames.extend(*b"\x5a\x2a\x4d\x18\x04\x00\x00\x00skip");
+    frames.extend(compressed(Codec::Zstd, b""));
+    frames.extend(compressed(Codec::Zstd, b"second"));
+    assert_eq!(inflated(Codec::Zstd, &frames, 100).unwrap(), &b"first second"[..]);
+}
+
+/// As Kafka's own reader does: what follows may be read as anything.
+#[test]
+fn only_the_first_of_several_lz4_frames_is_read() {
+    let mut frames = compressed(Codec::Lz4, b"first");
+    frames.extend(compressed(Codec::Lz4, b"second"));
+    assert_eq!(inflated(Codec::Lz4, &frames, 100).unwrap(), &b"first"[..]);
 }
 
 #[test]

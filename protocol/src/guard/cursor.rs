@@ -26,19 +26,9 @@ impl<'a> Cursor<'a> {
         self.at
     }
 
-    /// What is left.
-    pub(super) fn rest(&self) -> &'a [u8] {
-        self.bytes.get(self.at..).unwrap_or_default()
-    }
-
     /// All that can be reached, and what lies before.
     pub(super) const fn bytes(&self) -> &'a [u8] {
         self.bytes
-    }
-
-    /// The offset behind the last byte.
-    pub(super) const fn end(&self) -> usize {
-        self.bytes.len()
     }
 
     /// How many bytes are left.
@@ -63,14 +53,14 @@ impl<'a> Cursor<'a> {
 
     pub(super) fn chunk<const N: usize>(&mut self) -> Result<[u8; N], Reason> {
         let bytes = self.bytes.get(self.at..).and_then(|rest| rest.first_chunk::<N>()).ok_or(ENDS)?;
-        self.at += N;
+        self.at = self.at.saturating_add(N);
         Ok(*bytes)
     }
 
     /// Passes the next byte if it is this one.
     pub(super) fn pass(&mut self, byte: u8) -> bool {
         let is_next = self.bytes.get(self.at) == Some(&byte);
-        self.at += usize::from(is_next);
+        self.at = self.at.saturating_add(is_next.into());
         is_next
     }
 

@@ -112,11 +112,11 @@ impl Page<'_> {
             return self.line(format_args!("{}: null", field.name));
         };
         self.line(format_args!("{}: {count}", field.name))?;
-        self.depth += 1;
+        self.depth = self.depth.saturating_add(1);
         for index in 0..count {
             self.value(field.name, Some(index), field.kind, is_compact, false)?;
         }
-        self.depth -= 1;
+        self.depth = self.depth.saturating_sub(1);
         Some(())
     }
 
@@ -158,8 +158,9 @@ impl Page<'_> {
             }
             Kind::Uuid => {
                 let id = u128::from_be_bytes(self.cursor.chunk().ok()?);
-                let part = |shift: u32, digits: u32| (id >> shift) & ((1 << (4 * digits)) - 1);
-                let (a, b, c, d, e) = (part(96, 8), part(80, 4), part(64, 4), part(48, 4), part(0, 12));
+                let part = |shift: u32, mask: u128| (id >> shift) & mask;
+                let (a, b, c) = (part(96, 0xffff_ffff), part(80, 0xffff), part(64, 0xffff));
+                let (d, e) = (part(48, 0xffff), part(0, 0xffff_ffff_ffff));
                 self.line(format_args!("{label} {a:08x}-{b:04x}-{c:04x}-{d:04x}-{e:012x}"))
             }
             Kind::String => {
@@ -182,9 +183,9 @@ impl Page<'_> {
                     return self.line(format_args!("{label} null"));
                 }
                 self.line(format_args!("{label}"))?;
-                self.depth += 1;
+                self.depth = self.depth.saturating_add(1);
                 self.structure(find(number))?;
-                self.depth -= 1;
+                self.depth = self.depth.saturating_sub(1);
                 Some(())
             }
         }
@@ -194,7 +195,7 @@ impl Page<'_> {
         if self.text.len() > TEXT_BYTES_MAX {
             return None;
         }
-        let indent = 2 * self.depth;
+        let indent = self.depth.saturating_mul(2);
         writeln!(self.text, "{:indent$}{line}", "").ok()
     }
 }

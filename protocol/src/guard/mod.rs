@@ -22,20 +22,7 @@
 //! - `steps`: the same walk, step by step, for a message that is read by hand
 //! - `describe`: the same walk, printed for humans
 //!
-//! # Where the structs' decoders say otherwise
-//!
-//! All that the walk accepts, they decode. They also decode some of what it refuses, and there they are wrong: the bytes
-//! are no message of Kafka's, and what is read is not what stands there, or is not the same when it is written again.
-//!
-//! - null in a version in which the field may not be null, when in another it may;
-//! - a tagged field whose size is not that of its value, which shifts all that follows;
-//! - tags out of order or repeated, of which the last counts, and tags above 2^31 - 1, which are counted when written
-//!   again but left out;
-//! - varints of more than 32 bits, whose upper bits are lost, and over-long ones;
-//! - a nullable struct whose first byte is neither 1 nor -1, taken for null without a look at what follows;
-//! - strings of more than 32,767 bytes in flexible versions, which Kafka's own decoders refuse.
-//!
-//! Which versions they know differs too; see the tests of [`api`](crate::api).
+//! The structs' decoders accept some of what it refuses, and are wrong there: [`behind`](crate::behind) says how.
 
 mod check;
 mod cursor;

@@ -179,7 +179,7 @@ impl RecordBatches {
         };
         let is_long_enough = match magic {
             MAGIC => bytes >= HEADER_BYTES,
-            0 | 1 => legacy::is_long_enough(magic, bytes - PREFIX_BYTES),
+            0 | 1 => legacy::is_long_enough(magic, bytes.saturating_sub(PREFIX_BYTES)),
             _ => return refuse(start, "magic", format!("record format {magic} is not supported, only 0 to 2 are")),
         };
         if !is_long_enough {

@@ -3,6 +3,8 @@
 //! The producer's accumulator holds a [`BatchBuilder`] per partition; a closed one is sealed off the lock (that is
 //! where compression happens) and stamped when its sequence is known.
 
+#![expect(clippy::arithmetic_side_effects, reason = "writes only, and adds up lengths of what is in memory")]
+
 use bytes::Bytes;
 
 use super::batch::{self, HEADER_BYTES};

@@ -40,18 +40,24 @@ impl<'a> Cursor<'a> {
     /// Deltas and lengths of most records take one byte or two, so these are read without a loop.
     #[inline]
     pub(super) fn varint(&mut self) -> Result<i32, Reason> {
-        let zigzag = match *self.rest {
+        let zigzag = self.zigzag()?;
+        Ok((zigzag >> 1).cast_signed() ^ (zigzag & 1).cast_signed().wrapping_neg())
+    }
+
+    /// The same as it stands, its sign in the lowest bit.
+    #[inline]
+    fn zigzag(&mut self) -> Result<u32, Reason> {
+        match *self.rest {
             [low, ref rest @ ..] if low < 0x80 => {
                 self.rest = rest;
-                u32::from(low)
+                Ok(u32::from(low))
             }
             [low, high, ref rest @ ..] if high < 0x80 => {
                 self.rest = rest;
-                u32::from(low & 0x7f) | u32::from(high) << 7
+                Ok(u32::from(low & 0x7f) | u32::from(high) << 7)
             }
-            _ => return self.long_varint(),
-        };
-        Ok((zigzag >> 1).cast_signed() ^ -((zigzag & 1).cast_signed()))
+            _ => self.long_zigzag(),
+        }
     }
 
     /// A zigzag varint of at most 64 bits: ten bytes, none of whose bits are lost.
@@ -66,9 +72,15 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// The next eight bytes as a word, if there are so many.
+    #[inline]
+    pub(super) fn word(&self) -> Option<Word> {
+        self.rest.first_chunk::<WORD_BYTES>().map(|bytes| Word { bits: u64::from_le_bytes(*bytes), used: 0 })
+    }
+
     #[inline(never)]
-    fn long_varint(&mut self) -> Result<i32, Reason> {
-        i32::try_from(self.long_varlong()?).map_err(|_| "a varint of more than 32 bits")
+    fn long_zigzag(&mut self) -> Result<u32, Reason> {
+        u32::try_from(zigzag(self.long_varlong()?)).map_err(|_| "a varint of more than 32 bits")
     }
 
     #[inline(never)]
@@ -91,19 +103,63 @@ impl<'a> Cursor<'a> {
     /// A varint length and that many bytes; `None` for the length -1.
     #[inline]
     pub(super) fn nullable_bytes(&mut self) -> Result<Option<&'a [u8]>, Reason> {
-        match self.varint()? {
-            -1 => Ok(None),
-            length => {
-                let length = usize::try_from(length).map_err(|_| "a negative length")?;
+        match self.zigzag()? {
+            even if even & 1 == 0 => {
+                let length = usize::try_from(even >> 1).map_err(|_| "a length beyond memory")?;
                 self.take(length).map(Some)
             }
+            1 => Ok(None),
+            _ => Err("a negative length"),
         }
+    }
+}
+
+/// How many bytes a [`Word`] has.
+const WORD_BYTES: usize = 8;
+
+/// Eight bytes that were read at once, taken from the front: one question whether there are so many, instead of one for
+/// each byte. Who takes more of them than there are reads zeros.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Word {
+    bits: u64,
+    used: usize,
+}
+
+impl Word {
+    /// How many bytes were taken.
+    pub(super) const fn used(self) -> usize {
+        self.used
+    }
+
+    #[inline]
+    pub(super) const fn skip_byte(&mut self) {
+        self.bits >>= 8;
+        self.used = self.used.wrapping_add(1);
+    }
+
+    /// A zigzag varint of one byte or two; none when it is longer.
+    #[inline]
+    pub(super) const fn short_varint(&mut self) -> Option<i64> {
+        let zigzag = if self.bits & 0x80 == 0 {
+            let zigzag = self.bits & 0x7f;
+            self.bits >>= 8;
+            self.used = self.used.wrapping_add(1);
+            zigzag
+        } else if self.bits & 0x8000 == 0 {
+            let zigzag = self.bits & 0x7f | (self.bits & 0x7f00) >> 1;
+            self.bits >>= 16;
+            self.used = self.used.wrapping_add(2);
+            zigzag
+        } else {
+            return None;
+        };
+        Some(unzigzag(zigzag))
     }
 }
 
 /// Even numbers are what they are halved, odd ones are negative: 0, -1, 1, -2, ...
 const fn unzigzag(value: u64) -> i64 {
-    (value >> 1).cast_signed() ^ -((value & 1).cast_signed())
+    (value >> 1).cast_signed() ^ (value & 1).cast_signed().wrapping_neg()
 }
 
 /// The other way round.
@@ -115,7 +171,7 @@ pub(super) const fn zigzag(value: i64) -> u64 {
 pub(super) const fn varint_bytes(value: i64) -> usize {
     let zigzag = zigzag(value);
     // Seven bits a byte, and one byte at least.
-    (70 - (zigzag | 1).leading_zeros() as usize) / 7
+    70_usize.saturating_sub((zigzag | 1).leading_zeros() as usize) / 7
 }
 
 /// Writes the zigzag varint of `value`, of any size, at the start of `room`.

@@ -30,7 +30,7 @@ const NO_TIMESTAMP: i64 = -1;
 
 /// Whether a message may be of this length, by its own claim.
 pub(super) const fn is_long_enough(magic: i8, length: usize) -> bool {
-    length >= MESSAGE_BYTES_MIN + if magic > 0 { TIMESTAMP_BYTES } else { 0 }
+    length >= if magic > 0 { MESSAGE_BYTES_MIN + TIMESTAMP_BYTES } else { MESSAGE_BYTES_MIN }
 }
 
 /// The header that today's format would have for a whole message.
@@ -62,6 +62,8 @@ pub(super) fn open(bytes: &Bytes, limits: InflateLimits) -> Result<(BatchHeader,
     }
     let value = outer.value.ok_or_else(|| refuse(("value", "a wrapper around nothing (null)".to_owned())))?;
     let value = bytes.slice_ref(value);
+    // The set and the records that are made of it are there at the same time.
+    let limits = limits.halved();
     // With magic 0, Kafka's clients took the frame's magic number into its checksum (KAFKA-3160): it says nothing there.
     let limits = if outer.magic == 0 { limits.any_lz4_header_checksum() } else { limits };
     let set = compression::decompress(codec, &value, limits)?;
@@ -91,7 +93,7 @@ fn inner_records(
         })?,
     };
     let mut records = Vec::with_capacity(set.len());
-    let mut count = 0;
+    let mut count: i32 = 0;
     let (mut base_offset, mut last_offset, mut newest) = (0, outer.offset, NO_TIMESTAMP);
     for message in (Messages { rest: set }) {
         let message = message?;
@@ -123,7 +125,7 @@ fn inner_records(
         if records.len() > bytes_max {
             return Err(("value", format!("the records take more than the limit of {bytes_max} bytes")));
         }
-        count += 1;
+        count = count.saturating_add(1);
     }
     if last_offset > outer.offset && outer.offset != 0 {
         return refuse("base_offset", "a message in a wrapper has a higher offset than the wrapper");
@@ -131,8 +133,9 @@ fn inner_records(
     let last_offset = last_offset.max(outer.offset);
     header.base_offset = base_offset;
     header.record_count = count;
-    header.last_offset_delta = i32::try_from(last_offset - base_offset)
-        .map_err(|_| ("base_offset", "the wrapper's offset is too far from its first message".to_owned()))?;
+    let delta = last_offset.checked_sub(base_offset).and_then(|delta| i32::try_from(delta).ok());
+    header.last_offset_delta =
+        delta.ok_or_else(|| ("base_offset", "the wrapper's offset is too far from its first message".to_owned()))?;
     if !outer.is_log_append_time() {
         header.max_timestamp = newest;
     }

@@ -94,21 +94,25 @@ impl<'a> Records<'a> {
 
     #[inline]
     fn read(&mut self) -> Result<Record<'a>, Reason> {
-        let length = usize::try_from(self.cursor.varint()?).map_err(|_| "a record of negative length")?;
-        let mut record = Cursor::new(self.cursor.take(length)?);
-        let _attributes = record.byte()?;
-        let timestamp_delta = record.varlong()?;
-        let offset_delta = record.varint()?;
-        if !(0..=self.header.last_offset_delta).contains(&offset_delta) {
+        let Start { timestamp_delta, offset_delta, rest: mut record } = match self.short_start() {
+            Some(start) => start,
+            None => self.start()?,
+        };
+        if !(0..=i64::from(self.header.last_offset_delta)).contains(&offset_delta) {
             return Err("an offset delta outside the batch");
         }
-        let offset = self.header.base_offset.checked_add(i64::from(offset_delta)).ok_or("the offset overflows")?;
+        let offset = self.header.base_offset.checked_add(offset_delta).ok_or("the offset overflows")?;
         let timestamp = match self.log_append_time {
             None => self.header.base_timestamp.checked_add(timestamp_delta).ok_or("the timestamp overflows")?,
             Some(time) => time,
         };
         let key = record.nullable_bytes()?;
         let value = record.nullable_bytes()?;
+        if let [0, none @ ..] = record.rest()
+            && none.is_empty()
+        {
+            return Ok(Record { offset, timestamp, key, value, headers: HeaderIter { bytes: none } });
+        }
         let count = u32::try_from(record.varint()?).map_err(|_| "a negative count of headers")?;
         let headers = HeaderIter { bytes: record.rest() };
         for _ in 0..count {
@@ -121,6 +125,30 @@ impl<'a> Records<'a> {
         Ok(Record { offset, timestamp, key, value, headers })
     }
 
+    /// The start of a record, read as one word, if it is as short as that of most records and nothing is wrong with it.
+    #[inline]
+    fn short_start(&mut self) -> Option<Start<'a>> {
+        // Two bytes at the most for each of the three numbers, and one for the attributes.
+        let mut word = self.cursor.word()?;
+        let length = usize::try_from(word.short_varint()?).ok()?;
+        let length_bytes = word.used();
+        word.skip_byte();
+        let timestamp_delta = word.short_varint()?;
+        let offset_delta = word.short_varint()?;
+        let (record, behind) = self.cursor.rest().split_at_checked(length.checked_add(length_bytes)?)?;
+        let rest = Cursor::new(record.get(word.used()..)?);
+        self.cursor = Cursor::new(behind);
+        Some(Start { timestamp_delta, offset_delta, rest })
+    }
+
+    /// The start of any record.
+    fn start(&mut self) -> Result<Start<'a>, Reason> {
+        let length = usize::try_from(self.cursor.varint()?).map_err(|_| "a record of negative length")?;
+        let mut rest = Cursor::new(self.cursor.take(length)?);
+        let _attributes = rest.byte()?;
+        Ok(Start { timestamp_delta: rest.varlong()?, offset_delta: rest.varint()?.into(), rest })
+    }
+
     #[cold]
     fn refuse(&mut self, reason: Reason) -> DecodeError {
         let at = self.length.saturating_sub(self.cursor.rest().len());
@@ -129,6 +157,13 @@ impl<'a> Records<'a> {
         self.cursor = Cursor::new(&[]);
         DecodeError::new(at, reason).in_field(format!("records[{record}]"))
     }
+}
+
+/// The first fields of a record, and what is behind them.
+struct Start<'a> {
+    timestamp_delta: i64,
+    offset_delta: i64,
+    rest: Cursor<'a>,
 }
 
 impl<'a> Iterator for Records<'a> {
@@ -144,7 +179,7 @@ impl<'a> Iterator for Records<'a> {
         }
         match self.read() {
             Ok(record) => {
-                self.left -= 1;
+                self.left = self.left.saturating_sub(1);
                 Some(Ok(record))
             }
             Err(reason) => Some(Err(self.refuse(reason))),
@@ -154,5 +189,54 @@ impl<'a> Iterator for Records<'a> {
     fn size_hint(&self) -> (usize, Option<usize>) {
         // The count is the batch's own claim: an upper bound only as far as there are bytes behind it.
         (0, Some(self.cursor.rest().len().saturating_add(1)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::{BatchBuilder, BatchFlags, NewRecord, RecordBatches};
+    use super::*;
+    use crate::compression::Codec;
+
+    fn header() -> BatchHeader {
+        let mut builder = BatchBuilder::new(0);
+        builder.append(&NewRecord { timestamp: 0, key: None, value: None, headers: &[] });
+        let batch = builder.seal(Codec::None).stamp(None, BatchFlags::default());
+        RecordBatches::new(batch).next().unwrap().unwrap().header().clone()
+    }
+
+    proptest! {
+        /// Bytes as they stand at the start of records, most of them short and some of them wrong.
+        #[test]
+        fn a_start_read_as_a_word_is_the_one_read_byte_by_byte(
+            bytes in prop::collection::vec(prop_oneof![Just(0_u8), 0..=127_u8, any::<u8>()], 0..80),
+        ) {
+            let header = header();
+            let (mut short, mut any) = (Records::new(&header, &bytes, 1), Records::new(&header, &bytes, 1));
+            if let Some(short_start) = short.short_start() {
+                let start = any.start().unwrap();
+                prop_assert_eq!(short_start.timestamp_delta, start.timestamp_delta);
+                prop_assert_eq!(short_start.offset_delta, start.offset_delta);
+                prop_assert_eq!(short_start.rest.rest(), start.rest.rest());
+                prop_assert_eq!(short.cursor.rest(), any.cursor.rest());
+            } else {
+                // Where it is not read, nothing is taken.
+                prop_assert_eq!(short.cursor.rest(), &bytes[..]);
+            }
+        }
+    }
+
+    #[test]
+    fn the_start_of_a_common_record_is_read_as_a_word() {
+        let header = header();
+        for length in [20, 63, 64, 8000] {
+            let mut builder = BatchBuilder::new(0);
+            builder.append(&NewRecord { timestamp: 0, key: None, value: Some(&vec![7; length]), headers: &[] });
+            let batch = builder.seal(Codec::None).stamp(None, BatchFlags::default());
+            assert!(Records::new(&header, &batch[61..], 1).short_start().is_some(), "{length}");
+        }
+        assert!(Records::new(&header, &[0x0c, 0, 0, 0, 1, 1, 0], 1).short_start().is_none());
     }
 }

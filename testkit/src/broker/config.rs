@@ -5,6 +5,7 @@ use std::time::Duration;
 
 pub use super::authorization::Authorizer;
 use super::credentials::ScramHash;
+use super::groups::GroupProperties;
 use super::topic_config::Kind;
 
 /// One broker of a [`Cluster`](super::Cluster).
@@ -36,6 +37,16 @@ pub struct ClusterProperties {
     /// Whether readers that say their rack are sent to a replica there, as with Kafka's `RackAwareReplicaSelector` in
     /// `replica.selector.class` (KIP-392). Default false.
     pub rack_aware_fetch: bool,
+    /// The level of the feature `transaction.version` (KIP-890): 0 and 1 are transactions of the first generation, 2 of the
+    /// second, to clients that know it. Default 2.
+    pub transaction_version: i16,
+    /// `transaction.max.timeout.ms`: the longest that a client may ask for. Default 15 minutes.
+    pub transaction_timeout_max: Duration,
+    /// `transaction.abort.timed.out.transaction.cleanup.interval.ms`: how often, from the start on, transactions are looked
+    /// for that have been open for too long. Default 10 s.
+    pub transaction_abort_interval: Duration,
+    /// How groups are coordinated.
+    pub groups: GroupProperties,
     /// `authorizer.class.name`: who may do what. Default none: everyone may do everything.
     pub authorizer: Option<Authorizer>,
     /// How clients show who they are. Default none: they are not asked.
@@ -137,6 +148,10 @@ impl Default for ClusterProperties {
             default_replication_factor: 1,
             auto_create_topics: true,
             rack_aware_fetch: false,
+            transaction_version: 2,
+            transaction_timeout_max: Duration::from_secs(15 * 60),
+            transaction_abort_interval: Duration::from_secs(10),
+            groups: GroupProperties::default(),
             authorizer: None,
             sasl: None,
             tls: false,

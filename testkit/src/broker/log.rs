@@ -17,6 +17,9 @@ use super::topic_config::TopicConfig;
 /// The largest segment.
 const SEGMENT_BYTES_MAX: usize = 4 * 1024 * 1024;
 
+/// `index.interval.bytes`. What is asked of this index is only how exact an answer has to be.
+const INDEX_INTERVAL_BYTES: usize = 4096;
+
 /// What the records of a batch may inflate to when a timestamp is looked for in it.
 const INFLATED_BYTES_MAX: usize = 64 * 1024 * 1024;
 
@@ -47,6 +50,9 @@ struct Segment {
     position: u64,
     content: Content,
     batches: Vec<Place>,
+    /// The last offsets of some batches and where they begin, one for every [`INDEX_INTERVAL_BYTES`].
+    index: Vec<(i64, usize)>,
+    unindexed_bytes: usize,
 }
 
 #[derive(Debug)]
@@ -181,6 +187,23 @@ impl Log {
         }
     }
 
+    /// An offset behind the `bytes` that were read from `offset` on, as near as the index says.
+    pub(crate) fn upper_bound(&self, offset: i64, bytes: usize) -> i64 {
+        let Some((segment, index)) = self.locate(offset) else { return self.end_offset };
+        let end = segment.batches.get(index).map_or(0, |place| place.start) + bytes;
+        let behind = segment.index.partition_point(|(_, position)| *position < end);
+        match segment.index.get(behind) {
+            Some((last_offset, _)) => *last_offset,
+            None => segment.batches.last().map_or(self.end_offset, |place| place.next_offset),
+        }
+    }
+
+    /// All batches.
+    pub(crate) fn batches(&self) -> impl Iterator<Item = RecordBatch> {
+        let all = self.segments.iter().flat_map(|segment| RecordBatches::new(segment.slice(0, segment.bytes())));
+        all.map_while(Result::ok)
+    }
+
     /// The bytes from the batch that holds `offset` to `end_offset`.
     pub(crate) fn bytes_between(&self, offset: i64, end_offset: i64) -> u64 {
         self.position_of(end_offset).saturating_sub(self.position_of(offset))
@@ -305,7 +328,14 @@ fn behind(base_offset: i64, batch: &RecordBatch) -> i64 {
 
 impl Segment {
     const fn new(base_offset: i64, position: u64) -> Self {
-        Self { base_offset, position, content: Content::Active(Vec::new()), batches: Vec::new() }
+        Self {
+            base_offset,
+            position,
+            content: Content::Active(Vec::new()),
+            batches: Vec::new(),
+            index: Vec::new(),
+            unindexed_bytes: 0,
+        }
     }
 
     fn bytes(&self) -> usize {
@@ -323,6 +353,11 @@ impl Segment {
         if let Some(stored) = content.get_mut(start..) {
             assign_in(stored, base_offset, leader_epoch, log_append_time);
         }
+        if self.unindexed_bytes > INDEX_INTERVAL_BYTES {
+            self.index.push((behind(base_offset, batch) - 1, start));
+            self.unindexed_bytes = 0;
+        }
+        self.unindexed_bytes += content.len() - start;
         let max_timestamp = match log_append_time {
             Some(time) => time,
             None => batch.header().max_timestamp,
@@ -344,6 +379,8 @@ impl Segment {
     fn truncate(&mut self, end_offset: i64) {
         self.batches.retain(|place| place.next_offset <= end_offset);
         let bytes = self.bytes();
+        self.index.retain(|(_, position)| *position < bytes);
+        self.unindexed_bytes = bytes - self.index.last().map_or(0, |(_, position)| *position);
         let mut kept = match std::mem::replace(&mut self.content, Content::Active(Vec::new())) {
             Content::Active(content) => content,
             Content::Closed(content) => content.to_vec(),

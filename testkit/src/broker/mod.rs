@@ -15,7 +15,8 @@
 //! - `producer_state`: what a partition knows of idempotent producers
 //! - `purgatory`: requests that wait
 //! - `fetch_sessions`: what readers have asked for before
-//! - `groups`: consumer groups
+//! - `groups`: groups of either protocol
+//! - `transactions`: transactional ids, and the markers that end their transactions
 //! - `acls`, `authorization`: who may do what
 //! - `sasl`, `credentials`: how clients show who they are, and what that is held against
 //! - `quotas`: how much clients may ask for
@@ -38,6 +39,7 @@ mod replication;
 mod sasl;
 mod topic_config;
 mod topics;
+pub(crate) mod transactions;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -54,7 +56,8 @@ pub use self::config::{BrokerConfig, ClusterProperties};
 use self::connections::{Connections, Next};
 use self::credentials::Credentials;
 use self::fetch_sessions::FetchSessions;
-use self::groups::{GroupAnswer, Groups};
+use self::groups::{Around, GroupAnswer, Groups};
+pub use self::groups::{GroupProperties, MigrationPolicy};
 use self::handlers::fetch::{self, WaitingFetch};
 use self::handlers::produce::{self, WaitingProduce};
 use self::nodes::Nodes;
@@ -64,6 +67,8 @@ pub use self::replication::Stop;
 use self::sasl::Session;
 use self::topic_config::TopicConfig;
 use self::topics::{Topic, TopicError, Topics};
+pub use self::transactions::MarkersOf;
+use self::transactions::Transactions;
 
 /// `log.retention.check.interval.ms`: how often records are looked for that have become too old. What is too much is
 /// removed as it is written.
@@ -207,7 +212,7 @@ pub struct Cluster {
     pub(crate) quotas: Quotas,
     fetches: Purgatory<WaitingFetch>,
     produces: Purgatory<WaitingProduce>,
-    pub(crate) next_producer_id: i64,
+    pub(crate) transactions: Transactions,
     connections: Connections,
     waiting: BTreeMap<Token, Waiting>,
     next_token: u64,
@@ -238,7 +243,7 @@ impl Cluster {
             fetch_sessions: FetchSessions::new(random.fork()),
             fetches: Purgatory::default(),
             produces: Purgatory::default(),
-            next_producer_id: 0,
+            transactions: Transactions::default(),
             connections: Connections::default(),
             waiting: BTreeMap::new(),
             next_token: 0,
@@ -316,10 +321,12 @@ impl Cluster {
         let mut wake_at;
         loop {
             let mut answers = Vec::new();
-            let groups = self.groups.poll(now, &mut answers);
+            let transactions = self.poll_transactions(now);
+            let groups = self.poll_groups(now, &mut answers);
             let produces = produce::poll(self, now);
             let fetches = fetch::poll(self, now);
-            wake_at = [groups, produces, fetches, Some(self.next_retention_check)].into_iter().flatten().min();
+            wake_at =
+                [transactions, groups, produces, fetches, Some(self.next_retention_check)].into_iter().flatten().min();
             for (token, answer) in answers.drain(..) {
                 match answer {
                     GroupAnswer::Join(response) => self.complete::<JoinGroupRequest>(token, &response, now),
@@ -404,6 +411,47 @@ impl Cluster {
         }
     }
 
+    /// The groups, and what they look at.
+    pub(crate) fn groups(&mut self, request: &Request<'_>) -> (&mut Groups, Around<'_>) {
+        let Self { groups, topics, nodes, config, .. } = self;
+        let around = Around {
+            topics,
+            nodes,
+            properties: &config.groups,
+            node_id: request.caller.node_id,
+            now: request.now,
+            unix_ms: request.unix_ms,
+        };
+        groups.follow_coordinators(&around);
+        (groups, around)
+    }
+
+    fn poll_groups(&mut self, now: Instant, answers: &mut Vec<(Token, GroupAnswer)>) -> Option<Instant> {
+        self.with_groups(now, |groups, around| {
+            let expires = groups.expire(around);
+            groups.poll(around, answers).into_iter().chain(expires).min()
+        })
+    }
+
+    /// The groups by themselves, not at the request of anybody.
+    fn with_groups<T>(&mut self, now: Instant, act: impl FnOnce(&mut Groups, &Around<'_>) -> T) -> T {
+        let unix_ms = self.unix_ms(now);
+        let Self { groups, topics, nodes, config, .. } = self;
+        act(groups, &Around { topics, nodes, properties: &config.groups, node_id: -1, now, unix_ms })
+    }
+
+    /// Removes a member of a group, as if it had been silent for too long. False when there is no such member.
+    pub fn evict_member(&mut self, group_id: &str, member_id: &str, now: Instant) -> bool {
+        self.changed = true;
+        self.with_groups(now, |groups, around| groups.evict_member(group_id, member_id, around))
+    }
+
+    /// Removes all members of a group, as if they had been silent for too long. How many there were.
+    pub fn evict_group(&mut self, group_id: &str, now: Instant) -> usize {
+        self.changed = true;
+        self.with_groups(now, |groups, around| groups.evict_group(group_id, around))
+    }
+
     /// Removes what has become too old.
     fn retain(&mut self, now: Instant) {
         if now < self.next_retention_check {
@@ -414,6 +462,7 @@ impl Cluster {
         for topic in self.topics.iter_mut() {
             for partition in &mut topic.partitions {
                 partition.log.retain_time(&topic.config, unix_ms);
+                partition.producers.forget_before(partition.log.start_offset());
                 partition.producers.expire(unix_ms);
             }
         }

@@ -17,6 +17,10 @@ pub(crate) struct Nodes {
     nodes: BTreeMap<i32, Node>,
     /// The coordinators that were moved, by slot.
     moved: BTreeMap<(CoordinatorKind, u32), i32>,
+    /// Who coordinates each slot, and how often that has changed.
+    epochs: BTreeMap<(CoordinatorKind, u32), (i32, i32)>,
+    /// Rises when a coordinator may have changed.
+    version: u64,
 }
 
 /// One broker.
@@ -40,7 +44,28 @@ impl Nodes {
     pub(crate) fn new(brokers: &[BrokerConfig]) -> Self {
         let node =
             |config: &BrokerConfig| (config.node_id, Node { config: config.clone(), running: true, follows: true });
-        Self { nodes: brokers.iter().map(node).collect(), moved: BTreeMap::new() }
+        let nodes = brokers.iter().map(node).collect();
+        let mut nodes = Self { nodes, moved: BTreeMap::new(), epochs: BTreeMap::new(), version: 0 };
+        nodes.count_coordinator_epochs();
+        nodes
+    }
+
+    /// Brokers have come or gone, or a coordinator was moved: slots with another coordinator than before begin an epoch.
+    pub(crate) fn count_coordinator_epochs(&mut self) {
+        for kind in [CoordinatorKind::Group, CoordinatorKind::Transaction] {
+            for slot in 0..COORDINATOR_SLOTS {
+                let Some(coordinator) = self.coordinator_of_slot(kind, slot) else { continue };
+                let known = self.epochs.entry((kind, slot)).or_insert((coordinator, 0));
+                if known.0 != coordinator {
+                    *known = (coordinator, known.1 + 1);
+                }
+            }
+        }
+    }
+
+    /// How often the coordinator of this group or transactional id has changed: the leader epoch of its partition.
+    pub(crate) fn coordinator_epoch(&self, kind: CoordinatorKind, id: &str) -> i32 {
+        self.epochs.get(&(kind, slot(id))).map_or(0, |(_, epoch)| *epoch)
     }
 
     pub(crate) fn get(&self, id: i32) -> Option<&Node> {
@@ -48,7 +73,13 @@ impl Nodes {
     }
 
     pub(crate) fn get_mut(&mut self, id: i32) -> Option<&mut Node> {
+        self.version += 1;
         self.nodes.get_mut(&id)
+    }
+
+    /// Another number when coordinators may be others than before.
+    pub(crate) const fn version(&self) -> u64 {
+        self.version
     }
 
     /// The brokers that run, in the order of their numbers.
@@ -72,7 +103,10 @@ impl Nodes {
 
     /// The broker that coordinates this group or transactional id; none when none runs.
     pub(crate) fn coordinator(&self, kind: CoordinatorKind, id: &str) -> Option<i32> {
-        let slot = slot(id);
+        self.coordinator_of_slot(kind, slot(id))
+    }
+
+    fn coordinator_of_slot(&self, kind: CoordinatorKind, slot: u32) -> Option<i32> {
         if let Some(moved) = self.moved.get(&(kind, slot)).filter(|moved| self.is_running(**moved)) {
             return Some(*moved);
         }
@@ -85,7 +119,9 @@ impl Nodes {
 
     /// Lets this broker coordinate the slot of a group or transactional id from now on.
     pub(crate) fn move_coordinator(&mut self, kind: CoordinatorKind, id: &str, to: i32) {
+        self.version += 1;
         self.moved.insert((kind, slot(id)), to);
+        self.count_coordinator_epochs();
     }
 
     /// Where the replicas of a new topic lie: partitions in turn over the brokers that run, from a random one on. None
@@ -111,10 +147,12 @@ impl Nodes {
     }
 }
 
-/// Which slot an id falls into: Java's hash of the text, without its sign.
-fn slot(id: &str) -> u32 {
+/// Which slot an id falls into, the partition of `__consumer_offsets` or `__transaction_state` in Kafka: Java's hash of the
+/// text, as a positive number.
+pub(crate) fn slot(id: &str) -> u32 {
     let hash = id.encode_utf16().fold(0_u32, |hash, unit| hash.wrapping_mul(31).wrapping_add(u32::from(unit)));
-    (hash & 0x7fff_ffff) % COORDINATOR_SLOTS
+    let positive = hash.cast_signed().checked_abs().unwrap_or_default();
+    positive.cast_unsigned() % COORDINATOR_SLOTS
 }
 
 #[cfg(test)]
@@ -156,9 +194,11 @@ mod tests {
 
     #[test]
     fn slots_are_those_of_javas_hash() {
-        // "polygenelubricants".hashCode() is the smallest integer, whose sign Kafka drops rather than turns.
+        // "polygenelubricants".hashCode() is the smallest integer, which has no positive counterpart.
         assert_eq!(slot("polygenelubricants"), 0);
         // "hello".hashCode() is 99162322.
         assert_eq!(slot("hello"), 22);
+        // "billing".hashCode() is -109829509.
+        assert_eq!(slot("billing"), 9);
     }
 }

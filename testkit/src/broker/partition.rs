@@ -6,9 +6,12 @@
 //! [`replication`](super::replication) decides who leads.
 
 use tidemill_protocol::ErrorCode;
+use tidemill_protocol::records::control::{self, Marker};
+use tidemill_protocol::records::{RecordBatch, RecordBatches};
 
-use super::log::Log;
-use super::producer_state::ProducerState;
+use super::log::{Appended, Log};
+use super::producer_state::{EndMarker, ProducerState};
+use super::topic_config::TopicConfig;
 
 /// One partition.
 #[derive(Debug)]
@@ -64,9 +67,36 @@ impl Partition {
         self.high_watermark
     }
 
-    /// The end of what a reader of committed records may read: without transactions, all of it.
-    pub(crate) const fn last_stable_offset(&self) -> i64 {
-        self.high_watermark()
+    /// The end of what a reader of committed records may read: the first offset of a transaction that is open.
+    pub(crate) fn last_stable_offset(&self) -> i64 {
+        self.producers.last_stable_offset(self.log.start_offset(), self.high_watermark)
+    }
+
+    /// Appends a checked batch, and remembers it if its producer is known by an id.
+    pub(crate) fn append(&mut self, batch: &RecordBatch, config: &TopicConfig, unix_ms: i64) -> Appended {
+        let appended = self.log.append(batch, self.leader_epoch, config, unix_ms);
+        if batch.header().producer_id >= 0 {
+            self.producers.record(batch.header(), appended, unix_ms);
+        }
+        self.producers.forget_before(self.log.start_offset());
+        appended
+    }
+
+    /// Ends a transaction here; the offset of the marker.
+    pub(crate) fn append_marker(
+        &mut self,
+        end: &EndMarker,
+        config: &TopicConfig,
+        unix_ms: i64,
+    ) -> Result<i64, ErrorCode> {
+        self.producers.check_marker(end)?;
+        let marker = if end.committed { Marker::COMMIT } else { Marker::ABORT };
+        let built = control::build(marker, end.producer_id, end.producer_epoch, end.coordinator_epoch, unix_ms);
+        let batch = RecordBatches::new(built).next().and_then(Result::ok).ok_or(ErrorCode::UNKNOWN_SERVER_ERROR)?;
+        let appended = self.log.append(&batch, self.leader_epoch, config, unix_ms);
+        self.producers.record_marker(end, appended.base_offset, unix_ms, self.high_watermark);
+        self.producers.forget_before(self.log.start_offset());
+        Ok(appended.base_offset)
     }
 
     /// Whether this broker is the one to ask, and a client that knows this leader epoch is up to date (KIP-320). -1 does
@@ -198,6 +228,7 @@ impl Partition {
             *end = (*end).min(end_offset);
         }
         self.high_watermark = self.high_watermark.min(end_offset);
-        self.producers.truncate(end_offset);
+        // Who was silent for long is forgotten by the time of what was written; that it is read again does not count.
+        self.producers.truncate(end_offset, self.log.batches());
     }
 }

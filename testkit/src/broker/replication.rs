@@ -47,6 +47,7 @@ impl Cluster {
         if let Some(node) = self.nodes.get_mut(node_id) {
             node.running = false;
         }
+        self.nodes.count_coordinator_epochs();
         self.close_connections(node_id);
         self.fetch_sessions.handle_broker_stopped(node_id);
         self.each_partition(|nodes, config, partition| {
@@ -67,6 +68,7 @@ impl Cluster {
     pub fn handle_broker_started(&mut self, node_id: i32) {
         let Some(node) = self.nodes.get_mut(node_id).filter(|node| !node.running) else { return };
         node.running = true;
+        self.nodes.count_coordinator_epochs();
         self.each_partition(|nodes, config, partition| {
             if partition.leader.is_none() && partition.replicas.contains(&node_id) {
                 elect(partition, config.unclean_leader_election, |id| nodes.is_running(id));

@@ -139,13 +139,21 @@ pub(crate) fn fetch(topic: &str, offset: i64) -> FetchRequest {
 }
 
 pub(crate) fn batch(records: &[(i64, &str)], producer: Option<(i16, i32)>) -> Bytes {
+    let stamp = |(producer_epoch, base_sequence)| ProducerStamp { producer_id: 900_000, producer_epoch, base_sequence };
+    builder(records).seal(Codec::None).stamp(producer.map(stamp), BatchFlags::default())
+}
+
+pub(crate) fn compressed(records: &[(i64, &str)], codec: Codec) -> Bytes {
+    builder(records).seal(codec).stamp(None, BatchFlags::default())
+}
+
+fn builder(records: &[(i64, &str)]) -> BatchBuilder {
     let mut builder = BatchBuilder::new(100);
     for (timestamp, value) in records {
         let value = Some(value.as_bytes());
         builder.append(&NewRecord { timestamp: *timestamp, key: None, value, headers: &[] });
     }
-    let stamp = |(producer_epoch, base_sequence)| ProducerStamp { producer_id: 900_000, producer_epoch, base_sequence };
-    builder.seal(Codec::None).stamp(producer.map(stamp), BatchFlags::default())
+    builder
 }
 
 /// The batch with other bytes at a place, and, if `sealed`, a checksum that goes with them.

@@ -1,6 +1,7 @@
 //! Records, offsets by time, and the ends of epochs.
 
 use bytes::Bytes;
+use tidemill_protocol::compression::Codec;
 use tidemill_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
 use tidemill_protocol::messages::offset_for_leader_epoch_request::{OffsetForLeaderPartition, OffsetForLeaderTopic};
 use tidemill_protocol::messages::*;
@@ -95,6 +96,25 @@ pub(crate) async fn reading(broker: &mut Broker) {
             topic.topic_id = Uuid::nil();
         }
         broker.note(&format!("Fetch v{version} by id"), &response);
+    }
+
+    // A codec younger than the oldest versions (KIP-110), which until Kafka 3 were refused where a topic was set to it.
+    for (topic, setting) in [("read-zstd", "zstd"), ("read-zstd-batches", "producer")] {
+        broker.make(topic, &[("compression.type", setting)]).await;
+        let records = compressed(&[(time, &"a".repeat(300))], Codec::Zstd);
+        for (what, records) in [("nothing of", None), ("", Some(records))] {
+            if let Some(records) = records {
+                broker.ask(9, &produce(topic, records)).await;
+            }
+            for version in [4, 9, 10, 12] {
+                let mut response = broker.ask(version, &fetch(topic, 0)).await;
+                records_of(&mut response);
+                broker.note(&format!("Fetch v{version}: {what} {topic}"), &response);
+            }
+            let mut response = broker.ask(9, &fetch(topic, 5)).await;
+            records_of(&mut response);
+            broker.note(&format!("Fetch v9 past the end: {what} {topic}"), &response);
+        }
     }
 
     for timestamp in [-1, -2, -3, -4, -5, 0, time, time + 1, time + 15, time + 25, time + 30, time + 31] {

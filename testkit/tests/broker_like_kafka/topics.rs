@@ -23,6 +23,16 @@ pub(crate) async fn versions(broker: &mut Broker) {
     let answer = broker.raw(&encode_request(&body, 3, 1, None).unwrap()).await;
     let code = answer.and_then(|answer| Some(i16::from_be_bytes(*answer.get(4..)?.first_chunk()?)));
     broker.note("ApiVersions of a bad name", &code);
+    let body = body.with_client_software_name(text("tidemill"));
+    for version in [3, 4] {
+        let mut response = broker.ask(version, &body).await;
+        response.supported_features.sort_by_key(|feature| feature.name.clone());
+        response.finalized_features.sort_by_key(|feature| feature.name.clone());
+        let features = (response.supported_features, response.finalized_features);
+        broker.note(&format!("features of ApiVersions v{version}"), &features);
+        let rest = (response.finalized_features_epoch >= 0, response.zk_migration_ready, response.throttle_time_ms);
+        broker.note(&format!("ApiVersions v{version}"), &rest);
+    }
     for (what, frame) in [
         ("an API of no name", vec![0, 0, 0, 10, 1, 244, 0, 0, 0, 0, 0, 7, 255, 255]),
         ("Metadata with a count that lies", vec![0, 0, 0, 14, 0, 3, 0, 5, 0, 0, 0, 7, 255, 255, 127, 255, 255, 255]),

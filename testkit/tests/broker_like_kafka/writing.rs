@@ -1,6 +1,7 @@
 //! Batches, sound and not, and what is remembered of their producers.
 
 use bytes::Bytes;
+use tidemill_protocol::compression::Codec;
 use uuid::Uuid;
 
 use crate::peer::*;
@@ -61,6 +62,17 @@ pub(crate) async fn writing(broker: &mut Broker) {
     let mut response = broker.ask(13, &by_id).await;
     response.responses[0].topic_id = Uuid::nil();
     broker.note("Produce by id", &response);
+
+    // A codec younger than the oldest versions (KIP-110).
+    for version in [3, 6, 7, 13] {
+        for codec in [Codec::Lz4, Codec::Zstd] {
+            let mut body = produce("write", compressed(&[(now, &"a".repeat(300))], codec));
+            body.topic_data[0].topic_id = broker.id_of("write").await;
+            let mut response = broker.ask(version, &body).await;
+            response.responses[0].topic_id = Uuid::nil();
+            broker.note(&format!("Produce v{version} of {codec:?}"), &response);
+        }
+    }
 
     broker.make("sequences", &[]).await;
     // (epoch, first sequence, records): what a partition remembers of one producer.

@@ -6,8 +6,12 @@
 #![expect(clippy::unwrap_used, reason = "a case that cannot go on has failed")]
 
 mod administration;
+mod consumer;
+mod coordinators;
 mod joining;
+mod migration;
 mod offsets;
 mod peer;
 mod static_members;
 mod timeouts;
+mod tools;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::sync::OnceLock;
 use std::thread;
 use std::time::Duration;
 
@@ -11,16 +12,20 @@ use bytes::Bytes;
 use tidemill_protocol::messages::create_topics_request::CreatableTopic;
 use tidemill_protocol::messages::join_group_request::JoinGroupRequestProtocol;
 use tidemill_protocol::messages::leave_group_request::MemberIdentity;
+use tidemill_protocol::messages::metadata_request::MetadataRequestTopic;
 use tidemill_protocol::messages::sync_group_request::SyncGroupRequestAssignment;
 use tidemill_protocol::messages::{
-    CreateTopicsRequest, DeleteGroupsResponse, DescribeGroupsRequest, DescribeGroupsResponse, FindCoordinatorRequest,
-    GroupId, HeartbeatRequest, HeartbeatResponse, JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest,
-    LeaveGroupResponse, ListGroupsResponse, OffsetCommitResponse, OffsetDeleteResponse, OffsetFetchResponse,
+    ConsumerGroupDescribeResponse, ConsumerGroupHeartbeatResponse, CreateTopicsRequest, DeleteGroupsResponse,
+    DescribeGroupsRequest, DescribeGroupsResponse, FindCoordinatorRequest, FindCoordinatorResponse, GroupId,
+    HeartbeatRequest, HeartbeatResponse, JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest, LeaveGroupResponse,
+    ListGroupsResponse, MetadataRequest, OffsetCommitResponse, OffsetDeleteResponse, OffsetFetchResponse,
     SyncGroupRequest, SyncGroupResponse, TopicName,
 };
 use tidemill_protocol::{ErrorCode, Request, StrBytes, header};
-use tidemill_testkit::kafka::Kafka;
+use tidemill_testkit::broker::GroupProperties;
+use tidemill_testkit::kafka::{Kafka, Tools};
 use tidemill_testkit::{ClusterConfig, TestCluster};
+use uuid::Uuid;
 
 /// How long a request that will wait is given to reach the place where it waits.
 const SETTLE: Duration = Duration::from_millis(250);
@@ -30,24 +35,40 @@ const ANSWER_MAX: Duration = Duration::from_secs(30);
 
 /// Runs a case on both and compares what they said. Without a real Kafka, which says that it did not run, the testkit is
 /// asked alone: it must answer.
-pub(crate) fn compare(case: fn(&mut Peer)) {
+pub(crate) fn compare(case: impl Fn(&mut Peer) + Sync) {
+    compare_on(ClusterConfig::default(), Kafka::shared().map(Kafka::bootstrap), case);
+}
+
+/// The same, where consumer groups are assigned at once: with Kafka's second between two assignments, a case would depend
+/// on how long its requests take.
+pub(crate) fn compare_at_once(case: impl Fn(&mut Peer) + Sync) {
+    static AT_ONCE: OnceLock<Option<Kafka>> = OnceLock::new();
+    let start = || Kafka::builder().property("group.consumer.assignment.interval.ms", "0").start().unwrap();
+    let theirs = AT_ONCE.get_or_init(|| Tools::find().map(|_| start()));
+    let mut properties = GroupProperties::default();
+    properties.consumer_assignment_interval = Duration::ZERO;
+    compare_on(ClusterConfig::default().groups(properties), theirs.as_ref().map(Kafka::bootstrap), case);
+}
+
+/// The same, on these clusters.
+pub(crate) fn compare_on(ours: ClusterConfig, theirs: Option<&str>, case: impl Fn(&mut Peer) + Sync) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    let ours = runtime.block_on(TestCluster::start(ClusterConfig::default())).unwrap();
+    let ours = runtime.block_on(TestCluster::start(ours)).unwrap();
     let run = |address: &str| {
         let mut peer = Peer::new(address);
         case(&mut peer);
         peer.transcript
     };
     let (theirs, ours) = thread::scope(|scope| {
-        let theirs = Kafka::shared().map(|kafka| scope.spawn(|| run(kafka.bootstrap())));
+        let theirs = theirs.map(|theirs| scope.spawn(|| run(theirs)));
         let ours = run(ours.bootstrap());
         (theirs.map(|theirs| theirs.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))), ours)
     });
     assert!(!ours.is_empty());
     let Some(theirs) = theirs else { return };
-    for (theirs, ours) in theirs.iter().zip(&ours) {
-        assert_eq!(theirs, ours, "Kafka says the first, the testkit the second");
-    }
+    let pairs = theirs.iter().zip(&ours).filter(|(theirs, ours)| theirs != ours);
+    let differing: Vec<String> = pairs.map(|(theirs, ours)| format!("Kafka   {theirs}\ntestkit {ours}")).collect();
+    assert!(differing.is_empty(), "{}", differing.join("\n"));
     assert_eq!(theirs.len(), ours.len());
 }
 
@@ -70,6 +91,40 @@ impl Peer {
             ids: Vec::new(),
             transcript: Vec::new(),
         }
+    }
+
+    /// Where the broker listens.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Another broker of the cluster.
+    pub(crate) fn on(&self, address: &str) -> Self {
+        Self::new(address)
+    }
+
+    /// Takes over what another broker has said.
+    pub(crate) fn take(&mut self, other: Self) {
+        self.transcript.extend(other.transcript);
+    }
+
+    /// The port of the broker that coordinates a group, once there is one.
+    pub(crate) fn coordinator(&mut self, group: &str) -> i32 {
+        let find = FindCoordinatorRequest::default().with_coordinator_keys(vec![text(group)]);
+        for _ in 0..200 {
+            self.send("setup", 4, &find);
+            let (_, found) = self.read::<FindCoordinatorRequest>("setup");
+            if found.coordinators[0].error_code == 0 {
+                return found.coordinators[0].port;
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+        panic!("{}: no coordinator for {group}", self.address);
+    }
+
+    /// Notes something that is to be the same on both.
+    pub(crate) fn push(&mut self, text: String) {
+        self.transcript.push(text);
     }
 
     /// Sends a request and notes the answer.
@@ -133,6 +188,7 @@ impl Peer {
     fn note(&mut self, who: &str, version: i16, response: &impl Told) {
         let mut told = response.clone();
         told.sort();
+        told.sort_by_ids(&self.ids);
         for id in told.ids() {
             if !id.is_empty() && !self.ids.iter().any(|known| *known == *id) {
                 self.ids.push(id.as_str().to_owned());
@@ -173,11 +229,34 @@ impl Peer {
         let (_, created) = self.read::<CreateTopicsRequest>("setup");
         let code = ErrorCode(created.topics[0].error_code);
         assert!(code.is_none() || code == ErrorCode::TOPIC_ALREADY_EXISTS, "{code:?}");
-        // Kafka answers before the broker has heard of it from the controller.
-        thread::sleep(SETTLE);
+        // Kafka answers before this broker has heard of it from the controller.
+        for _ in 0..200 {
+            let topic = MetadataRequestTopic::default().with_name(Some(TopicName(text(name))));
+            let ask = MetadataRequest::default().with_topics(Some(vec![topic]));
+            self.send("setup", 12, &ask);
+            let (_, found) = self.read::<MetadataRequest>("setup");
+            thread::sleep(SETTLE);
+            if found.topics[0].error_code == 0 {
+                return;
+            }
+        }
+        panic!("{}: no topic {name}", self.address);
     }
 
-    fn send<R: Request>(&mut self, who: &'static str, version: i16, request: &R) {
+    /// The id of a topic; it is named in the transcript.
+    pub(crate) fn topic_id(&mut self, name: &str) -> Uuid {
+        let topic = MetadataRequestTopic::default().with_name(Some(TopicName(text(name))));
+        self.send("setup", 12, &MetadataRequest::default().with_topics(Some(vec![topic])));
+        let (_, found) = self.read::<MetadataRequest>("setup");
+        let id = found.topics[0].topic_id;
+        assert!(!id.is_nil(), "{name} is not there");
+        self.ids.push(id.to_string());
+        // Kafka's group coordinator may hear of it later than the broker.
+        thread::sleep(SETTLE * 4);
+        id
+    }
+
+    pub(crate) fn send<R: Request>(&mut self, who: &'static str, version: i16, request: &R) {
         let client_id = StrBytes::from_static_str(who);
         let frame = header::encode_request(request, version, 7, Some(&client_id)).unwrap();
         let address = &self.address;
@@ -191,7 +270,7 @@ impl Peer {
         assert_eq!(self.open.insert(who, version), None, "{who} has not been answered yet");
     }
 
-    fn read<R: Request>(&mut self, who: &'static str) -> (i16, R::Response) {
+    pub(crate) fn read<R: Request>(&mut self, who: &'static str) -> (i16, R::Response) {
         let version = self.open.remove(who).unwrap();
         let connection = self.connections.get_mut(who).unwrap();
         let mut length = [0; 4];
@@ -214,6 +293,9 @@ pub(crate) trait Told: Debug + Clone {
 
     /// Puts into an order what has none.
     fn sort(&mut self) {}
+
+    /// The same, where that is the order in which ids were first seen.
+    fn sort_by_ids(&mut self, _ids: &[String]) {}
 }
 
 impl Told for JoinGroupResponse {
@@ -285,6 +367,34 @@ impl Told for DeleteGroupsResponse {
     }
 }
 
+impl Told for ConsumerGroupHeartbeatResponse {
+    fn sort_by_ids(&mut self, ids: &[String]) {
+        let Some(assignment) = &mut self.assignment else { return };
+        for topic in &mut assignment.topic_partitions {
+            topic.partitions.sort_unstable();
+        }
+        assignment.topic_partitions.sort_by_key(|topic| ids.iter().position(|id| *id == topic.topic_id.to_string()));
+    }
+}
+
+impl Told for ConsumerGroupDescribeResponse {
+    fn sort(&mut self) {
+        for member in self.groups.iter_mut().flat_map(|group| &mut group.members) {
+            member.subscribed_topic_names.sort();
+            for assignment in [&mut member.assignment, &mut member.target_assignment] {
+                assignment.topic_partitions.sort_by_key(|topic| topic.topic_name.clone());
+                for topic in &mut assignment.topic_partitions {
+                    topic.partitions.sort_unstable();
+                }
+            }
+        }
+        for group in &mut self.groups {
+            group.members.sort_by_key(|member| (member.client_id.clone(), member.member_id.clone()));
+        }
+    }
+}
+
+impl Told for FindCoordinatorResponse {}
 impl Told for SyncGroupResponse {}
 impl Told for HeartbeatResponse {}
 impl Told for LeaveGroupResponse {}

@@ -237,6 +237,21 @@ fn a_batch_that_may_be_written_is_not_written_under_another_identity() {
     assert_eq!(world.freed_bytes, world.sent_bytes);
 }
 
+/// Its count was used up, so what is behind it gets another.
+#[test]
+fn what_cannot_be_sent_ends_at_once_and_the_next_is_numbered_anew() {
+    let mut world = World::new(1);
+    let mut refused = world.send(0, "refused");
+    let plan = world.requests.remove(0);
+    world.answer(&plan, |_, _| Answer::Unsendable(Error::config("writing")));
+    let error = outcome(&mut refused).unwrap().unwrap_err();
+    assert_eq!((error.kind(), error.outcome()), (ErrorKind::Configuration, Some(Outcome::NotWritten)));
+    world.send(0, "next").forget();
+    world.settle();
+    assert_eq!(world.values(0), ["next"]);
+    assert_eq!(world.freed_bytes, world.sent_bytes);
+}
+
 #[test]
 fn all_partitions_of_a_leader_go_in_one_request() {
     let mut world = World::new(3);

@@ -13,12 +13,19 @@ const MAGIC_LEGACY_FIRST: u32 = 0x1eb5_2ffd;
 pub(super) const WINDOW_BYTES_MAX: u64 = 128 << 20;
 
 /// No block is larger, whatever it inflates to.
-const BLOCK_BYTES_MAX: u64 = 128 << 10;
+pub(super) const BLOCK_BYTES_MAX: u64 = 128 << 10;
 
 /// A whole frame.
 pub(super) struct Frame<'a> {
     /// The frame, with its magic.
+    #[cfg_attr(not(feature = "zstd"), expect(dead_code, reason = "the pure library gets another header"))]
     pub(super) bytes: &'a [u8],
+    /// The frame's blocks, and their checksum.
+    #[cfg_attr(all(feature = "zstd", not(test)), expect(dead_code, reason = "zstd's own library reads whole frames"))]
+    pub(super) blocks: &'a [u8],
+    /// Whether a checksum of the content stands behind the blocks.
+    #[cfg_attr(all(feature = "zstd", not(test)), expect(dead_code, reason = "zstd's own library reads whole frames"))]
+    pub(super) has_checksum: bool,
     /// How far back it may reach.
     #[cfg_attr(all(feature = "zstd", not(test)), expect(dead_code, reason = "zstd's own library does not ask"))]
     pub(super) window_bytes: u64,
@@ -77,22 +84,25 @@ impl<'a> Frame<'a> {
             let reason = format!("a window of {window_bytes} bytes, the largest that is read is {WINDOW_BYTES_MAX}");
             return Err(Refusal::unsupported(reason));
         }
+        let header = start.len().saturating_sub(rest.len());
         let content_bytes_max = skip_blocks(rest)?;
-        if descriptor & 0b100 != 0 {
+        let has_checksum = descriptor & 0b100 != 0;
+        if has_checksum {
             take(rest, 4)?;
         }
         let bytes = start.get(..start.len().saturating_sub(rest.len())).unwrap_or_default();
+        let blocks = bytes.get(header..).unwrap_or_default();
         if content_bytes.is_some_and(|declared| declared > content_bytes_max) {
             return Err(Refusal::malformed("a frame declares more than its blocks can hold"));
         }
-        Ok(Self { bytes, window_bytes, content_bytes, content_bytes_max })
+        Ok(Self { bytes, blocks, has_checksum, window_bytes, content_bytes, content_bytes_max })
     }
 }
 
 /// An exponent of five bits and a mantissa of three.
 fn window_bytes([descriptor]: [u8; 1]) -> u64 {
-    let base = 1 << (10 + u32::from(descriptor >> 3));
-    base + base / 8 * u64::from(descriptor & 0b111)
+    let base: u64 = 1 << (10 + u32::from(descriptor >> 3));
+    base.saturating_add((base / 8).saturating_mul((descriptor & 0b111).into()))
 }
 
 /// Passes over the blocks and returns what they cannot inflate beyond.

@@ -32,6 +32,12 @@ fn inflate_frames(
     inflate: impl Fn(&Frame<'_>, &mut Output) -> Result<(), Refusal>,
 ) -> Result<(), Refusal> {
     let mut rest = bytes;
+    let mut bytes_max: u64 = 0;
+    while let Some(frame) = Frame::next(&mut rest)? {
+        bytes_max = bytes_max.saturating_add(frame.content_bytes.unwrap_or(frame.content_bytes_max));
+    }
+    output.reserve(usize::try_from(bytes_max).unwrap_or(usize::MAX));
+    let mut rest = bytes;
     while let Some(frame) = Frame::next(&mut rest)? {
         if frame.content_bytes.is_some_and(|size| usize::try_from(size).is_ok_and(|size| size > output.room())) {
             return Err(Refusal::TooLarge);

@@ -3,7 +3,9 @@
 mod hostile;
 
 use bytes::{Bytes, BytesMut};
-use kafka_protocol::messages::{ApiKey as TheirKey, RequestKind, ResponseKind};
+use kafka_protocol::messages::metadata_response::{MetadataResponsePartition, MetadataResponseTopic};
+use kafka_protocol::messages::{ApiKey as TheirKey, BrokerId, MetadataResponse, RequestKind, ResponseKind, TopicName};
+use kafka_protocol::protocol::{Encodable, StrBytes};
 use proptest::prelude::*;
 
 use super::generate::{self, Random, Shape};
@@ -27,13 +29,19 @@ fn every_message() -> impl Iterator<Item = (Side, &'static Message, i16)> {
     requests.chain(responses).flat_map(move |(side, message)| versions(message).map(move |v| (side, message, v)))
 }
 
-/// A body alone, of either side. What the plan says of it and what the rows say is the same, down to the memory.
+/// A body alone, of either side.
 fn checked(message: &Message, version: i16, body: &[u8]) -> Result<(), DecodeError> {
-    let (by_plan, left_by_plan) = check::follow(message, version, body, 0, Budget::default());
-    let (by_rows, left_by_rows) = check::walk_rows(message, version, body, 0, Budget::default());
+    agreed(message, version, body, Budget::default());
+    check::walk(message, version, body, 0, Budget::default()).and_then(|end| consumed(end, body.len()))
+}
+
+/// What the plan says of a body and what the rows say is the same, down to the memory.
+#[track_caller]
+fn agreed(message: &Message, version: i16, body: &[u8], budget: Budget) {
+    let (by_plan, left_by_plan) = check::follow(message, version, body, 0, budget);
+    let (by_rows, left_by_rows) = check::walk_rows(message, version, body, 0, budget);
     assert_eq!(by_plan, by_rows.as_ref().ok().copied(), "{} v{version} {body:02x?}", message.api);
     assert!(by_plan.is_none() || left_by_plan == left_by_rows, "{} v{version} {body:02x?}", message.api);
-    check::walk(message, version, body, 0, Budget::default()).and_then(|end| consumed(end, body.len()))
 }
 
 /// Decodes without the guard and encodes again.
@@ -136,6 +144,46 @@ fn headers_are_flexible_when_the_tables_say_so() {
     }
 }
 
+/// Arrays of numbers whose counts differ from element to element, are null or take two bytes; names of every length, all of
+/// ASCII and with one letter that is not, at any place.
+#[test]
+fn counts_and_names_of_every_length_are_walked_alike() {
+    let message = super::find(RESPONSES, ApiKey::METADATA, 12).unwrap();
+    for version in [8, 9, 12] {
+        let nodes = |count: usize| vec![BrokerId(7); count];
+        let partition = |(index, count): (usize, &usize)| {
+            let partition = MetadataResponsePartition::default().with_replica_nodes(nodes(*count));
+            partition.with_isr_nodes(nodes(count / 2)).with_offline_replicas(nodes(index % 2))
+        };
+        let partitions: Vec<_> =
+            [3, 3, 1, 0, 0, 126, 127, 128, 3, 3, 200, 20_000, 3].iter().enumerate().map(partition).collect();
+        let names = (0..70_usize).chain([126, 127, 128, 200]).flat_map(|length| {
+            let plain = "x".repeat(length);
+            let places = (0..length.saturating_sub(1))
+                .map(move |at| format!("{}\u{f6}{}", "x".repeat(at), "x".repeat(length - 2 - at)));
+            std::iter::once(plain).chain(places)
+        });
+        let names: Vec<_> = names.collect();
+        let topic = |name: &String| {
+            MetadataResponseTopic::default().with_name(Some(TopicName(StrBytes::from_string(name.clone()))))
+        };
+        let mut topics: Vec<_> = names.iter().map(topic).collect();
+        topics.push(topic(&String::new()).with_partitions(partitions));
+        let mut body = BytesMut::new();
+        MetadataResponse::default().with_topics(topics).encode(&mut body, version).unwrap();
+        assert_eq!(checked(message, version, &body), Ok(()));
+        agreed(message, version, &body, Budget::default().bytes_min(0).times_frame(1));
+        // Half a letter, wherever the letter stands in the name, is none.
+        for at in
+            body.windows(2).enumerate().filter(|(_, two)| *two == "\u{f6}".as_bytes()).map(|(at, _)| at).step_by(97)
+        {
+            let mut broken = body.clone();
+            broken[at + 1] = b'x';
+            assert!(checked(message, version, &broken).unwrap_err().reason.contains("UTF-8"));
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
@@ -191,6 +239,29 @@ proptest! {
                 let (read, again) = read.unwrap();
                 prop_assert_eq!(checked(message, version, &again), Ok(()), "{:?} {} v{}", side, api, version);
                 prop_assert_eq!(by_structs(side, message, version, &again), Ok((read, again)));
+            }
+        }
+    }
+
+    /// Bytes changed, left out, put in and doubled, within budgets that some messages are over.
+    #[test]
+    fn plan_and_rows_agree_on_whatever_bytes_within_whatever_budget(seed: u64, bytes_min in 0..2_000_usize) {
+        let mut random = Random(seed);
+        for (_, message, version) in every_message() {
+            let mut body = generate::message(message, version, Shape::Any, seed);
+            let budget = Budget::default().bytes_min(bytes_min).times_frame(random.below(3));
+            agreed(message, version, &body, budget);
+            for _ in 0..4 {
+                let at = random.below(body.len() + 1);
+                let end = at + random.below(body.len() + 1 - at);
+                match random.below(4) {
+                    0 => drop(body.splice(at..end.min(at + 2), [])),
+                    1 => body.insert(at, [0, 1, 2, 4, 0x7f, 0x80, 0x81, 0xff][random.below(8)]),
+                    2 => body.extend_from_within(at..end),
+                    _ if at < body.len() => body[at] = random.below(256) as u8,
+                    _ => {}
+                }
+                agreed(message, version, &body, budget);
             }
         }
     }

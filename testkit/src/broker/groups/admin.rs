@@ -9,45 +9,55 @@ use tidemill_protocol::messages::{
 };
 use tidemill_protocol::{ErrorCode, StrBytes};
 
-use super::classic::MemberDescription;
-use super::{Group, Groups, code, owned};
-
-/// The only type of group there is.
-const TYPE: &str = "classic";
+use super::classic::ClassicGroup;
+use super::classic::{CONSUMER, MemberDescription};
+use super::{Around, Groups, Protocol, code, owned};
 
 /// Since this version a group that is not there is an error.
 const SAYS_NO_SUCH_GROUP_SINCE: i16 = 6;
 
 /// Everything that can be done with a group: read, delete, describe, describe and alter its configuration.
-const ALL_OPERATIONS: i32 = 1 << 3 | 1 << 6 | 1 << 8 | 1 << 10 | 1 << 11;
+pub(super) const ALL_OPERATIONS: i32 = 1 << 3 | 1 << 6 | 1 << 8 | 1 << 10 | 1 << 11;
 
 /// It does not say what may be done.
-const OPERATIONS_NOT_SAID: i32 = i32::MIN;
+pub(super) const OPERATIONS_NOT_SAID: i32 = i32::MIN;
 
 impl Groups {
-    /// Filters are compared without case; an empty one lets everything through.
-    pub(crate) fn handle_list(&self, request: &ListGroupsRequest) -> ListGroupsResponse {
+    /// Every broker lists the groups that it coordinates. Filters are compared without case; an empty one lets everything
+    /// through.
+    pub(crate) fn handle_list(&self, request: &ListGroupsRequest, around: &Around<'_>) -> ListGroupsResponse {
         let passes = |filter: &[StrBytes], it: &str| {
             filter.is_empty() || filter.iter().any(|wanted| wanted.eq_ignore_ascii_case(it))
         };
-        let listed = self.groups.iter().filter(|(_, group)| {
-            passes(&request.states_filter, group.classic.state_name()) && passes(&request.types_filter, TYPE)
+        let listed = self.groups.iter().filter(|(id, group)| {
+            around.coordinates(id).is_ok()
+                && passes(&request.states_filter, group.protocol.state_name())
+                && passes(&request.types_filter, group.protocol.type_name())
         });
         let groups = listed.map(|(id, group)| {
             ListedGroup::default()
                 .with_group_id(GroupId(owned(id)))
-                .with_protocol_type(group.classic.protocol_type())
-                .with_group_state(StrBytes::from_static_str(group.classic.state_name()))
-                .with_group_type(StrBytes::from_static_str(TYPE))
+                .with_protocol_type(group.protocol.protocol_type())
+                .with_group_state(StrBytes::from_static_str(group.protocol.state_name()))
+                .with_group_type(StrBytes::from_static_str(group.protocol.type_name()))
         });
         ListGroupsResponse::default().with_groups(groups.collect())
     }
 
-    pub(crate) fn handle_describe(&self, request: DescribeGroupsRequest, version: i16) -> DescribeGroupsResponse {
+    pub(crate) fn handle_describe(
+        &self,
+        request: DescribeGroupsRequest,
+        version: i16,
+        around: &Around<'_>,
+    ) -> DescribeGroupsResponse {
         let groups = request.groups.into_iter().map(|id| {
-            let described = match self.groups.get(id.as_str()) {
-                Some(group) => describe(group),
-                None => dead(&id, version),
+            let described = match (around.coordinates(&id), self.groups.get(id.as_str()).map(|group| &group.protocol)) {
+                (Err(code), _) => DescribedGroup::default().with_error_code(code.0).with_error_message(None),
+                (Ok(()), Some(Protocol::Classic(classic))) => describe(classic),
+                (Ok(()), Some(Protocol::Consumer(_))) => {
+                    dead(format!("Group {} is not a classic group.", id.as_str()), version)
+                }
+                (Ok(()), None) => dead(format!("Group {} not found.", id.as_str()), version),
             };
             // Of what is not there, nothing may be done.
             let operations = if request.include_authorized_operations && described.error_code == 0 {
@@ -61,9 +71,9 @@ impl Groups {
     }
 
     /// A group with members stays.
-    pub(crate) fn handle_delete(&mut self, request: DeleteGroupsRequest) -> DeleteGroupsResponse {
+    pub(crate) fn handle_delete(&mut self, request: DeleteGroupsRequest, around: &Around<'_>) -> DeleteGroupsResponse {
         let results = request.groups_names.into_iter().map(|id| {
-            let result = self.delete(&id);
+            let result = around.coordinates(&id).and_then(|()| self.delete(&id));
             DeletableGroupResult::default().with_group_id(id).with_error_code(code(result))
         });
         DeleteGroupsResponse::default().with_results(results.collect())
@@ -71,18 +81,32 @@ impl Groups {
 
     fn delete(&mut self, id: &str) -> Result<(), ErrorCode> {
         let group = self.groups.get(id).ok_or(ErrorCode::GROUP_ID_NOT_FOUND)?;
-        group.classic.on_delete()?;
-        if let Some(removed) = self.groups.remove(id)
-            && let Some(at) = removed.deadline
-        {
-            self.deadlines.remove(&(at, id.to_owned()));
+        if !group.protocol.is_empty() {
+            return Err(ErrorCode::NON_EMPTY_GROUP);
         }
+        self.remove_group(id);
         Ok(())
     }
 }
 
-fn describe(group: &Group) -> DescribedGroup {
-    let (protocol, members) = group.classic.describe();
+impl Protocol {
+    const fn type_name(&self) -> &'static str {
+        match self {
+            Self::Classic(_) => "classic",
+            Self::Consumer(_) => "consumer",
+        }
+    }
+
+    fn protocol_type(&self) -> StrBytes {
+        match self {
+            Self::Classic(classic) => classic.protocol_type(),
+            Self::Consumer(_) => StrBytes::from_static_str(CONSUMER),
+        }
+    }
+}
+
+fn describe(group: &ClassicGroup) -> DescribedGroup {
+    let (protocol, members) = group.describe();
     let describe = |member: MemberDescription| {
         DescribedGroupMember::default()
             .with_member_id(member.member_id)
@@ -94,18 +118,16 @@ fn describe(group: &Group) -> DescribedGroup {
     };
     DescribedGroup::default()
         .with_error_message(None)
-        .with_group_state(StrBytes::from_static_str(group.classic.state_name()))
-        .with_protocol_type(group.classic.protocol_type())
+        .with_group_state(StrBytes::from_static_str(group.state_name()))
+        .with_protocol_type(group.protocol_type())
         .with_protocol_data(protocol)
         .with_members(members.into_iter().map(describe).collect())
 }
 
-fn dead(id: &str, version: i16) -> DescribedGroup {
+fn dead(message: String, version: i16) -> DescribedGroup {
     let described = DescribedGroup::default().with_group_state(StrBytes::from_static_str("Dead"));
     if version < SAYS_NO_SUCH_GROUP_SINCE {
         return described.with_error_message(None);
     }
-    described
-        .with_error_code(ErrorCode::GROUP_ID_NOT_FOUND.0)
-        .with_error_message(Some(StrBytes::from_string(format!("Group {id} not found."))))
+    described.with_error_code(ErrorCode::GROUP_ID_NOT_FOUND.0).with_error_message(Some(StrBytes::from_string(message)))
 }

@@ -24,13 +24,11 @@ use tidemill_protocol::{ErrorCode, StrBytes};
 use tokio::time::Instant;
 
 use self::members::Members;
+use super::migration::Migrating;
 use super::{Asked, GroupAnswer, Outbox};
 
 /// `protocol_type` of consumers. Groups of others, such as Connect's workers, keep their subscriptions to themselves.
 pub(super) const CONSUMER: &str = "consumer";
-
-/// `group.initial.rebalance.delay.ms`, which is 3 s in Kafka: tests would wait for it in every new group.
-const INITIAL_REBALANCE_DELAY: Duration = Duration::ZERO;
 
 /// How long a new member may wait for its first generation; it has no id to send heartbeats with.
 const NEW_MEMBER_JOIN_TIMEOUT: Duration = Duration::from_secs(300);
@@ -52,7 +50,7 @@ enum State {
     /// Waits for its members to join.
     PreparingRebalance {
         /// It was empty: who is to come is not known, so only time ends this.
-        initial: bool,
+        initial: Option<Initial>,
         complete_at: Instant,
     },
     /// Waits for the leader's plan. Who has not sent SyncGroup by `sync_until` is removed.
@@ -61,8 +59,17 @@ enum State {
     Stable { sync_until: Option<Instant> },
 }
 
+/// Waiting for the first members: each that comes makes the others wait for more, but not longer than they can.
+#[derive(Debug, Clone, Copy)]
+struct Initial {
+    /// How much longer it may be than until now.
+    remaining: Duration,
+    /// Somebody has joined since.
+    joined: bool,
+}
+
 /// A group.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct ClassicGroup {
     state: State,
     generation: i32,
@@ -71,6 +78,10 @@ pub(super) struct ClassicGroup {
     /// What its consumers read. `None` when they do not say.
     subscribed_topics: Option<BTreeSet<String>>,
     members: Members,
+    /// Since when nobody is in it, if somebody ever was; in milliseconds since 1970.
+    empty_since_ms: Option<i64>,
+    /// What another coordinator would know of it: the group when it was last empty or stable.
+    written: Option<Box<Self>>,
 }
 
 /// What a JoinGroup says, nothing of it a view into its frame.
@@ -129,7 +140,88 @@ impl ClassicGroup {
             protocol: None,
             subscribed_topics: None,
             members: Members::default(),
+            empty_since_ms: None,
+            written: None,
         }
+    }
+
+    /// Notes what another coordinator would know from now on.
+    fn write(&mut self) {
+        self.written = None;
+        let mut written = self.clone();
+        written.members.forget_requests();
+        self.written = Some(Box::new(written));
+    }
+
+    /// Another coordinator has taken over: who waits is sent there, and everybody's session begins again.
+    pub(super) fn on_moved(&mut self, out: &mut Outbox<'_>) {
+        self.refuse_all(ErrorCode::NOT_COORDINATOR, out);
+        *self = self.written.take().map_or_else(Self::new, |written| *written);
+        for member in self.members.iter_mut() {
+            member.keep_alive(out.now);
+        }
+        self.write();
+    }
+
+    /// A stable group of these members, which were in a consumer group until now.
+    pub(super) fn migrated(generation: i32, migrating: Vec<Migrating>, now: Instant) -> Self {
+        let mut group = Self { state: State::Stable { sync_until: None }, generation, ..Self::new() };
+        group.protocol_type = Some(StrBytes::from_static_str(CONSUMER));
+        for member in migrating {
+            group.members.add(members::Member::migrated(member, now));
+        }
+        group.protocol = group.members.choose_protocol();
+        group.subscribed_topics = group.members.subscribed_topics(group.protocol.as_deref().unwrap_or_default());
+        group.write();
+        group
+    }
+
+    /// The members, on their way to a consumer group, and the generation. Who waits has to join again there.
+    pub(super) fn migrating(&self) -> (i32, Vec<Migrating>) {
+        let protocol = self.protocol.as_deref().unwrap_or_default();
+        (self.generation, self.members.iter().map(|member| member.migrating(protocol)).collect())
+    }
+
+    /// Everybody who waits has to begin again.
+    pub(super) fn refuse_all(&mut self, code: ErrorCode, out: &mut Outbox<'_>) {
+        for member in self.members.iter_mut() {
+            if let Some(asked) = member.joining.take() {
+                super::refuse_join(&asked, &member.id, code, out);
+            }
+            if let Some(asked) = member.syncing.take() {
+                out.answer(asked, GroupAnswer::Sync(SyncGroupResponse::default().with_error_code(code.0)));
+            }
+        }
+    }
+
+    /// Members were lost while it was a consumer group.
+    pub(super) fn on_migrated(&mut self, out: &mut Outbox<'_>) {
+        self.prepare_rebalance(out);
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        match self.state {
+            State::Empty => true,
+            State::PreparingRebalance { .. } | State::CompletingRebalance { .. } | State::Stable { .. } => false,
+        }
+    }
+
+    pub(super) const fn empty_since_ms(&self) -> Option<i64> {
+        self.empty_since_ms
+    }
+
+    pub(super) fn member_ids(&self) -> Vec<StrBytes> {
+        self.members.iter().map(|member| member.id.clone()).collect()
+    }
+
+    /// Removes a member as if its session were over, whatever it waits for.
+    pub(super) fn evict(&mut self, id: &str, out: &mut Outbox<'_>) -> bool {
+        if self.members.get(id).is_none() {
+            return false;
+        }
+        self.remove(id, out);
+        self.rebalance_without_lost(out);
+        true
     }
 
     /// Followers wait for the leader; who comes behind it gets its assignment at once.
@@ -153,6 +245,7 @@ impl ClassicGroup {
                 if is_leader {
                     self.state = State::Stable { sync_until: Some(sync_until) };
                     self.assign(&request.assignments, out);
+                    self.write();
                 }
             }
             State::Stable { .. } => {
@@ -218,14 +311,15 @@ impl ClassicGroup {
         }
     }
 
-    /// Whether the group may be deleted.
-    pub(super) const fn on_delete(&self) -> Result<(), ErrorCode> {
-        match self.state {
-            State::Empty => Ok(()),
-            State::PreparingRebalance { .. } | State::CompletingRebalance { .. } | State::Stable { .. } => {
-                Err(ErrorCode::NON_EMPTY_GROUP)
-            }
+    /// Whether these offsets may be committed in a transaction: as by a commit, but the state of a group does not stand in
+    /// the way, nor does one who does not say who it is.
+    pub(super) fn on_commit_in_transaction(&self, identity: Identity<'_>) -> Result<(), ErrorCode> {
+        let is_empty = matches!(self.state, State::Empty);
+        let says_who = identity.generation >= 0 || !identity.member_id.is_empty() || identity.instance_id.is_some();
+        if !says_who || identity.generation < 0 && is_empty {
+            return Ok(());
         }
+        self.check_member(identity)
     }
 
     /// Whether offsets of the group may be deleted; those of topics that it reads may not.
@@ -246,7 +340,7 @@ impl ClassicGroup {
             match timer {
                 Timer::Session(id) => self.on_session_expired(&id, out),
                 Timer::Pending(id) => self.on_pending_expired(&id, out),
-                Timer::JoinPhase => self.complete_join(out),
+                Timer::JoinPhase => self.on_join_phase_over(out),
                 Timer::SyncPhase => self.on_sync_phase_over(out),
             }
         }
@@ -296,7 +390,7 @@ impl ClassicGroup {
         (protocol.unwrap_or_default(), members)
     }
 
-    fn is_of_consumers(&self) -> bool {
+    pub(super) fn is_of_consumers(&self) -> bool {
         self.protocol_type.as_deref() == Some(CONSUMER)
     }
 
@@ -343,6 +437,10 @@ impl ClassicGroup {
             return;
         }
         self.remove(id, out);
+        self.rebalance_without_lost(out);
+    }
+
+    fn rebalance_without_lost(&mut self, out: &mut Outbox<'_>) {
         match self.state {
             State::Empty => {}
             State::PreparingRebalance { .. } => self.complete_join_if_all_joined(out),

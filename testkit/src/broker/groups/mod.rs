@@ -1,46 +1,49 @@
-//! Consumer groups: which there are, and what their members and administrators ask of them.
+//! Groups: which there are, and what their members and administrators ask of them.
 //!
-//! Before: the handlers decode requests. After: what waited is answered through [`Groups::poll`]. A group that is empty
-//! and has no offsets stays until it is deleted; Kafka removes it after a while.
+//! Before: the handlers decode requests. After: what waited is answered through [`Groups::poll`].
 //!
 //! - `classic`: one group of the classic protocol, as a machine
+//! - `consumer`: one group of the consumer protocol (KIP-848), as a machine
+//! - `classic_requests`, `consumer_requests`: requests of members of either, to the group that they are for
+//! - `coordination`: a group moves to another coordinator; members are evicted
+//! - `migration`: groups with members change their protocol
 //! - `offsets`: what groups have committed
+//! - `transactions`: what is committed in transactions
+//! - `expiry`: offsets and groups that nobody uses are forgotten
 //! - `admin`: listing, describing and deleting groups
-//! - `subscription`: which topics a consumer says it reads
+//! - `subscription`: which topics a classic consumer says it reads
+//! - `config`: the settings
 
 mod admin;
 mod classic;
+mod classic_requests;
+mod config;
+mod consumer;
+mod consumer_requests;
+mod coordination;
+mod expiry;
+mod migration;
 mod offsets;
 mod subscription;
 #[cfg(test)]
 mod tests;
+mod transactions;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use bytes::Bytes;
-use tidemill_protocol::messages::leave_group_request::MemberIdentity;
-use tidemill_protocol::messages::leave_group_response::MemberResponse;
-use tidemill_protocol::messages::{
-    HeartbeatRequest, HeartbeatResponse, JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest, LeaveGroupResponse,
-    SyncGroupRequest, SyncGroupResponse,
-};
+use tidemill_protocol::messages::{JoinGroupResponse, SyncGroupResponse};
 use tidemill_protocol::{ErrorCode, StrBytes};
 use tokio::time::Instant;
 
-use self::classic::{ClassicGroup, Identity, Join};
+use self::classic::ClassicGroup;
+pub use self::config::{GroupProperties, MigrationPolicy};
+use self::consumer::ConsumerGroup;
 use self::offsets::Offsets;
-use super::{Caller, Token};
-
-/// `group.min.session.timeout.ms` and `group.max.session.timeout.ms`.
-const SESSION_TIMEOUT_MS: RangeInclusive<i32> = 6_000..=1_800_000;
-
-/// Since this version a LeaveGroup names several members, and answers for each.
-const LEAVES_IN_BATCHES_SINCE: i16 = 3;
-
-/// Since this version a SyncGroup says which protocol it is for.
-const SYNC_NAMES_PROTOCOL_SINCE: i16 = 5;
+use self::transactions::Transactions;
+use super::Token;
+use super::nodes::{CoordinatorKind, Nodes};
+use super::topics::Topics;
 
 /// Since this version a JoinGroup answer may have no protocol.
 const PROTOCOL_MAY_BE_NULL_SINCE: i16 = 7;
@@ -52,15 +55,28 @@ pub(crate) struct Groups {
     /// When which group has something to do.
     deadlines: BTreeSet<(Instant, String)>,
     answers: Vec<(Token, GroupAnswer)>,
+    transactions: Transactions,
     random: fastrand::Rng,
+    next_expiry_check: Option<Instant>,
+    /// What the coordinators were when groups were last moved.
+    coordinators_seen: Option<u64>,
 }
 
 #[derive(Debug)]
 struct Group {
-    classic: ClassicGroup,
+    protocol: Protocol,
     offsets: Offsets,
     /// Its place among the deadlines.
     deadline: Option<Instant>,
+    /// The broker that has it loaded.
+    coordinator: Option<i32>,
+}
+
+/// Which protocol the members of a group speak. An empty group changes to the one that is asked for.
+#[derive(Debug)]
+enum Protocol {
+    Classic(ClassicGroup),
+    Consumer(ConsumerGroup),
 }
 
 /// The answer to a request that waited.
@@ -77,117 +93,76 @@ struct Asked {
     version: i16,
 }
 
-/// Where a group puts its answers, and what time it is.
+/// What groups look at outside of themselves.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Around<'a> {
+    pub(crate) topics: &'a Topics,
+    pub(crate) nodes: &'a Nodes,
+    pub(crate) properties: &'a GroupProperties,
+    /// The broker that is asked.
+    pub(crate) node_id: i32,
+    pub(crate) now: Instant,
+    pub(crate) unix_ms: i64,
+}
+
+/// Where a group puts its answers, what time it is, and what the settings are.
 #[derive(Debug)]
 struct Outbox<'a> {
     now: Instant,
+    unix_ms: i64,
+    properties: &'a GroupProperties,
     answers: &'a mut Vec<(Token, GroupAnswer)>,
+}
+
+/// Why a request is refused, in Kafka's words, if it has any.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    pub(crate) code: ErrorCode,
+    pub(crate) message: String,
+}
+
+impl Refusal {
+    fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self { code, message: message.into() }
+    }
+}
+
+impl Around<'_> {
+    /// Whether the broker that is asked coordinates this group.
+    pub(crate) fn coordinates(&self, group_id: &str) -> Result<(), ErrorCode> {
+        match self.nodes.coordinator(CoordinatorKind::Group, group_id) {
+            Some(coordinator) if coordinator == self.node_id => Ok(()),
+            Some(_) | None => Err(ErrorCode::NOT_COORDINATOR),
+        }
+    }
 }
 
 impl Groups {
     /// No groups. Ids of members are drawn from `random`.
-    pub(crate) const fn new(random: fastrand::Rng) -> Self {
-        Self { groups: BTreeMap::new(), deadlines: BTreeSet::new(), answers: Vec::new(), random }
-    }
-
-    /// Answers through [`Self::poll`], when everybody has joined or at once.
-    pub(crate) fn handle_join(&mut self, request: JoinGroupRequest, version: i16, caller: &Caller<'_>, now: Instant) {
-        let asked = Asked { token: caller.token, version };
-        let group_id = request.group_id.as_str().to_owned();
-        let refused = if group_id.is_empty() {
-            Some(ErrorCode::INVALID_GROUP_ID)
-        } else if !SESSION_TIMEOUT_MS.contains(&request.session_timeout_ms) {
-            Some(ErrorCode::INVALID_SESSION_TIMEOUT)
-        } else if !request.member_id.is_empty() && !self.groups.contains_key(&group_id) {
-            Some(ErrorCode::UNKNOWN_MEMBER_ID)
-        } else {
-            None
-        };
-        if let Some(code) = refused {
-            return refuse_join(&asked, &request.member_id, code, &mut self.outbox(now));
+    pub(crate) fn new(random: fastrand::Rng) -> Self {
+        Self {
+            groups: BTreeMap::new(),
+            deadlines: BTreeSet::new(),
+            answers: Vec::new(),
+            transactions: Transactions::default(),
+            random,
+            next_expiry_check: None,
+            coordinators_seen: None,
         }
-        let new_id = if request.member_id.is_empty() {
-            self.member_id(request.group_instance_id.as_deref().unwrap_or(caller.client_id))
-        } else {
-            StrBytes::new()
-        };
-        let join = join(&request, asked, caller);
-        self.group_or_new(&group_id);
-        self.change(&group_id, now, |group, out| group.classic.on_join(join, new_id, out));
-    }
-
-    /// Answers through [`Self::poll`], when the leader has sent its plan or at once.
-    pub(crate) fn handle_sync(&mut self, request: SyncGroupRequest, version: i16, caller: &Caller<'_>, now: Instant) {
-        let asked = Asked { token: caller.token, version };
-        let group_id = request.group_id.as_str().to_owned();
-        let names_protocol = request.protocol_type.is_some() && request.protocol_name.is_some();
-        let refused = if version >= SYNC_NAMES_PROTOCOL_SINCE && !names_protocol {
-            Some(ErrorCode::INCONSISTENT_GROUP_PROTOCOL)
-        } else if group_id.is_empty() {
-            Some(ErrorCode::INVALID_GROUP_ID)
-        } else if self.groups.contains_key(&group_id) {
-            None
-        } else {
-            Some(ErrorCode::UNKNOWN_MEMBER_ID)
-        };
-        if let Some(code) = refused {
-            let response = SyncGroupResponse::default().with_error_code(code.0);
-            return self.outbox(now).answer(asked, GroupAnswer::Sync(response));
-        }
-        self.change(&group_id, now, |group, out| group.classic.on_sync(request, asked, out));
-    }
-
-    pub(crate) fn handle_heartbeat(&mut self, request: &HeartbeatRequest, now: Instant) -> HeartbeatResponse {
-        let identity = Identity {
-            generation: request.generation_id,
-            member_id: &request.member_id,
-            instance_id: request.group_instance_id.as_deref(),
-        };
-        let result = if request.group_id.is_empty() {
-            Err(ErrorCode::INVALID_GROUP_ID)
-        } else {
-            self.change(&request.group_id, now, |group, out| group.classic.on_heartbeat(identity, out.now))
-                .unwrap_or(Err(ErrorCode::UNKNOWN_MEMBER_ID))
-        };
-        HeartbeatResponse::default().with_error_code(code(result))
-    }
-
-    pub(crate) fn handle_leave(
-        &mut self,
-        request: LeaveGroupRequest,
-        version: i16,
-        now: Instant,
-    ) -> LeaveGroupResponse {
-        if request.group_id.is_empty() {
-            return LeaveGroupResponse::default().with_error_code(ErrorCode::INVALID_GROUP_ID.0);
-        }
-        let leaving = if version >= LEAVES_IN_BATCHES_SINCE {
-            request.members
-        } else {
-            vec![MemberIdentity::default().with_member_id(request.member_id)]
-        };
-        let results = self.change(&request.group_id, now, |group, out| group.classic.on_leave(&leaving, out));
-        let results = results.unwrap_or_else(|| vec![Err(ErrorCode::UNKNOWN_MEMBER_ID); leaving.len()]);
-        let response = LeaveGroupResponse::default();
-        if version < LEAVES_IN_BATCHES_SINCE {
-            return response.with_error_code(results.into_iter().map(code).next().unwrap_or_default());
-        }
-        let members = leaving.into_iter().zip(results).map(|(member, result)| {
-            MemberResponse::default()
-                .with_member_id(member.member_id)
-                .with_group_instance_id(member.group_instance_id)
-                .with_error_code(code(result))
-        });
-        response.with_members(members.collect())
     }
 
     /// Answers what has become due, and says when to ask again.
-    pub(crate) fn poll(&mut self, now: Instant, answers: &mut Vec<(Token, GroupAnswer)>) -> Option<Instant> {
+    pub(crate) fn poll(&mut self, around: &Around<'_>, answers: &mut Vec<(Token, GroupAnswer)>) -> Option<Instant> {
+        self.follow_coordinators(around);
         while let Some((at, group_id)) = self.deadlines.first()
-            && *at <= now
+            && *at <= around.now
         {
             let group_id = group_id.clone();
-            self.change(&group_id, now, |group, out| group.classic.on_time(out));
+            self.change(&group_id, around, |group, out| match &mut group.protocol {
+                Protocol::Classic(classic) => classic.on_time(out),
+                Protocol::Consumer(consumer) => consumer.on_time(around.topics, around.now),
+            });
+            self.downgrade(&group_id, around);
         }
         answers.append(&mut self.answers);
         self.deadlines.first().map(|(at, _)| *at)
@@ -197,12 +172,12 @@ impl Groups {
     fn change<T>(
         &mut self,
         group_id: &str,
-        now: Instant,
+        around: &Around<'_>,
         change: impl FnOnce(&mut Group, &mut Outbox<'_>) -> T,
     ) -> Option<T> {
         let group = self.groups.get_mut(group_id)?;
-        let changed = change(group, &mut Outbox { now, answers: &mut self.answers });
-        let deadline = group.classic.next_deadline();
+        let changed = change(group, &mut around.outbox(&mut self.answers));
+        let deadline = group.protocol.next_deadline();
         if deadline != group.deadline {
             if let Some(at) = std::mem::replace(&mut group.deadline, deadline) {
                 self.deadlines.remove(&(at, group_id.to_owned()));
@@ -212,19 +187,73 @@ impl Groups {
         Some(changed)
     }
 
-    fn group_or_new(&mut self, group_id: &str) -> &mut Group {
-        let new = || Group { classic: ClassicGroup::new(), offsets: Offsets::default(), deadline: None };
+    /// The group, a classic one if it is new.
+    fn group_or_new(&mut self, group_id: &str, around: &Around<'_>) -> &mut Group {
+        self.group_or(group_id, around, || Protocol::Classic(ClassicGroup::new()))
+    }
+
+    fn group_or(&mut self, group_id: &str, around: &Around<'_>, protocol: impl FnOnce() -> Protocol) -> &mut Group {
+        self.next_expiry_check.get_or_insert(around.now + around.properties.offsets_retention_check_interval);
+        let coordinator = around.nodes.coordinator(CoordinatorKind::Group, group_id);
+        let new = || Group { protocol: protocol(), offsets: Offsets::default(), deadline: None, coordinator };
         self.groups.entry(group_id.to_owned()).or_insert_with(new)
     }
 
-    fn outbox(&mut self, now: Instant) -> Outbox<'_> {
-        Outbox { now, answers: &mut self.answers }
+    fn remove_group(&mut self, group_id: &str) {
+        if let Some(at) = self.groups.remove(group_id).and_then(|removed| removed.deadline) {
+            self.deadlines.remove(&(at, group_id.to_owned()));
+        }
     }
 
-    /// A new id, after the member's own name as in Kafka.
+    fn outbox<'a>(&'a mut self, around: &Around<'a>) -> Outbox<'a> {
+        around.outbox(&mut self.answers)
+    }
+
+    /// A new id.
+    fn new_id(&mut self) -> uuid::Uuid {
+        uuid::Builder::from_random_bytes(self.random.u128(..).to_be_bytes()).into_uuid()
+    }
+
+    /// A new id of a member, after its own name as in Kafka.
     fn member_id(&mut self, name: &str) -> StrBytes {
-        let id = uuid::Builder::from_random_bytes(self.random.u128(..).to_be_bytes()).into_uuid();
-        StrBytes::from_string(format!("{name}-{id}"))
+        StrBytes::from_string(format!("{name}-{}", self.new_id()))
+    }
+}
+
+impl<'a> Around<'a> {
+    const fn outbox(&self, answers: &'a mut Vec<(Token, GroupAnswer)>) -> Outbox<'a> {
+        Outbox { now: self.now, unix_ms: self.unix_ms, properties: self.properties, answers }
+    }
+}
+
+impl Protocol {
+    fn next_deadline(&self) -> Option<Instant> {
+        match self {
+            Self::Classic(classic) => classic.next_deadline(),
+            Self::Consumer(consumer) => consumer.next_deadline(),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        match self {
+            Self::Classic(classic) => classic.is_empty(),
+            Self::Consumer(consumer) => consumer.is_empty(),
+        }
+    }
+
+    fn state_name(&self) -> &'static str {
+        match self {
+            Self::Classic(classic) => classic.state_name(),
+            Self::Consumer(consumer) => consumer.state_name(),
+        }
+    }
+
+    /// Whether a member reads this topic.
+    fn reads(&self, topic: &str) -> bool {
+        match self {
+            Self::Classic(classic) => classic.reads(topic),
+            Self::Consumer(consumer) => consumer.reads(topic),
+        }
     }
 }
 
@@ -248,23 +277,6 @@ fn refuse_join(asked: &Asked, member_id: &str, code: ErrorCode, out: &mut Outbox
     out.answer(*asked, GroupAnswer::Join(response));
 }
 
-fn join(request: &JoinGroupRequest, asked: Asked, caller: &Caller<'_>) -> Join {
-    let session_timeout = millis(request.session_timeout_ms);
-    let protocols = request.protocols.iter();
-    Join {
-        asked,
-        member_id: owned(&request.member_id),
-        instance_id: request.group_instance_id.as_deref().map(owned),
-        client_id: owned(caller.client_id),
-        client_host: owned(caller.client_host),
-        session_timeout,
-        // The first version has none.
-        rebalance_timeout: if asked.version == 0 { session_timeout } else { millis(request.rebalance_timeout_ms) },
-        protocol_type: owned(&request.protocol_type),
-        protocols: protocols.map(|it| (owned(&it.name), Bytes::copy_from_slice(&it.metadata))).collect(),
-    }
-}
-
 /// Text of its own. What a group keeps must not be a view into a request: it would keep all of it.
 fn owned(text: &str) -> StrBytes {
     StrBytes::from_string(text.to_owned())
@@ -272,6 +284,11 @@ fn owned(text: &str) -> StrBytes {
 
 fn millis(count: i32) -> Duration {
     Duration::from_millis(u64::try_from(count).unwrap_or_default())
+}
+
+/// A time as Kafka says it.
+fn millis_i32(duration: Duration) -> i32 {
+    i32::try_from(duration.as_millis()).unwrap_or(i32::MAX)
 }
 
 fn code(result: Result<(), ErrorCode>) -> i16 {

@@ -1,8 +1,8 @@
 //! What groups have committed: the next offset to read, per topic and partition.
 //!
 //! Whether a member may commit is for its [group](super::classic::ClassicGroup) to say. Offsets are kept until they, their
-//! group or their topic are deleted; Kafka forgets those of empty groups after a week. Nothing is ever pending, so every
-//! offset is stable.
+//! group or their topic are deleted, or they [expire](super::expiry). What is committed in a
+//! [transaction](super::transactions) is pending until that ends.
 
 use std::collections::BTreeMap;
 
@@ -18,13 +18,9 @@ use tidemill_protocol::messages::{
     OffsetFetchResponse, TopicName,
 };
 use tidemill_protocol::{ErrorCode, StrBytes};
-use tokio::time::Instant;
 
 use super::classic::Identity;
-use super::{Groups, code, owned};
-
-/// `offset.metadata.max.bytes`, which Kafka counts in UTF-16.
-const METADATA_LENGTH_MAX: usize = 4096;
+use super::{Around, Groups, Protocol, code, owned};
 
 /// Since this version a commit into a group that is not there is told so.
 const SAYS_NO_SUCH_GROUP_SINCE: i16 = 9;
@@ -32,23 +28,33 @@ const SAYS_NO_SUCH_GROUP_SINCE: i16 = 9;
 /// Since this version one OffsetFetch asks for several groups.
 const FETCHES_IN_BATCHES_SINCE: i16 = 8;
 
+/// Since this version OffsetFetch has an error for the whole group.
+const SAYS_ERROR_OF_GROUP_SINCE: i16 = 2;
+
 /// The offsets of one group.
 #[derive(Debug, Default)]
 pub(super) struct Offsets {
     topics: BTreeMap<String, BTreeMap<i32, Committed>>,
+    /// What counts when the transaction of a producer id is committed.
+    pub(super) pending: BTreeMap<i64, BTreeMap<(String, i32), Committed>>,
 }
 
+/// A committed offset.
 #[derive(Debug, Clone)]
-struct Committed {
-    offset: i64,
-    leader_epoch: i32,
-    metadata: StrBytes,
+pub(super) struct Committed {
+    pub(super) offset: i64,
+    pub(super) leader_epoch: i32,
+    pub(super) metadata: StrBytes,
+    /// Counts all commits: of two, the one that was written later holds.
+    pub(super) written: i64,
+    pub(super) committed_ms: i64,
 }
 
 /// One committed offset, or that there is none.
 struct Found {
     partition: i32,
     committed: Committed,
+    code: ErrorCode,
 }
 
 impl Groups {
@@ -57,19 +63,25 @@ impl Groups {
         &mut self,
         request: &OffsetCommitRequest,
         version: i16,
-        exists: impl Fn(&str, i32) -> bool,
-        now: Instant,
+        around: &Around<'_>,
     ) -> OffsetCommitResponse {
+        let exists = |name: &str, partition| around.topics.has(name, partition);
         let mut partitions = request.topics.iter().flat_map(|topic| topic.partitions.iter().map(move |it| (topic, it)));
         let asks = partitions.any(|(topic, partition)| exists(&topic.name, partition.partition_index));
-        let allowed = if asks { self.check_commit(request, version, now) } else { Ok(()) };
-        let mut offsets = self.groups.get_mut(request.group_id.as_str()).map(|group| &mut group.offsets);
+        let allowed = if asks { self.check_commit(request, version, around) } else { Ok(None) };
+        let written = self.transactions.next_written();
+        let mut group = self.groups.get_mut(request.group_id.as_str());
         let topics = request.topics.iter().map(|topic| {
             let partitions = topic.partitions.iter().map(|partition| {
                 let result = if exists(&topic.name, partition.partition_index) {
-                    allowed.and_then(|()| match &mut offsets {
-                        Some(offsets) => offsets.commit(&topic.name, partition),
-                        None => Err(ErrorCode::UNKNOWN_MEMBER_ID),
+                    allowed.and_then(|old_epoch| {
+                        let group = group.as_mut().ok_or(ErrorCode::UNKNOWN_MEMBER_ID)?;
+                        if let (Some(epoch), Protocol::Consumer(consumer)) = (old_epoch, &group.protocol) {
+                            let id = around.topics.by_name(&topic.name).map(|topic| topic.id).unwrap_or_default();
+                            let number = partition.partition_index;
+                            consumer.may_commit(&request.member_id, epoch, id, number, version)?;
+                        }
+                        group.offsets.commit(&topic.name, partition, written, around)
                     })
                 } else {
                     Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)
@@ -84,16 +96,30 @@ impl Groups {
         OffsetCommitResponse::default().with_topics(topics.collect())
     }
 
-    pub(crate) fn handle_offset_fetch(&self, request: OffsetFetchRequest, version: i16) -> OffsetFetchResponse {
+    pub(crate) fn handle_offset_fetch(
+        &self,
+        request: OffsetFetchRequest,
+        version: i16,
+        around: &Around<'_>,
+    ) -> OffsetFetchResponse {
         let response = OffsetFetchResponse::default();
         if version >= FETCHES_IN_BATCHES_SINCE {
             let groups = request.groups.into_iter().map(|group| {
+                let id = &group.group_id;
+                let refused = around
+                    .coordinates(id)
+                    .and_then(|()| self.check_offset_fetch(id, group.member_id.as_deref(), group.member_epoch));
+                if let Err(code) = refused {
+                    let refused = OffsetFetchResponseGroup::default().with_error_code(code.0);
+                    return refused.with_group_id(group.group_id);
+                }
                 let asked = group.topics.map(|topics| topics.into_iter().map(|it| (it.name, it.partition_indexes)));
-                let found = self.find_offsets(&group.group_id, asked);
+                let found = self.find_offsets(&group.group_id, asked, request.require_stable);
                 let topics = found.into_iter().map(|(name, found)| {
-                    let partitions = found.into_iter().map(|Found { partition, committed }| {
+                    let partitions = found.into_iter().map(|Found { partition, committed, code }| {
                         OffsetFetchResponsePartitions::default()
                             .with_partition_index(partition)
+                            .with_error_code(code.0)
                             .with_committed_offset(committed.offset)
                             .with_committed_leader_epoch(committed.leader_epoch)
                             .with_metadata(Some(committed.metadata))
@@ -104,17 +130,23 @@ impl Groups {
             });
             return response.with_groups(groups.collect());
         }
+        let refused = around.coordinates(&request.group_id).err();
         let asked = request.topics.map(|topics| topics.into_iter().map(|it| (it.name, it.partition_indexes)));
-        let topics = self.find_offsets(&request.group_id, asked).into_iter().map(|(name, found)| {
-            let partitions = found.into_iter().map(|Found { partition, committed }| {
-                OffsetFetchResponsePartition::default()
-                    .with_partition_index(partition)
-                    .with_committed_offset(committed.offset)
-                    .with_committed_leader_epoch(committed.leader_epoch)
-                    .with_metadata(Some(committed.metadata))
+        if let Some(code) = refused {
+            return refuse_fetch(asked, version, code);
+        }
+        let topics =
+            self.find_offsets(&request.group_id, asked, request.require_stable).into_iter().map(|(name, found)| {
+                let partitions = found.into_iter().map(|Found { partition, committed, code }| {
+                    OffsetFetchResponsePartition::default()
+                        .with_partition_index(partition)
+                        .with_error_code(code.0)
+                        .with_committed_offset(committed.offset)
+                        .with_committed_leader_epoch(committed.leader_epoch)
+                        .with_metadata(Some(committed.metadata))
+                });
+                OffsetFetchResponseTopic::default().with_name(name).with_partitions(partitions.collect())
             });
-            OffsetFetchResponseTopic::default().with_name(name).with_partitions(partitions.collect())
-        });
         response.with_topics(topics.collect())
     }
 
@@ -122,23 +154,28 @@ impl Groups {
     pub(crate) fn handle_offset_delete(
         &mut self,
         request: OffsetDeleteRequest,
-        exists: impl Fn(&str, i32) -> bool,
+        around: &Around<'_>,
     ) -> OffsetDeleteResponse {
         let response = OffsetDeleteResponse::default();
         if request.group_id.is_empty() {
             return response.with_error_code(ErrorCode::INVALID_GROUP_ID.0);
         }
+        if let Err(code) = around.coordinates(&request.group_id) {
+            return response.with_error_code(code.0);
+        }
         let Some(group) = self.groups.get_mut(request.group_id.as_str()) else {
             return response.with_error_code(ErrorCode::GROUP_ID_NOT_FOUND.0);
         };
-        if let Err(code) = group.classic.on_delete_offsets() {
+        if let Protocol::Classic(classic) = &group.protocol
+            && let Err(code) = classic.on_delete_offsets()
+        {
             return response.with_error_code(code.0);
         }
         let topics = request.topics.into_iter().map(|topic| {
-            let reads = group.classic.reads(&topic.name);
+            let reads = group.protocol.reads(&topic.name);
             let partitions = topic.partitions.iter().map(|partition| {
                 let number = partition.partition_index;
-                let result = if !exists(&topic.name, number) {
+                let result = if !around.topics.has(&topic.name, number) {
                     Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)
                 } else if reads {
                     Err(ErrorCode::GROUP_SUBSCRIBED_TO_TOPIC)
@@ -158,20 +195,32 @@ impl Groups {
     pub(crate) fn handle_topic_deleted(&mut self, topic: &str) {
         for group in self.groups.values_mut() {
             group.offsets.topics.remove(topic);
+            for pending in group.offsets.pending.values_mut() {
+                pending.retain(|(of, _), _| of != topic);
+            }
         }
     }
 
     /// A group that is not there is made when the one who commits is no member: that is how offsets are kept by those who
-    /// assign partitions themselves.
-    fn check_commit(&mut self, request: &OffsetCommitRequest, version: i16, now: Instant) -> Result<(), ErrorCode> {
+    /// assign partitions themselves. An epoch is one that is over, in which the member may commit for some partitions.
+    fn check_commit(
+        &mut self,
+        request: &OffsetCommitRequest,
+        version: i16,
+        around: &Around<'_>,
+    ) -> Result<Option<i32>, ErrorCode> {
         let generation = request.generation_id_or_member_epoch;
         let group_id = request.group_id.as_str();
+        around.coordinates(group_id)?;
         if generation < 0 {
-            self.group_or_new(group_id);
+            self.group_or_new(group_id, around);
         }
         let identity =
             Identity { generation, member_id: &request.member_id, instance_id: request.group_instance_id.as_deref() };
-        let checked = self.change(group_id, now, |group, out| group.classic.on_commit(identity, out.now));
+        let checked = self.change(group_id, around, |group, out| match &mut group.protocol {
+            Protocol::Classic(classic) => classic.on_commit(identity, out.now).map(|()| None),
+            Protocol::Consumer(consumer) => consumer.on_commit(identity, version),
+        });
         checked.unwrap_or(Err(if version >= SAYS_NO_SUCH_GROUP_SINCE {
             ErrorCode::GROUP_ID_NOT_FOUND
         } else {
@@ -179,21 +228,29 @@ impl Groups {
         }))
     }
 
+    fn check_offset_fetch(&self, group_id: &str, member_id: Option<&str>, epoch: i32) -> Result<(), ErrorCode> {
+        match self.groups.get(group_id).map(|group| &group.protocol) {
+            Some(Protocol::Consumer(consumer)) => consumer.on_offset_fetch(member_id, epoch),
+            Some(Protocol::Classic(_)) | None => Ok(()),
+        }
+    }
+
     /// What was committed for these partitions, or everything; nothing for those without, and for a group that is not
-    /// there.
+    /// there. With `stable`, what a transaction may still change is not said.
     fn find_offsets(
         &self,
         group_id: &str,
         asked: Option<impl Iterator<Item = (TopicName, Vec<i32>)>>,
+        stable: bool,
     ) -> Vec<(TopicName, Vec<Found>)> {
         let offsets = self.groups.get(group_id).map(|group| &group.offsets);
         let Some(asked) = asked else {
-            return offsets.map(Offsets::all).unwrap_or_default();
+            return offsets.map(|offsets| offsets.all(stable)).unwrap_or_default();
         };
         let find = |(topic, partitions): (TopicName, Vec<i32>)| {
-            let find = |partition| {
-                let committed = offsets.and_then(|offsets| offsets.topics.get(topic.as_str())?.get(&partition));
-                Found { partition, committed: committed.cloned().unwrap_or_else(Committed::nothing) }
+            let find = |partition| match offsets {
+                Some(offsets) => offsets.find(&topic, partition, stable),
+                None => Found { partition, committed: Committed::nothing(), code: ErrorCode::NONE },
             };
             let found = partitions.into_iter().map(find).collect();
             (topic, found)
@@ -202,22 +259,76 @@ impl Groups {
     }
 }
 
+/// The answer for one group in the versions before several could be asked for: the first of them say it per partition.
+fn refuse_fetch(
+    asked: Option<impl Iterator<Item = (TopicName, Vec<i32>)>>,
+    version: i16,
+    code: ErrorCode,
+) -> OffsetFetchResponse {
+    let response = OffsetFetchResponse::default();
+    if version >= SAYS_ERROR_OF_GROUP_SINCE {
+        return response.with_error_code(code.0);
+    }
+    let nothing = |partition| {
+        OffsetFetchResponsePartition::default()
+            .with_partition_index(partition)
+            .with_committed_offset(-1)
+            .with_committed_leader_epoch(-1)
+            .with_metadata(Some(StrBytes::new()))
+            .with_error_code(code.0)
+    };
+    let topic = |(name, partitions): (TopicName, Vec<i32>)| {
+        OffsetFetchResponseTopic::default()
+            .with_name(name)
+            .with_partitions(partitions.into_iter().map(nothing).collect())
+    };
+    response.with_topics(asked.into_iter().flatten().map(topic).collect())
+}
+
 impl Offsets {
-    fn commit(&mut self, topic: &str, partition: &OffsetCommitRequestPartition) -> Result<(), ErrorCode> {
-        let metadata = partition.committed_metadata.as_deref().unwrap_or_default();
-        if metadata.encode_utf16().count() > METADATA_LENGTH_MAX {
-            return Err(ErrorCode::OFFSET_METADATA_TOO_LARGE);
-        }
+    fn commit(
+        &mut self,
+        topic: &str,
+        partition: &OffsetCommitRequestPartition,
+        written: i64,
+        around: &Around<'_>,
+    ) -> Result<(), ErrorCode> {
         let committed = Committed {
             offset: partition.committed_offset,
             leader_epoch: partition.committed_leader_epoch,
-            metadata: owned(metadata),
+            metadata: checked_metadata(partition.committed_metadata.as_deref(), around)?,
+            written,
+            committed_ms: around.unix_ms,
         };
-        self.topics.entry(topic.to_owned()).or_default().insert(partition.partition_index, committed);
+        self.apply(topic, partition.partition_index, committed);
         Ok(())
     }
 
+    /// An offset counts from now on, unless a later one does.
+    pub(super) fn apply(&mut self, topic: &str, partition: i32, committed: Committed) {
+        let partitions = self.topics.entry(topic.to_owned()).or_default();
+        if partitions.get(&partition).is_none_or(|known| known.written <= committed.written) {
+            partitions.insert(partition, committed);
+        }
+    }
+
+    /// What was committed for a partition.
+    fn find(&self, topic: &str, partition: i32, stable: bool) -> Found {
+        let is_pending = |pending: &BTreeMap<(String, i32), Committed>| {
+            pending.keys().any(|(of, number)| of == topic && *number == partition)
+        };
+        if stable && self.pending.values().any(is_pending) {
+            return Found { partition, committed: Committed::nothing(), code: ErrorCode::UNSTABLE_OFFSET_COMMIT };
+        }
+        let committed = self.topics.get(topic).and_then(|partitions| partitions.get(&partition));
+        let committed = committed.cloned().unwrap_or_else(Committed::nothing);
+        Found { partition, committed, code: ErrorCode::NONE }
+    }
+
     fn remove(&mut self, topic: &str, partition: i32) {
+        for pending in self.pending.values_mut() {
+            pending.remove(&(topic.to_owned(), partition));
+        }
         let Some(partitions) = self.topics.get_mut(topic) else { return };
         partitions.remove(&partition);
         if partitions.is_empty() {
@@ -225,11 +336,22 @@ impl Offsets {
         }
     }
 
-    fn all(&self) -> Vec<(TopicName, Vec<Found>)> {
-        let found =
-            |(partition, committed): (&i32, &Committed)| Found { partition: *partition, committed: committed.clone() };
+    pub(super) fn is_empty(&self) -> bool {
+        self.topics.is_empty() && self.pending.is_empty()
+    }
+
+    /// Forgets what has expired, which is told by the topic and the time of the commit.
+    pub(super) fn expire(&mut self, expires: impl Fn(&str, i64) -> bool) {
+        self.topics.retain(|topic, partitions| {
+            partitions.retain(|_, committed| !expires(topic, committed.committed_ms));
+            !partitions.is_empty()
+        });
+    }
+
+    fn all(&self, stable: bool) -> Vec<(TopicName, Vec<Found>)> {
         let topic = |(name, partitions): (&String, &BTreeMap<i32, Committed>)| {
-            (TopicName(owned(name)), partitions.iter().map(found).collect())
+            let found = partitions.keys().map(|partition| self.find(name, *partition, stable));
+            (TopicName(owned(name)), found.collect())
         };
         self.topics.iter().map(topic).collect()
     }
@@ -237,6 +359,16 @@ impl Offsets {
 
 impl Committed {
     const fn nothing() -> Self {
-        Self { offset: -1, leader_epoch: -1, metadata: StrBytes::new() }
+        Self { offset: -1, leader_epoch: -1, metadata: StrBytes::new(), written: -1, committed_ms: 0 }
     }
+}
+
+/// What is kept of the metadata of a commit, unless it is too long.
+pub(super) fn checked_metadata(metadata: Option<&str>, around: &Around<'_>) -> Result<StrBytes, ErrorCode> {
+    let metadata = metadata.unwrap_or_default();
+    // Kafka counts it in UTF-16.
+    if metadata.encode_utf16().count() > around.properties.offset_metadata_max_bytes {
+        return Err(ErrorCode::OFFSET_METADATA_TOO_LARGE);
+    }
+    Ok(owned(metadata))
 }

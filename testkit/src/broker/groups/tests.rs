@@ -9,13 +9,22 @@ use tidemill_protocol::messages::{
     DeleteGroupsRequest, GroupId, ListGroupsRequest, OffsetCommitRequest, OffsetFetchRequest, TopicName,
 };
 
+use bytes::Bytes;
+use tidemill_protocol::messages::leave_group_request::MemberIdentity;
+use tidemill_protocol::messages::{HeartbeatRequest, JoinGroupRequest, LeaveGroupRequest, SyncGroupRequest};
+
 use super::*;
+use crate::broker::topic_config::TopicConfig;
+use crate::broker::{BrokerConfig, Caller};
 
 const GROUP: &str = "readers";
 
 /// The groups of a broker, a clock, and what was answered.
 struct World {
     groups: Groups,
+    topics: Topics,
+    nodes: Nodes,
+    properties: GroupProperties,
     now: Instant,
     tokens: u64,
     joined: BTreeMap<Token, JoinGroupResponse>,
@@ -44,8 +53,24 @@ fn join_request(id: &str) -> JoinGroupRequest {
 
 impl World {
     fn new() -> Self {
-        let groups = Groups::new(fastrand::Rng::with_seed(7));
-        Self { groups, now: start(), tokens: 0, joined: BTreeMap::new(), synced: BTreeMap::new() }
+        let mut topics = Topics::default();
+        topics.create("orders", uuid::Uuid::from_u128(1), vec![vec![1]], TopicConfig::new([]).unwrap()).unwrap();
+        Self {
+            groups: Groups::new(fastrand::Rng::with_seed(7)),
+            topics,
+            nodes: Nodes::new(&[BrokerConfig::default()]),
+            properties: GroupProperties::default(),
+            now: start(),
+            tokens: 0,
+            joined: BTreeMap::new(),
+            synced: BTreeMap::new(),
+        }
+    }
+
+    /// Lets the groups do something.
+    fn act<T>(&mut self, act: impl FnOnce(&mut Groups, &Around<'_>) -> T) -> T {
+        let Self { groups, topics, nodes, properties, now, .. } = self;
+        act(groups, &Around { topics, nodes, properties, node_id: 1, now: *now, unix_ms: 0 })
     }
 
     fn token(&mut self) -> Token {
@@ -55,7 +80,7 @@ impl World {
 
     fn poll(&mut self) -> Option<Instant> {
         let mut answers = Vec::new();
-        let wake_at = self.groups.poll(self.now, &mut answers);
+        let wake_at = self.act(|groups, around| groups.poll(around, &mut answers));
         for (token, answer) in answers {
             let before = match answer {
                 GroupAnswer::Join(response) => self.joined.insert(token, response).map(|_| ()),
@@ -89,7 +114,7 @@ impl World {
             client_id: "client",
             client_host: "/127.0.0.1",
         };
-        self.groups.handle_join(request, 9, &caller, self.now);
+        self.act(|groups, around| groups.handle_join(&request, 9, &caller, around));
         self.poll();
         token
     }
@@ -129,7 +154,7 @@ impl World {
             .with_generation_id(generation)
             .with_member_id(id.clone())
             .with_assignments(plan.iter().map(share).collect());
-        self.groups.handle_sync(request, 4, &caller, self.now);
+        self.act(|groups, around| groups.handle_sync(request, 4, &caller, around));
         self.poll();
         token
     }
@@ -146,7 +171,7 @@ impl World {
             .with_group_id(GroupId(text(GROUP)))
             .with_generation_id(generation)
             .with_member_id(id.clone());
-        let response = self.groups.handle_heartbeat(&request, self.now);
+        let response = self.act(|groups, around| groups.handle_heartbeat(&request, around));
         self.poll();
         ErrorCode(response.error_code)
     }
@@ -154,7 +179,7 @@ impl World {
     fn leave(&mut self, id: &StrBytes) -> ErrorCode {
         let member = MemberIdentity::default().with_member_id(id.clone());
         let request = LeaveGroupRequest::default().with_group_id(GroupId(text(GROUP))).with_members(vec![member]);
-        let response = self.groups.handle_leave(request, 5, self.now);
+        let response = self.act(|groups, around| groups.handle_leave(request, 5, around));
         self.poll();
         ErrorCode(response.members[0].error_code)
     }
@@ -168,19 +193,23 @@ impl World {
             .with_generation_id_or_member_epoch(generation)
             .with_member_id(text(id))
             .with_topics(vec![topic]);
-        let response = self.groups.handle_commit(&request, 8, |topic, _| topic == "orders", self.now);
+        let response = self.act(|groups, around| groups.handle_commit(&request, 8, around));
         ErrorCode(response.topics[0].partitions[0].error_code)
     }
 
     /// What is committed for partition 0, when anything is.
-    fn committed(&self) -> Option<i64> {
+    fn committed(&mut self) -> Option<i64> {
         let request = OffsetFetchRequest::default().with_group_id(GroupId(text(GROUP))).with_topics(None);
-        let response = self.groups.handle_offset_fetch(request, 7);
+        let response = self.act(|groups, around| groups.handle_offset_fetch(request, 7, around));
         response.topics.first().map(|topic| topic.partitions[0].committed_offset)
     }
 
-    fn state(&self) -> String {
-        let response = self.groups.handle_list(&ListGroupsRequest::default());
+    fn delete(&mut self, request: DeleteGroupsRequest) -> tidemill_protocol::messages::DeleteGroupsResponse {
+        self.act(|groups, around| groups.handle_delete(request, around))
+    }
+
+    fn state(&mut self) -> String {
+        let response = self.act(|groups, around| groups.handle_list(&ListGroupsRequest::default(), around));
         response.groups.first().map(|group| group.group_state.to_string()).unwrap_or_default()
     }
 
@@ -396,14 +425,14 @@ fn offsets_outlive_the_members_and_go_with_the_group_or_the_topic() {
     let (mut world, first) = World::one_member();
     world.commit(&first, 1, 7);
     let delete = || DeleteGroupsRequest::default().with_groups_names(vec![GroupId(text(GROUP))]);
-    assert_eq!(world.groups.handle_delete(delete()).results[0].error_code, ErrorCode::NON_EMPTY_GROUP.0);
+    assert_eq!(world.delete(delete()).results[0].error_code, ErrorCode::NON_EMPTY_GROUP.0);
     world.leave(&first);
     assert_eq!(world.committed(), Some(7));
     assert_eq!(world.commit("", -1, 9), ErrorCode::NONE, "an administrator may reset an empty group");
     world.groups.handle_topic_deleted("orders");
     assert_eq!(world.committed(), None);
     world.commit("", -1, 9);
-    assert_eq!(world.groups.handle_delete(delete()).results[0].error_code, 0);
+    assert_eq!(world.delete(delete()).results[0].error_code, 0);
     assert_eq!((world.committed(), world.state()), (None, String::new()));
 }
 
@@ -413,7 +442,7 @@ fn a_group_that_is_deleted_has_nothing_left_to_do() {
     world.ask_join(join_request(""));
     assert_eq!(world.state(), "Empty");
     let delete = DeleteGroupsRequest::default().with_groups_names(vec![GroupId(text(GROUP))]);
-    assert_eq!(world.groups.handle_delete(delete).results[0].error_code, 0);
+    assert_eq!(world.delete(delete).results[0].error_code, 0);
     assert_eq!(world.poll(), None);
 }
 

@@ -13,7 +13,8 @@ pub(super) const VERSIONS: VersionRange = VersionRange::new(0, 2);
 pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Outcome, Refused> {
     let mut body: DeleteGroupsRequest = request.decode()?;
     let refused = group_access::take_refused(cluster, request, Operation::Delete, &mut body.groups_names);
-    let mut response = cluster.groups.handle_delete(body);
+    let (groups, around) = cluster.groups(request);
+    let mut response = groups.handle_delete(body, &around);
     response.results.extend(
         refused.into_iter().map(|(id, code)| DeletableGroupResult::default().with_group_id(id).with_error_code(code.0)),
     );

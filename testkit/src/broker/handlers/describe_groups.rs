@@ -14,7 +14,8 @@ pub(super) const VERSIONS: VersionRange = VersionRange::new(0, 6);
 pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Outcome, Refused> {
     let mut body: DescribeGroupsRequest = request.decode()?;
     let refused = group_access::take_refused(cluster, request, Operation::Describe, &mut body.groups);
-    let mut response = cluster.groups.handle_describe(body, request.version);
+    let (groups, around) = cluster.groups(request);
+    let mut response = groups.handle_describe(body, request.version, &around);
     for group in &mut response.groups {
         if group.authorized_operations != i32::MIN {
             group.authorized_operations = request.operations(cluster, Resource::Group(&group.group_id));

@@ -1,7 +1,7 @@
 //! `Fetch` 4-18 (KIP-74, KIP-227, KIP-320, KIP-392, KIP-516): what lies at an offset, or, when there is too little, a wait.
 //!
 //! Since version 11 every replica may be read from; the leader sends readers that say their rack to a replica there if the
-//! cluster is set up so. Only whole batches are sent, where Kafka may cut the last one. Followers do not fetch. There are no transactions, so the last stable offset is the high watermark.
+//! cluster is set up so. Only whole batches are sent, where Kafka may cut the last one. Followers do not fetch.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -11,9 +11,9 @@ use tidemill_protocol::ErrorCode;
 use tidemill_protocol::api::VersionRange;
 use tidemill_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use tidemill_protocol::messages::fetch_response::{
-    EpochEndOffset, FetchableTopicResponse, LeaderIdAndEpoch, NodeEndpoint, PartitionData,
+    AbortedTransaction, EpochEndOffset, FetchableTopicResponse, LeaderIdAndEpoch, NodeEndpoint, PartitionData,
 };
-use tidemill_protocol::messages::{BrokerId, FetchRequest, FetchResponse};
+use tidemill_protocol::messages::{BrokerId, FetchRequest, FetchResponse, ProducerId};
 use tokio::time::Instant;
 
 use super::text;
@@ -114,6 +114,17 @@ impl WaitingFetch {
         cluster.topics.find(&topic.topic.0, self.id(topic))
     }
 
+    /// Whether only what is decided is read (KIP-98).
+    const fn is_committed(&self) -> bool {
+        self.body.isolation_level == 1
+    }
+
+    /// The end of what is read of a partition.
+    fn end_offset(&self, partition: &Partition) -> i64 {
+        let end = readable_end(partition, self.node_id);
+        if self.is_committed() { end.min(partition.last_stable_offset()) } else { end }
+    }
+
     fn bytes_max(&self) -> usize {
         bytes(self.body.max_bytes).min(FETCH_BYTES_MAX)
     }
@@ -130,8 +141,7 @@ fn is_ready(cluster: &Cluster, waiting: &WaitingFetch) -> bool {
             if check(partition, waiting, wanted).is_err() || preferred(cluster, partition, waiting, wanted).is_some() {
                 return true;
             }
-            let end = readable_end(partition, waiting.node_id);
-            let there = partition.log.bytes_between(wanted.fetch_offset, end);
+            let there = partition.log.bytes_between(wanted.fetch_offset, waiting.end_offset(partition));
             found = found.saturating_add(there.min(bytes(wanted.partition_max_bytes) as u64));
         }
     }
@@ -260,7 +270,7 @@ fn read_partition(
     limit: usize,
     first_always: bool,
 ) -> PartitionData {
-    let committed = waiting.body.isolation_level == 1;
+    let committed = waiting.is_committed();
     let log = &partition.log;
     let data = PartitionData::default()
         .with_high_watermark(readable_end(partition, waiting.node_id))
@@ -271,12 +281,16 @@ fn read_partition(
         Ok(()) if let Some(replica) = preferred(cluster, partition, waiting, wanted) => {
             data.with_preferred_read_replica(BrokerId(replica)).with_records(Some(Bytes::new()))
         }
-        Ok(()) => data.with_records(Some(log.read(
-            wanted.fetch_offset,
-            readable_end(partition, waiting.node_id),
-            limit,
-            first_always,
-        ))),
+        Ok(()) => {
+            let (offset, end_offset) = (wanted.fetch_offset, waiting.end_offset(partition));
+            let records = log.read(offset, end_offset, limit, first_always);
+            // Kafka reads up to the limit, which may be in a batch.
+            let bytes = usize::try_from(log.bytes_between(offset, end_offset)).unwrap_or(usize::MAX).min(limit);
+            let aborted = || aborted(partition, offset, bytes.max(records.len()));
+            let aborted = (committed && offset < end_offset).then(aborted);
+            let data = data.with_aborted_transactions(aborted.or_else(|| committed.then(Vec::new)));
+            data.with_records(Some(records))
+        }
         Err(Failure::Diverging(end)) => data.with_diverging_epoch(end),
         Err(Failure::Code(code)) => {
             // Who is behind is told who leads now (KIP-951).
@@ -289,6 +303,17 @@ fn read_partition(
             failed(code).with_current_leader(leader)
         }
     }
+}
+
+/// The aborted transactions in what was read.
+fn aborted(partition: &Partition, offset: i64, bytes: usize) -> Vec<AbortedTransaction> {
+    let found = partition.producers.aborted(offset, partition.log.upper_bound(offset, bytes));
+    let aborted = found.into_iter().map(|aborted| {
+        AbortedTransaction::default()
+            .with_producer_id(ProducerId(aborted.producer_id))
+            .with_first_offset(aborted.first_offset)
+    });
+    aborted.collect()
 }
 
 fn failed(code: ErrorCode) -> PartitionData {

@@ -1,6 +1,7 @@
 //! `FindCoordinator` 0-6 (KIP-98, KIP-699): who coordinates a group or a transactional id.
 //!
-//! Transactional ids are answered too; it is InitProducerId that refuses them. Share groups are not spoken.
+//! Share groups are not coordinated: a partition of one (KIP-932) has no coordinator yet, as in Kafka before it has made
+//! the topic for their state.
 
 use tidemill_protocol::api::VersionRange;
 use tidemill_protocol::messages::find_coordinator_response::Coordinator;
@@ -17,6 +18,14 @@ pub(super) const VERSIONS: VersionRange = VersionRange::new(0, 6);
 
 const GROUP: i8 = 0;
 const TRANSACTION: i8 = 1;
+const SHARE: i8 = 2;
+
+/// Since this version it is asked for partitions of share groups.
+const KNOWS_SHARE_SINCE: i16 = 6;
+
+/// What Kafka says of a type that it does not know.
+const MALFORMED: &str = "This most likely occurs because of a request being malformed by the client library or the message \
+                         was sent to an incompatible broker. See the broker logs for more details.";
 
 pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Outcome, Refused> {
     let body: FindCoordinatorRequest = request.decode()?;
@@ -45,9 +54,12 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
             return nobody(coordinator, code, message).with_key(key.clone());
         }
         let coordinator = match kind.map(|kind| cluster.nodes.coordinator(kind, &key)) {
+            None if body.key_type == SHARE && request.version >= KNOWS_SHARE_SINCE && is_share_partition(&key) => {
+                nobody(coordinator, ErrorCode::COORDINATOR_NOT_AVAILABLE, String::new())
+            }
             None => {
-                let message = format!("no coordinator of type {}", body.key_type);
-                nobody(coordinator, ErrorCode::INVALID_REQUEST, message)
+                let message = if body.key_type == SHARE { "" } else { MALFORMED };
+                nobody(coordinator, ErrorCode::INVALID_REQUEST, message.to_owned())
             }
             Some(id) => match id.and_then(|id| cluster.nodes.get(id)) {
                 Some(node) => coordinator
@@ -74,4 +86,14 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
             .with_port(only.port)
     };
     request.reply::<FindCoordinatorRequest>(&response)
+}
+
+/// `group:topic id:partition`, the id in base 64.
+fn is_share_partition(key: &str) -> bool {
+    let is_id =
+        |id: &str| id.len() == 22 && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+    let mut parts = key.splitn(3, ':');
+    let mut next = || parts.next().unwrap_or_default();
+    let (group, id, partition) = (next(), next(), next());
+    !group.trim().is_empty() && is_id(id) && partition.parse::<i32>().is_ok()
 }

@@ -14,5 +14,6 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
     if let Err(code) = request.authorize(cluster, Operation::Read, Resource::Group(&body.group_id)) {
         return request.reply::<HeartbeatRequest>(&HeartbeatResponse::default().with_error_code(code.0));
     }
-    request.reply::<HeartbeatRequest>(&cluster.groups.handle_heartbeat(&body, request.now))
+    let (groups, around) = cluster.groups(request);
+    request.reply::<HeartbeatRequest>(&groups.handle_heartbeat(&body, &around))
 }

@@ -1,6 +1,4 @@
 //! `JoinGroup` 0-9 (KIP-62, KIP-345, KIP-394, KIP-559, KIP-814): a client wants to be a member, and waits for the others.
-//!
-//! The number of members is not limited.
 
 use tidemill_protocol::StrBytes;
 use tidemill_protocol::api::VersionRange;
@@ -19,6 +17,7 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
         let none = if request.version >= 7 { None } else { Some(StrBytes::default()) };
         return request.reply::<JoinGroupRequest>(&response.with_protocol_name(none));
     }
-    cluster.groups.handle_join(body, request.version, &request.caller, request.now);
+    let (groups, around) = cluster.groups(request);
+    groups.handle_join(&body, request.version, &request.caller, &around);
     Ok(Outcome::Waits)
 }

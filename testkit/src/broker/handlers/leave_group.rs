@@ -14,6 +14,7 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
     if let Err(code) = request.authorize(cluster, Operation::Read, Resource::Group(&body.group_id)) {
         return request.reply::<LeaveGroupRequest>(&LeaveGroupResponse::default().with_error_code(code.0));
     }
-    let response = cluster.groups.handle_leave(body, request.version, request.now);
+    let (groups, around) = cluster.groups(request);
+    let response = groups.handle_leave(body, request.version, &around);
     request.reply::<LeaveGroupRequest>(&response)
 }

@@ -11,7 +11,8 @@ pub(super) const VERSIONS: VersionRange = VersionRange::new(0, 5);
 
 pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Outcome, Refused> {
     let body: ListGroupsRequest = request.decode()?;
-    let mut response = cluster.groups.handle_list(&body);
+    let (groups, around) = cluster.groups(request);
+    let mut response = groups.handle_list(&body, &around);
     if !request.may(cluster, Operation::Describe, Resource::Cluster) {
         response.groups.retain(|it| request.may(cluster, Operation::Describe, Resource::Group(&it.group_id)));
     }

@@ -51,9 +51,9 @@ fn look_up(
     partition.check_leader(node_id, wanted.current_leader_epoch)?;
     let log = &partition.log;
     let response = ListOffsetsPartitionResponse::default();
+    let end = if committed { partition.last_stable_offset() } else { partition.high_watermark() };
     let found = match wanted.timestamp {
         LATEST => {
-            let end = if committed { partition.last_stable_offset() } else { partition.high_watermark() };
             return Ok(response.with_offset(end).with_leader_epoch(partition.leader_epoch));
         }
         EARLIEST | EARLIEST_LOCAL => {
@@ -64,7 +64,8 @@ fn look_up(
         timestamp if timestamp >= 0 => log.offset_by_timestamp(timestamp),
         _ => None,
     };
-    Ok(match found {
+    // What is found behind the end cannot be read yet.
+    Ok(match found.filter(|found| found.offset < end) {
         Some(found) => {
             response.with_timestamp(found.timestamp).with_offset(found.offset).with_leader_epoch(found.leader_epoch)
         }

@@ -3,11 +3,15 @@
 //! A handler takes a [`Request`], decodes its body in the version it came in, and replies, or leaves its token with who
 //! will reply later. What a handler leaves out against Kafka stands at the head of its file.
 
+mod add_offsets_to_txn;
+mod add_partitions_to_txn;
 mod alter_client_quotas;
 mod alter_configs;
 mod alter_partition_reassignments;
 mod alter_user_scram_credentials;
 mod api_versions;
+mod consumer_group_describe;
+mod consumer_group_heartbeat;
 mod create_acls;
 mod create_delegation_token;
 mod create_partitions;
@@ -23,9 +27,12 @@ mod describe_configs;
 mod describe_delegation_token;
 mod describe_groups;
 mod describe_log_dirs;
+mod describe_producers;
 mod describe_topic_partitions;
+mod describe_transactions;
 mod describe_user_scram_credentials;
 mod elect_leaders;
+mod end_txn;
 mod expire_delegation_token;
 pub(super) mod fetch;
 mod find_coordinator;
@@ -39,6 +46,7 @@ mod list_config_resources;
 mod list_groups;
 mod list_offsets;
 mod list_partition_reassignments;
+mod list_transactions;
 mod metadata;
 mod offset_commit;
 mod offset_delete;
@@ -49,9 +57,12 @@ mod renew_delegation_token;
 pub(super) mod sasl_authenticate;
 mod sasl_handshake;
 mod sync_group;
+mod txn_offset_commit;
+mod write_txn_markers;
 
 use tidemill_protocol::api::VersionRange;
-use tidemill_protocol::{ApiKey, StrBytes};
+use tidemill_protocol::messages::TopicName;
+use tidemill_protocol::{ApiKey, ErrorCode, StrBytes};
 
 use super::{Cluster, Outcome, Refused, Request};
 
@@ -94,6 +105,11 @@ apis! {
     DESCRIBE_ACLS: describe_acls,
     CREATE_ACLS: create_acls,
     DELETE_ACLS: delete_acls,
+    ADD_PARTITIONS_TO_TXN: add_partitions_to_txn,
+    ADD_OFFSETS_TO_TXN: add_offsets_to_txn,
+    END_TXN: end_txn,
+    WRITE_TXN_MARKERS: write_txn_markers,
+    TXN_OFFSET_COMMIT: txn_offset_commit,
     DESCRIBE_CONFIGS: describe_configs,
     ALTER_CONFIGS: alter_configs,
     DESCRIBE_LOG_DIRS: describe_log_dirs,
@@ -114,6 +130,11 @@ apis! {
     DESCRIBE_USER_SCRAM_CREDENTIALS: describe_user_scram_credentials,
     ALTER_USER_SCRAM_CREDENTIALS: alter_user_scram_credentials,
     DESCRIBE_CLUSTER: describe_cluster,
+    DESCRIBE_PRODUCERS: describe_producers,
+    DESCRIBE_TRANSACTIONS: describe_transactions,
+    LIST_TRANSACTIONS: list_transactions,
+    CONSUMER_GROUP_HEARTBEAT: consumer_group_heartbeat,
+    CONSUMER_GROUP_DESCRIBE: consumer_group_describe,
     LIST_CONFIG_RESOURCES: list_config_resources,
     DESCRIBE_TOPIC_PARTITIONS: describe_topic_partitions,
 }
@@ -139,4 +160,14 @@ pub(super) fn handle(cluster: &mut Cluster, key: ApiKey, request: &Request<'_>) 
 /// Text for an answer.
 fn text(text: &str) -> StrBytes {
     StrBytes::from_string(text.to_owned())
+}
+
+/// `PRODUCER_FENCED`, which clients of the versions before this one do not know.
+fn fenced_before(since: i16, version: i16, code: ErrorCode) -> ErrorCode {
+    if version < since && code == ErrorCode::PRODUCER_FENCED { ErrorCode::INVALID_PRODUCER_EPOCH } else { code }
+}
+
+/// The name of a topic, for an answer.
+fn name(topic: &str) -> TopicName {
+    TopicName(text(topic))
 }

@@ -13,9 +13,8 @@ pub(super) const VERSIONS: VersionRange = VersionRange::new(2, 9);
 pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Outcome, Refused> {
     let mut body: OffsetCommitRequest = request.decode()?;
     let refused = group_access::take_refused_commits(cluster, request, &mut body);
-    let topics = &cluster.topics;
-    let exists = |name: &str, partition| topics.has(name, partition);
-    let mut response = cluster.groups.handle_commit(&body, request.version, exists, request.now);
+    let (groups, around) = cluster.groups(request);
+    let mut response = groups.handle_commit(&body, request.version, &around);
     response.topics.extend(refused);
     request.reply::<OffsetCommitRequest>(&response)
 }

@@ -16,8 +16,8 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
         return request.reply::<OffsetDeleteRequest>(&OffsetDeleteResponse::default().with_error_code(code.0));
     }
     let refused = group_access::take_refused_deletions(cluster, request, &mut body);
-    let topics = &cluster.topics;
-    let mut response = cluster.groups.handle_offset_delete(body, |name, partition| topics.has(name, partition));
+    let (groups, around) = cluster.groups(request);
+    let mut response = groups.handle_offset_delete(body, &around);
     response.topics.extend(refused);
     request.reply::<OffsetDeleteRequest>(&response)
 }

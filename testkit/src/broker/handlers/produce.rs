@@ -1,10 +1,11 @@
-//! `Produce` 3-13 (KIP-98, KIP-467, KIP-516, KIP-951): checks batches and appends them.
+//! `Produce` 3-13 (KIP-98, KIP-110, KIP-467, KIP-516, KIP-890, KIP-951): checks batches and appends them.
 //!
 //! With `acks=-1` the answer [waits](waiting) until all replicas in sync have what was written. Every batch is opened and its
 //! records are read once, as Kafka does, so that nothing malformed reaches a reader. This is stricter than Kafka in one
-//! thing: a record whose offset does not go with its place in the batch is refused. Transactional batches are refused:
-//! there are no transactions yet. The topic's `compression.type` does not recompress.
+//! thing: a record whose offset does not go with its place in the batch is refused. What belongs to a transaction is
+//! [verified](transactional) first. The topic's `compression.type` does not recompress.
 
+mod transactional;
 mod waiting;
 
 use std::collections::BTreeSet;
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tidemill_protocol::api::VersionRange;
+use tidemill_protocol::compression::Codec;
 use tidemill_protocol::messages::produce_request::PartitionProduceData;
 use tidemill_protocol::messages::produce_response::{
     BatchIndexAndErrorMessage, LeaderIdAndEpoch, NodeEndpoint, PartitionProduceResponse, TopicProduceResponse,
@@ -27,10 +29,14 @@ use crate::broker::producer_state::Verdict;
 use crate::broker::topic_config::TopicConfig;
 use crate::broker::{Cluster, Outcome, Refused, Request};
 
+use self::transactional::Verification;
 use self::waiting::Pending;
 pub(in crate::broker) use self::waiting::{WaitingProduce, poll};
 
 pub(super) const VERSIONS: VersionRange = VersionRange::new(3, 13);
+
+/// The first version whose batches may be compressed with zstd (KIP-110).
+const ZSTD_SINCE: i16 = 7;
 
 /// What the records of a batch may inflate to.
 const INFLATED_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -43,7 +49,7 @@ const MAGIC_AT: usize = 16;
 
 pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Outcome, Refused> {
     let body: ProduceRequest = request.decode()?;
-    let transactional = body.transactional_id.is_some();
+    let verification = Verification::of(cluster, &body, request);
     let mut failed = false;
     let mut pending = Vec::new();
     let mut responses = Vec::with_capacity(body.topic_data.len());
@@ -52,12 +58,14 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
         let id = (request.version >= 13).then_some(topic.topic_id);
         for data in topic.partition_data {
             let index = data.index;
-            let written = if let Err(code) = request.topic(cluster, Operation::Write, &topic.name.0, id) {
-                Err(Rejection::new(code, ""))
-            } else if (-1..=1).contains(&body.acks) {
-                write(cluster, &topic.name.0, id, data, transactional, body.acks, request)
-            } else {
-                Err(Rejection::new(ErrorCode::INVALID_REQUIRED_ACKS, ""))
+            let allowed = request.topic(cluster, Operation::Write, &topic.name.0, id).map(|_| ());
+            let written = match (&verification, allowed) {
+                (Err(code), _) => Err(transactional::refuse_all(*code)),
+                (Ok(_), Err(code)) => Err(Rejection::new(code, "")),
+                (Ok(verification), Ok(())) if (-1..=1).contains(&body.acks) => {
+                    write(cluster, &topic.name.0, id, data, verification, body.acks, request)
+                }
+                (Ok(_), Ok(())) => Err(Rejection::new(ErrorCode::INVALID_REQUIRED_ACKS, "")),
             };
             failed |= written.is_err();
             let response = match written {
@@ -174,7 +182,7 @@ fn write(
     name: &str,
     id: Option<uuid::Uuid>,
     data: PartitionProduceData,
-    transactional: bool,
+    verification: &Verification,
     acks: i16,
     request: &Request<'_>,
 ) -> Result<Written, Rejection> {
@@ -183,6 +191,7 @@ fn write(
     let topic = cluster.topics.find_mut(name, id).map_err(unknown)?;
     let index = usize::try_from(data.index).unwrap_or(usize::MAX);
     let (topic_id, config) = (topic.id, &topic.config);
+    let verified = verification.check(&topic.name.0, data.index)?;
     let partition = topic.partitions.get_mut(index).ok_or_else(|| unknown(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION))?;
     partition.check_leader(request.caller.node_id, -1).map_err(unknown)?;
     if acks == -1 && partition.in_sync.len() < config.min_in_sync_replicas {
@@ -191,14 +200,10 @@ fn write(
         return Err(Rejection::new(ErrorCode::NOT_ENOUGH_REPLICAS, message));
     }
     let log_start_offset = partition.log.start_offset();
-    let batch = only_batch(data.records.unwrap_or_default(), log_start_offset)?;
-    if batch.header().is_transactional() && !transactional {
-        let message = "a transactional batch in a request without a transactional id";
-        return Err(Rejection::new(ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED, message));
-    }
+    let batch = only_batch(data.records.unwrap_or_default(), log_start_offset, request.version)?;
     check_size(&batch, config)?;
     let response = check_batch(&batch, config, unix_ms)
-        .and_then(|()| append(partition, &batch, config, unix_ms))
+        .and_then(|()| append(partition, &batch, config, verified, unix_ms))
         .map_err(|rejection| Rejection { log_start_offset, ..rejection })?;
     let watched = (topic_id, data.index);
     let nodes = &cluster.nodes;
@@ -222,20 +227,18 @@ fn append(
     partition: &mut Partition,
     batch: &RecordBatch,
     config: &TopicConfig,
+    verified: bool,
     unix_ms: i64,
 ) -> Result<PartitionProduceResponse, Rejection> {
     let header = batch.header();
     let idempotent = header.producer_id >= 0;
-    let verdict = if idempotent { partition.producers.check(header) } else { Verdict::Append };
+    let verdict = if idempotent { partition.producers.check(header, verified) } else { Verdict::Append };
     let (base_offset, log_append_time) = match verdict {
         Verdict::Refuse(code, message) => return Err(Rejection::new(code, message)),
         // As in Kafka, a duplicate is answered with the time of its batch whoseever clock that is.
         Verdict::Duplicate(written) => (written.base_offset, Some(written.max_timestamp)),
         Verdict::Append => {
-            let appended = partition.log.append(batch, partition.leader_epoch, config, unix_ms);
-            if idempotent {
-                partition.producers.record(header, appended, unix_ms);
-            }
+            let appended = partition.append(batch, config, unix_ms);
             (appended.base_offset, appended.log_append_time)
         }
     };
@@ -247,7 +250,7 @@ fn append(
 }
 
 /// The one batch that a producer may send to a partition in a request.
-fn only_batch(records: Bytes, log_start_offset: i64) -> Result<RecordBatch, Rejection> {
+fn only_batch(records: Bytes, log_start_offset: i64, version: i16) -> Result<RecordBatch, Rejection> {
     let invalid = |message: &str| Rejection::new(ErrorCode::INVALID_RECORD, message);
     let length = records.len();
     // The formats before this one are known, and not allowed.
@@ -269,6 +272,10 @@ fn only_batch(records: Bytes, log_start_offset: i64) -> Result<RecordBatch, Reje
             _ => rejection(ErrorCode::CORRUPT_MESSAGE),
         }
     })?;
+    if version < ZSTD_SINCE && batch.header().codec() == Ok(Codec::Zstd) {
+        let message = format!("Produce requests before version {ZSTD_SINCE} may hold no zstd");
+        return Err(Rejection::new(ErrorCode::UNSUPPORTED_COMPRESSION_TYPE, message));
+    }
     if batch.as_bytes().len() != length {
         return Err(invalid("Produce requests are only allowed to contain exactly one record batch per partition"));
     }
@@ -299,9 +306,6 @@ fn check_batch(batch: &RecordBatch, config: &TopicConfig, unix_ms: i64) -> Resul
     }
     if header.producer_id >= 0 && header.base_sequence < 0 {
         return refuse(ErrorCode::INVALID_RECORD, format!("the sequence {} is negative", header.base_sequence));
-    }
-    if header.is_transactional() {
-        return refuse(ErrorCode::INVALID_TXN_STATE, "transactions are not spoken".to_owned());
     }
     check_records(batch, config, unix_ms)
 }

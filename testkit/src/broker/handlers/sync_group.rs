@@ -18,6 +18,7 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
     {
         return request.reply::<SyncGroupRequest>(&SyncGroupResponse::default().with_error_code(code.0));
     }
-    cluster.groups.handle_sync(body, request.version, &request.caller, request.now);
+    let (groups, around) = cluster.groups(request);
+    groups.handle_sync(body, request.version, &request.caller, &around);
     Ok(Outcome::Waits)
 }

@@ -1,6 +1,7 @@
 //! The broker in virtual time: requests in, replies out, no socket.
 
 mod fetch;
+mod groups;
 mod produce;
 mod replication;
 mod retention;
@@ -8,4 +9,5 @@ mod secrets;
 mod security;
 mod sessions;
 mod topics;
+mod transactions;
 mod world;

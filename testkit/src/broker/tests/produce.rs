@@ -1,10 +1,9 @@
 //! Writing: offsets, idempotence, and what is refused.
 
 use bytes::BytesMut;
-use tidemill_protocol::StrBytes;
 use tidemill_protocol::compression::Codec;
+use tidemill_protocol::messages::InitProducerIdRequest;
 use tidemill_protocol::messages::produce_response::PartitionProduceResponse;
-use tidemill_protocol::messages::{InitProducerIdRequest, TransactionalId};
 use tidemill_protocol::records::{BatchBuilder, BatchFlags, NewRecord, RecordBatches, TimestampType};
 
 use super::world::*;
@@ -70,15 +69,12 @@ fn sequences_wrap() {
 }
 
 #[test]
-fn producer_ids_are_new_each_time_and_transactions_are_refused() {
+fn producer_ids_are_new_each_time() {
     let mut world = World::new();
     let body = InitProducerIdRequest::default().with_transactional_id(None);
     let (one, two) = (world.ask(4, &body), world.ask(4, &body));
     assert_ne!(one.producer_id, two.producer_id);
     assert_eq!(one.producer_epoch, 0);
-    let id = TransactionalId(StrBytes::from_static_str("mine"));
-    let refused = world.ask(4, &InitProducerIdRequest::default().with_transactional_id(Some(id)));
-    assert_eq!(refused.error_code, ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED.0);
 }
 
 #[test]

@@ -20,6 +20,11 @@ const SKIPS_ASSIGNMENT_SINCE: i16 = 9;
 impl ClassicGroup {
     /// `new_id` is the id of the member if it has none yet.
     pub(in super::super) fn on_join(&mut self, join: Join, new_id: StrBytes, out: &mut Outbox<'_>) {
+        if !self.has_room_for(&join, out) {
+            self.members.remove(&join.member_id);
+            self.members.remove_pending(&join.member_id);
+            return refuse_join(&join.asked, "", ErrorCode::GROUP_MAX_SIZE_REACHED, out);
+        }
         if !self.supports(&join) {
             return refuse_join(&join.asked, &join.member_id, ErrorCode::INCONSISTENT_GROUP_PROTOCOL, out);
         }
@@ -69,6 +74,9 @@ impl ClassicGroup {
         if self.members.is_empty() {
             self.protocol_type = Some(join.protocol_type.clone());
         }
+        if let State::PreparingRebalance { initial: Some(initial), .. } = &mut self.state {
+            initial.joined = true;
+        }
         let mut member = Member::new(id, join);
         member.expires_at = Some(out.now + NEW_MEMBER_JOIN_TIMEOUT);
         self.members.add(member);
@@ -91,6 +99,7 @@ impl ClassicGroup {
                 if let Some(member) = self.members.get_mut(new_id) {
                     member.joining = None;
                 }
+                self.write();
                 if asked.version >= SKIPS_ASSIGNMENT_SINCE {
                     let skip = self.members.is_leader(new_id);
                     let response = self.join_response(new_id).with_skip_assignment(skip);
@@ -114,6 +123,22 @@ impl ClassicGroup {
             refuse_join(&asked, id, code, out);
         }
         self.refuse_sync(id, code, out);
+    }
+
+    /// `group.max.size` counts those who have joined: while they do, the first are taken.
+    fn has_room_for(&self, join: &Join, out: &Outbox<'_>) -> bool {
+        let max = usize::try_from(out.properties.max_size).unwrap_or_default();
+        let known = self.members.get(&join.member_id);
+        match self.state {
+            State::Empty => true,
+            State::PreparingRebalance { .. } => {
+                let joining = self.members.iter().filter(|member| member.joining.is_some()).count();
+                known.is_some_and(|member| member.joining.is_some()) || joining < max
+            }
+            State::CompletingRebalance { .. } | State::Stable { .. } => {
+                known.is_some() || self.members.iter().count() < max
+            }
+        }
     }
 
     /// The first to join says what kind of group it is; the others must speak a protocol that all speak.

@@ -10,11 +10,12 @@ use tidemill_protocol::messages::join_group_response::JoinGroupResponseMember;
 use tidemill_protocol::{ErrorCode, StrBytes};
 use tokio::time::Instant;
 
+use super::super::migration::Migrating;
 use super::super::{Asked, subscription};
 use super::Join;
 
 /// One member.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Member {
     pub(super) id: StrBytes,
     /// `group.instance.id` of a static member (KIP-345).
@@ -57,6 +58,39 @@ impl Member {
         }
     }
 
+    /// One that was in a consumer group until now.
+    pub(super) fn migrated(member: Migrating, now: Instant) -> Self {
+        Self {
+            id: member.id,
+            instance_id: member.instance_id,
+            client_id: member.client_id,
+            client_host: member.client_host,
+            session_timeout: member.session_timeout,
+            rebalance_timeout: member.rebalance_timeout,
+            protocols: member.protocols,
+            assignment: member.assignment,
+            is_new: false,
+            joining: None,
+            syncing: None,
+            owes_sync: false,
+            expires_at: Some(now + member.session_timeout),
+        }
+    }
+
+    pub(super) fn migrating(&self, protocol: &str) -> Migrating {
+        Migrating {
+            id: self.id.clone(),
+            instance_id: self.instance_id.clone(),
+            client_id: self.client_id.clone(),
+            client_host: self.client_host.clone(),
+            session_timeout: self.session_timeout,
+            rebalance_timeout: self.rebalance_timeout,
+            protocols: self.protocols.clone(),
+            metadata: self.metadata(protocol),
+            assignment: self.assignment.clone(),
+        }
+    }
+
     /// It joined again: what it says now replaces what it said before.
     pub(super) fn update(&mut self, join: Join) {
         self.protocols = join.protocols;
@@ -82,14 +116,14 @@ impl Member {
 }
 
 /// A dynamic member that was given an id and has not come back with it (KIP-394).
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Pending {
     pub(super) id: StrBytes,
     pub(super) expires_at: Instant,
 }
 
 /// The members of a group, in the order in which they joined.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Members {
     list: Vec<Member>,
     leader: Option<StrBytes>,
@@ -103,6 +137,15 @@ impl Members {
 
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Member> {
         self.list.iter_mut()
+    }
+
+    /// What waits is not written down, and neither is who has only been given an id.
+    pub(super) fn forget_requests(&mut self) {
+        self.pending.clear();
+        for member in &mut self.list {
+            member.joining = None;
+            member.syncing = None;
+        }
     }
 
     pub(super) const fn is_empty(&self) -> bool {

@@ -11,7 +11,7 @@ use tidemill_protocol::{ErrorCode, StrBytes};
 use tokio::time::Instant;
 
 use super::super::{GroupAnswer, Outbox, refuse_join};
-use super::{CONSUMER, ClassicGroup, INITIAL_REBALANCE_DELAY, State};
+use super::{CONSUMER, ClassicGroup, Initial, State};
 
 /// The least time between two looks at who has joined, whatever the members say.
 const REBALANCE_TIMEOUT_MIN: Duration = Duration::from_millis(1);
@@ -21,8 +21,8 @@ impl ClassicGroup {
     pub(super) fn rebalance_or_complete(&mut self, out: &mut Outbox<'_>) {
         match self.state {
             State::Empty | State::CompletingRebalance { .. } | State::Stable { .. } => self.prepare_rebalance(out),
-            State::PreparingRebalance { initial: true, .. } => {}
-            State::PreparingRebalance { initial: false, .. } => self.complete_join_if_all_joined(out),
+            State::PreparingRebalance { initial: Some(_), .. } => {}
+            State::PreparingRebalance { initial: None, .. } => self.complete_join_if_all_joined(out),
         }
     }
 
@@ -32,11 +32,31 @@ impl ClassicGroup {
             State::CompletingRebalance { .. } => self.take_back_syncs(out),
             State::Empty | State::PreparingRebalance { .. } | State::Stable { .. } => {}
         }
-        let initial = matches!(self.state, State::Empty);
-        let complete_at = if initial { out.now + INITIAL_REBALANCE_DELAY } else { self.join_until(out.now) };
-        self.state = State::PreparingRebalance { initial, complete_at };
-        if !initial {
-            self.complete_join_if_all_joined(out);
+        if matches!(self.state, State::Empty) {
+            let delay = out.properties.initial_rebalance_delay;
+            let remaining = self.members.rebalance_timeout().saturating_sub(delay);
+            let initial = Some(Initial { remaining, joined: false });
+            self.state = State::PreparingRebalance { initial, complete_at: out.now + delay };
+            return;
+        }
+        self.state = State::PreparingRebalance { initial: None, complete_at: self.join_until(out.now) };
+        self.complete_join_if_all_joined(out);
+    }
+
+    /// The time to join is over; that of an empty group is made longer while members come.
+    pub(super) fn on_join_phase_over(&mut self, out: &mut Outbox<'_>) {
+        match self.state {
+            State::PreparingRebalance { initial: Some(Initial { remaining, joined: true }), .. }
+                if !remaining.is_zero() =>
+            {
+                let delay = out.properties.initial_rebalance_delay.min(remaining);
+                let initial = Some(Initial { remaining: remaining.saturating_sub(delay), joined: false });
+                self.state = State::PreparingRebalance { initial, complete_at: out.now + delay };
+            }
+            State::Empty
+            | State::PreparingRebalance { .. }
+            | State::CompletingRebalance { .. }
+            | State::Stable { .. } => self.complete_join(out),
         }
     }
 
@@ -55,7 +75,7 @@ impl ClassicGroup {
         }
         if !self.members.is_empty() && !self.members.elect() {
             // Only static members are left and none has joined: there is nobody to lead.
-            self.state = State::PreparingRebalance { initial: false, complete_at: self.join_until(out.now) };
+            self.state = State::PreparingRebalance { initial: None, complete_at: self.join_until(out.now) };
             return;
         }
         self.generation = self.generation.wrapping_add(1);
@@ -63,6 +83,8 @@ impl ClassicGroup {
         self.subscribed_topics = self.topics_of_members();
         if self.members.is_empty() {
             self.state = State::Empty;
+            self.empty_since_ms = Some(out.unix_ms);
+            self.write();
             return;
         }
         self.state = State::CompletingRebalance { sync_until: self.join_until(out.now) };

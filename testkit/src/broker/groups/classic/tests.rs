@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use expect_test::expect_file;
 
-use super::super::super::Token;
+use super::super::super::{GroupProperties, Token};
 use super::*;
 
 const ONE: Token = Token(1);
@@ -102,7 +102,15 @@ impl World {
     }
 
     fn act<T>(&mut self, act: impl FnOnce(&mut ClassicGroup, &mut Outbox<'_>) -> T) -> T {
-        act(&mut self.group, &mut Outbox { now: self.now, answers: &mut self.answers })
+        act(
+            &mut self.group,
+            &mut Outbox {
+                now: self.now,
+                unix_ms: 0,
+                properties: &GroupProperties::default(),
+                answers: &mut self.answers,
+            },
+        )
     }
 
     fn sync(&mut self, token: Token, id: &str) {
@@ -124,10 +132,10 @@ impl World {
 
     fn state(&self) -> String {
         let details = match self.group.state {
-            State::PreparingRebalance { initial: true, .. } => ", initial",
+            State::PreparingRebalance { initial: Some(_), .. } => ", initial",
             State::Stable { sync_until: Some(_) } => ", unsynced",
             State::Empty
-            | State::PreparingRebalance { initial: false, .. }
+            | State::PreparingRebalance { initial: None, .. }
             | State::CompletingRebalance { .. }
             | State::Stable { sync_until: None } => "",
         };
@@ -195,7 +203,7 @@ fn the_table_of_states_and_events() {
         world.act(|group, out| group.on_time(out));
         String::new()
     }
-    let events: [(&str, Event); 25] = [
+    let events: [(&str, Event); 27] = [
         ("a stranger joins", |world| join_as(world, "", "four", "a")),
         ("a stranger joins with the id it was given", |world| {
             world.group.members.add_pending(StrBytes::from_static_str("four"), world.now + Duration::from_secs(10));
@@ -252,7 +260,14 @@ fn the_table_of_states_and_events() {
             }
             String::new()
         }),
-        ("the group is deleted", |world| told(world.group.on_delete())),
+        ("one is evicted", |world| world.act(|group, out| group.evict("one", out)).to_string()),
+        ("another broker takes over", |world| {
+            world.act(|group, out| group.on_moved(out));
+            String::new()
+        }),
+        ("the group is deleted", |world| {
+            told(if world.group.is_empty() { Ok(()) } else { Err(ErrorCode::NON_EMPTY_GROUP) })
+        }),
         ("offsets are deleted", |world| told(world.group.on_delete_offsets())),
     ];
     let mut table = String::new();

@@ -1,0 +1,8 @@
+#![no_main]
+
+#[path = "../src/counting.rs"]
+mod counting;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    tidemill_fuzz::produce::run(bytes, counting::peak);
+});

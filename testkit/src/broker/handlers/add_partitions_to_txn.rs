@@ -1,0 +1,108 @@
+//! `AddPartitionsToTxn` 0-5 (KIP-98, KIP-890): the transaction of a producer has come to these partitions.
+//!
+//! From version 4 on it is what brokers ask each other, about several transactions at once, and may only verify. As in
+//! Kafka without ACLs, clients may ask it too.
+
+use std::collections::BTreeSet;
+
+use tidemill_protocol::ErrorCode;
+use tidemill_protocol::api::VersionRange;
+use tidemill_protocol::messages::add_partitions_to_txn_request::{
+    AddPartitionsToTxnTopic, AddPartitionsToTxnTransaction,
+};
+use tidemill_protocol::messages::add_partitions_to_txn_response::{
+    AddPartitionsToTxnPartitionResult, AddPartitionsToTxnResult, AddPartitionsToTxnTopicResult,
+};
+use tidemill_protocol::messages::{AddPartitionsToTxnRequest, AddPartitionsToTxnResponse};
+
+use super::fenced_before;
+use crate::broker::transactions::{OFFSETS_TOPIC, TopicPartition};
+use crate::broker::{Cluster, Outcome, Refused, Request};
+
+pub(super) const VERSIONS: VersionRange = VersionRange::new(0, 5);
+
+/// Since this version a fenced producer is told so.
+const SAYS_FENCED_SINCE: i16 = 2;
+
+/// Since this version it is asked for several transactions.
+const BATCHED_SINCE: i16 = 4;
+
+pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Outcome, Refused> {
+    let body: AddPartitionsToTxnRequest = request.decode()?;
+    let response = AddPartitionsToTxnResponse::default();
+    if request.version >= BATCHED_SINCE {
+        let results = body.transactions.into_iter().map(|transaction| {
+            let topics = add(cluster, &transaction, request);
+            AddPartitionsToTxnResult::default()
+                .with_transactional_id(transaction.transactional_id)
+                .with_topic_results(topics)
+        });
+        let results = results.collect();
+        return request.reply::<AddPartitionsToTxnRequest>(&response.with_results_by_transaction(results));
+    }
+    let transaction = AddPartitionsToTxnTransaction::default()
+        .with_transactional_id(body.v3_and_below_transactional_id)
+        .with_producer_id(body.v3_and_below_producer_id)
+        .with_producer_epoch(body.v3_and_below_producer_epoch)
+        .with_topics(body.v3_and_below_topics);
+    let topics = add(cluster, &transaction, request);
+    request.reply::<AddPartitionsToTxnRequest>(&response.with_results_by_topic_v3_and_below(topics))
+}
+
+fn add(
+    cluster: &mut Cluster,
+    transaction: &AddPartitionsToTxnTransaction,
+    request: &Request<'_>,
+) -> Vec<AddPartitionsToTxnTopicResult> {
+    let partitions = |topic: &AddPartitionsToTxnTopic| -> Vec<TopicPartition> {
+        topic.partitions.iter().map(|number| (topic.name.0.to_string(), *number)).collect()
+    };
+    let asked: BTreeSet<TopicPartition> = transaction.topics.iter().flat_map(partitions).collect();
+    let unknown: BTreeSet<TopicPartition> =
+        asked.iter().filter(|(topic, number)| !exists(cluster, topic, *number)).cloned().collect();
+    let id = transaction.transactional_id.as_str();
+    let producer = (transaction.producer_id.0, transaction.producer_epoch);
+    let result = if !unknown.is_empty() {
+        Ok(Vec::new())
+    } else if let Err(code) = check_coordinator(cluster, id, request) {
+        Err(code)
+    } else if transaction.verify_only {
+        cluster.verify_partitions_in_transaction(id, producer, &asked)
+    } else {
+        cluster.add_partitions_to_transaction(id, producer, &asked, request.now).map(|()| Vec::new())
+    };
+    let code_of = |partition: &TopicPartition| match &result {
+        Ok(_) if unknown.contains(partition) => ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
+        // One that is not there fails all of them.
+        Ok(_) if !unknown.is_empty() => ErrorCode::OPERATION_NOT_ATTEMPTED,
+        Ok(verified) if verified.iter().any(|(of, there)| of == partition && !there) => {
+            ErrorCode::TRANSACTION_ABORTABLE
+        }
+        Ok(_) => ErrorCode::NONE,
+        Err(code) => fenced_before(SAYS_FENCED_SINCE, request.version, *code),
+    };
+    let topic = |topic: &AddPartitionsToTxnTopic| {
+        let result = |partition: TopicPartition| {
+            AddPartitionsToTxnPartitionResult::default()
+                .with_partition_index(partition.1)
+                .with_partition_error_code(code_of(&partition).0)
+        };
+        AddPartitionsToTxnTopicResult::default()
+            .with_name(topic.name.clone())
+            .with_results_by_partition(partitions(topic).into_iter().map(result).collect())
+    };
+    transaction.topics.iter().map(topic).collect()
+}
+
+/// An empty id is refused before anybody asks whose it is.
+fn check_coordinator(cluster: &Cluster, id: &str, request: &Request<'_>) -> Result<(), ErrorCode> {
+    if id.is_empty() {
+        return Err(ErrorCode::INVALID_REQUEST);
+    }
+    cluster.check_transaction_coordinator(id, request.caller.node_id)
+}
+
+/// What groups commit is written to a topic that is not kept as one here.
+fn exists(cluster: &Cluster, topic: &str, number: i32) -> bool {
+    topic == OFFSETS_TOPIC || cluster.topics.has(topic, number)
+}
