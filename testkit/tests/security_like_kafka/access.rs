@@ -426,17 +426,76 @@ async fn with_groups(peer: &mut Peer, what: &str) {
     note(peer, what, 0, &body, |told| told.topics.sort_by_key(|topic| topic.name.clone())).await;
     let body = DeleteGroupsRequest::default().with_groups_names(vec![group("nobodys"), group("others")]);
     note(peer, what, 2, &body, |told| told.results.sort_by_key(|it| it.group_id.clone())).await;
-    let body = InitProducerIdRequest::default()
+    for (group_id, topic) in [("consumers", "orders"), ("consumers", TOPICS[2])] {
+        let body = ConsumerGroupHeartbeatRequest::default()
+            .with_group_id(group(group_id))
+            .with_member_id(text("AAAAAAAAAAAAAAAAAAAAAA"))
+            .with_member_epoch(7)
+            .with_subscribed_topic_names(Some(vec![name(topic)]));
+        note(peer, &format!("{what}, {topic}"), 0, &body, |told| told.error_message = None).await;
+    }
+    let body = ConsumerGroupDescribeRequest::default().with_group_ids(vec![group("readers"), group("nobodys")]);
+    note(peer, what, 0, &body.with_include_authorized_operations(true), |told| {
+        told.groups.sort_by_key(|it| it.group_id.clone());
+        told.groups.iter_mut().for_each(|it| it.error_message = None);
+    })
+    .await;
+    if what == "nothing" {
+        transactions(peer, what).await;
+        note(peer, what, 4, &body_of_init(), |_| ()).await;
+        peer.allow(&[("alice", (TRANSACTIONAL_ID, "payments", LITERAL), DESCRIBE, ALLOW)]).await;
+        note(peer, "may only describe", 4, &body_of_init(), |_| ()).await;
+        transactions(peer, "may only describe").await;
+        peer.forbid("alice").await;
+    }
+}
+
+fn body_of_init() -> InitProducerIdRequest {
+    InitProducerIdRequest::default()
         .with_transactional_id(Some(TransactionalId(text("payments"))))
         .with_transaction_timeout_ms(1000)
         .with_producer_id(ProducerId(-1))
-        .with_producer_epoch(-1);
-    if what == "nothing" {
-        note(peer, what, 4, &body, |_| ()).await;
-        peer.allow(&[("alice", (TRANSACTIONAL_ID, "payments", LITERAL), DESCRIBE, ALLOW)]).await;
-        note(peer, "may only describe", 4, &body, |_| ()).await;
-        peer.forbid("alice").await;
-    }
+        .with_producer_epoch(-1)
+}
+
+/// What is asked of a transactional id.
+async fn transactions(peer: &mut Peer, what: &str) {
+    let id = || TransactionalId(text("payments"));
+    let body = EndTxnRequest::default().with_transactional_id(id()).with_producer_id(ProducerId(1));
+    note(peer, what, 3, &body, |_| ()).await;
+    let body = AddOffsetsToTxnRequest::default().with_transactional_id(id()).with_producer_id(ProducerId(1));
+    note(peer, what, 3, &body.with_group_id(group("readers")), |_| ()).await;
+    let topic = add_partitions_to_txn_request::AddPartitionsToTxnTopic::default()
+        .with_name(name("orders"))
+        .with_partitions(vec![0]);
+    let body = AddPartitionsToTxnRequest::default()
+        .with_v3_and_below_transactional_id(id())
+        .with_v3_and_below_producer_id(ProducerId(1))
+        .with_v3_and_below_topics(vec![topic]);
+    note(peer, what, 3, &body, |_| ()).await;
+    let partition = txn_offset_commit_request::TxnOffsetCommitRequestPartition::default().with_committed_offset(1);
+    let topic = txn_offset_commit_request::TxnOffsetCommitRequestTopic::default()
+        .with_name(name("orders"))
+        .with_partitions(vec![partition]);
+    let body = TxnOffsetCommitRequest::default()
+        .with_transactional_id(id())
+        .with_group_id(group("readers"))
+        .with_producer_id(ProducerId(1))
+        .with_topics(vec![topic]);
+    note(peer, what, 3, &body, |_| ()).await;
+    note(peer, what, 1, &ListTransactionsRequest::default(), |_| ()).await;
+    let body = DescribeTransactionsRequest::default().with_transactional_ids(vec![id()]);
+    note(peer, what, 0, &body, |_| ()).await;
+    let topic =
+        describe_producers_request::TopicRequest::default().with_name(name("orders")).with_partition_indexes(vec![0]);
+    note(peer, what, 0, &DescribeProducersRequest::default().with_topics(vec![topic]), |_| ()).await;
+    let topic = write_txn_markers_request::WritableTxnMarkerTopic::default()
+        .with_name(name("orders"))
+        .with_partition_indexes(vec![0]);
+    let marker = write_txn_markers_request::WritableTxnMarker::default()
+        .with_producer_id(ProducerId(1))
+        .with_topics(vec![topic]);
+    note(peer, what, 1, &WriteTxnMarkersRequest::default().with_markers(vec![marker]), |_| ()).await;
 }
 
 pub(crate) async fn administration(peer: &mut Peer) {
