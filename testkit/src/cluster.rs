@@ -17,8 +17,9 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use crate::broker::config::{Authorizer, Mechanism, SaslProperties, User};
 use crate::broker::{BrokerConfig, Cluster, ClusterProperties, GroupProperties, MarkersOf, Stop, millis};
-use crate::server::{self, Shared};
+use crate::server::{self, Acceptor, Shared};
 
 /// How many bytes an in-memory connection holds each way before its writer waits.
 const DUPLEX_BYTES: usize = 64 * 1024;
@@ -35,6 +36,10 @@ pub struct ClusterConfig {
     transaction_version: i16,
     transaction_abort_interval: Duration,
     groups: GroupProperties,
+    authorizer: Option<Authorizer>,
+    sasl: Option<SaslProperties>,
+    #[cfg(feature = "tls")]
+    tls: Option<crate::tls::Tls>,
 }
 
 impl Default for ClusterConfig {
@@ -49,6 +54,10 @@ impl Default for ClusterConfig {
             transaction_version: 2,
             transaction_abort_interval: Duration::from_secs(10),
             groups: GroupProperties::default(),
+            authorizer: None,
+            sasl: None,
+            #[cfg(feature = "tls")]
+            tls: None,
         }
     }
 }
@@ -99,6 +108,75 @@ impl ClusterConfig {
     #[must_use]
     pub const fn rack_aware_fetch(mut self, yes: bool) -> Self {
         self.rack_aware_fetch = yes;
+        self
+    }
+
+    /// `authorizer.class.name`: who may do what is decided by rules (ACLs), of which there are none at first; who is named
+    /// here, as `User:admin`, may do everything. Default none: everyone may do everything.
+    #[must_use]
+    pub fn authorizer<'a>(mut self, super_users: impl IntoIterator<Item = &'a str>) -> Self {
+        let super_users = super_users.into_iter().map(str::to_owned).collect();
+        self.authorizer = Some(Authorizer { super_users, ..Authorizer::default() });
+        self
+    }
+
+    /// `allow.everyone.if.no.acl.found`: whether everyone may do what no rule is about, where there are rules at all. Default
+    /// false.
+    #[must_use]
+    pub const fn allow_everyone_if_no_acl_found(mut self, yes: bool) -> Self {
+        if let Some(authorizer) = &mut self.authorizer {
+            authorizer.allow_everyone_if_no_acl_found = yes;
+        }
+        self
+    }
+
+    /// `sasl.enabled.mechanisms`: clients have to show who they are, by one of these. The users, each with a password, are
+    /// known by PLAIN and SCRAM; OAUTHBEARER takes any token that is signed by nobody and has not ended. Default none.
+    ///
+    /// ```
+    /// # use tidemill_testkit::{ClusterConfig, broker::config::Mechanism};
+    /// let config = ClusterConfig::default().sasl([Mechanism::ScramSha256], [("alice", "alice-secret")]);
+    /// ```
+    #[must_use]
+    pub fn sasl<'a>(
+        mut self,
+        mechanisms: impl IntoIterator<Item = Mechanism>,
+        users: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Self {
+        let users = users.into_iter().map(|(name, password)| User::new(name, password)).collect();
+        let session_lifetime_max = self.sasl.and_then(|sasl| sasl.session_lifetime_max);
+        self.sasl = Some(SaslProperties { mechanisms: mechanisms.into_iter().collect(), users, session_lifetime_max });
+        self
+    }
+
+    /// Clients have to speak TLS. Default plain connections. Those through memory stay plain.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn tls(mut self, tls: crate::tls::Tls) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
+    /// What takes the connections by TLS, if any.
+    #[cfg(feature = "tls")]
+    fn acceptor(&self) -> io::Result<Option<Acceptor>> {
+        self.tls.as_ref().map(Acceptor::new).transpose()
+    }
+
+    #[cfg(not(feature = "tls"))]
+    #[expect(clippy::unnecessary_wraps, reason = "certificates may be wrong, where there are some")]
+    #[expect(clippy::unused_self, reason = "with the feature it looks for them")]
+    const fn acceptor(&self) -> io::Result<Option<Acceptor>> {
+        Ok(None)
+    }
+
+    /// `connections.max.reauth.ms`: how long until clients have to show anew who they are (KIP-368), where they have to at
+    /// all. Default none.
+    #[must_use]
+    pub const fn session_lifetime_max(mut self, lifetime: Duration) -> Self {
+        if let Some(sasl) = &mut self.sasl {
+            sasl.session_lifetime_max = Some(lifetime);
+        }
         self
     }
 
@@ -157,6 +235,7 @@ pub struct TestCluster {
     bootstrap: String,
     shared: Arc<Shared>,
     addresses: BTreeMap<i32, SocketAddr>,
+    tls: Option<Acceptor>,
     /// The brokers that run.
     running: Mutex<BTreeMap<i32, Running>>,
     /// Dropped, it stops the clock.
@@ -177,11 +256,12 @@ impl TestCluster {
     /// Starts the brokers, inside a tokio runtime.
     ///
     /// # Errors
-    /// When an address cannot be listened on.
+    /// When an address cannot be listened on, or a certificate is none.
     ///
     /// # Cancel safety
     /// A future that is dropped leaves no broker behind.
     pub async fn start(config: ClusterConfig) -> io::Result<Self> {
+        let tls = config.acceptor()?;
         let mut listeners = Vec::with_capacity(config.racks.len());
         let mut brokers = Vec::with_capacity(config.racks.len());
         let mut addresses = BTreeMap::new();
@@ -205,6 +285,9 @@ impl TestCluster {
             default_replication_factor: config.replication_factor,
             auto_create_topics: config.auto_create_topics,
             rack_aware_fetch: config.rack_aware_fetch,
+            authorizer: config.authorizer,
+            sasl: config.sasl,
+            tls: tls.is_some(),
             transaction_version: config.transaction_version,
             transaction_abort_interval: config.transaction_abort_interval,
             groups: config.groups,
@@ -215,10 +298,11 @@ impl TestCluster {
         let shared = Arc::new(Shared::new(cluster));
         let (stop, stopped) = oneshot::channel();
         let clock = tokio::spawn(server::keep_time(Arc::clone(&shared), stopped));
-        let running = listeners.into_iter().map(|(id, listener)| (id, Running::start(&shared, id, listener)));
+        let running =
+            listeners.into_iter().map(|(id, listener)| (id, Running::start(&shared, id, listener, tls.clone())));
         let running = Mutex::new(running.collect());
         let bootstrap = addresses.values().map(SocketAddr::to_string).collect::<Vec<_>>().join(",");
-        Ok(Self { bootstrap, shared, addresses, running, stop, clock })
+        Ok(Self { bootstrap, shared, addresses, tls, running, stop, clock })
     }
 
     /// The addresses of the brokers, as `host:port,host:port`.
@@ -314,7 +398,7 @@ impl TestCluster {
         };
         let listener = TcpListener::bind(address).await?;
         self.shared.change(|cluster, _| cluster.handle_broker_started(id));
-        self.running().insert(id, Running::start(&self.shared, id, listener));
+        self.running().insert(id, Running::start(&self.shared, id, listener, self.tls.clone()));
         Ok(())
     }
 
@@ -367,10 +451,10 @@ impl TestCluster {
 }
 
 impl Running {
-    fn start(shared: &Arc<Shared>, node_id: i32, listener: TcpListener) -> Self {
+    fn start(shared: &Arc<Shared>, node_id: i32, listener: TcpListener, tls: Option<Acceptor>) -> Self {
         let (incoming, receiver) = mpsc::unbounded_channel();
         let (stop, stopped) = oneshot::channel();
-        let server = tokio::spawn(server::serve(Arc::clone(shared), node_id, listener, receiver, stopped));
+        let server = tokio::spawn(server::serve(Arc::clone(shared), node_id, listener, tls, receiver, stopped));
         Self { incoming, stop, server }
     }
 

@@ -7,6 +7,7 @@
 //!   real thing
 //! - [`history`]: what clients did, and whether it may be so
 //! - [`logs`]: what is logged, as text
+//! - `tls`: certificates for listeners, with the feature of this name
 
 #![warn(clippy::indexing_slicing, clippy::cast_possible_truncation, clippy::cast_possible_wrap, clippy::cast_sign_loss)]
 #![cfg_attr(
@@ -27,5 +28,7 @@ pub mod history;
 pub mod kafka;
 pub mod logs;
 mod server;
+#[cfg(feature = "tls")]
+pub mod tls;
 
 pub use cluster::{ClusterConfig, TestCluster};

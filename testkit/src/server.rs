@@ -15,12 +15,20 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use tidemill_protocol::frame;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
+#[cfg(feature = "tls")]
+pub(crate) use crate::tls::Acceptor;
+
 use crate::broker::{Action, Cluster, ConnectionId, Reply};
+
+/// What takes connections by TLS: nothing, without the feature `tls`.
+#[cfg(not(feature = "tls"))]
+#[derive(Debug, Clone)]
+pub(crate) enum Acceptor {}
 
 /// Read at least this much at a time.
 const READ_BYTES: usize = 16 * 1024;
@@ -84,13 +92,18 @@ impl Shared {
         }
     }
 
-    fn connect(&self, node_id: i32, client_host: &str) -> (ConnectionId, mpsc::UnboundedReceiver<Action>) {
+    fn connect(
+        &self,
+        node_id: i32,
+        client_host: &str,
+        principal: Option<&str>,
+    ) -> (ConnectionId, mpsc::UnboundedReceiver<Action>) {
         let mut state = self.state();
         let connection = ConnectionId(state.connections_opened);
         state.connections_opened += 1;
         let (sender, receiver) = mpsc::unbounded_channel();
         state.connections.insert(connection, sender);
-        state.cluster.handle_connected(connection, node_id, client_host);
+        state.cluster.handle_connected_as(connection, node_id, client_host, principal);
         self.poll(&mut state, Instant::now());
         (connection, receiver)
     }
@@ -122,6 +135,7 @@ pub(crate) async fn serve(
     shared: Arc<Shared>,
     node_id: i32,
     listener: TcpListener,
+    tls: Option<Acceptor>,
     mut incoming: Incoming,
     mut stop: oneshot::Receiver<Infallible>,
 ) {
@@ -133,7 +147,7 @@ pub(crate) async fn serve(
                 Ok((stream, address)) => {
                     // A request is small and its answer is waited for.
                     let _ = stream.set_nodelay(true);
-                    connections.spawn(run(Arc::clone(&shared), node_id, stream, host(address)));
+                    connections.spawn(accept(Arc::clone(&shared), node_id, stream, host(address), tls.clone()));
                 }
                 // The client is gone already, or there are too many open files: others may still be served.
                 Err(error) => {
@@ -142,7 +156,7 @@ pub(crate) async fn serve(
                 }
             },
             Some(stream) = incoming.recv() => {
-                connections.spawn(run(Arc::clone(&shared), node_id, stream, "/127.0.0.1".to_owned()));
+                connections.spawn(run(Arc::clone(&shared), node_id, stream, "/127.0.0.1".to_owned(), None));
             }
             Some(_) = connections.join_next() => {}
         }
@@ -156,8 +170,28 @@ fn host(address: SocketAddr) -> String {
     format!("/{}", address.ip())
 }
 
-async fn run(shared: Arc<Shared>, node_id: i32, stream: impl AsyncRead + AsyncWrite, client_host: String) {
-    let (connection, actions) = shared.connect(node_id, &client_host);
+/// A connection that came through the listener; by TLS, where there is some.
+async fn accept(shared: Arc<Shared>, node_id: i32, stream: TcpStream, client_host: String, tls: Option<Acceptor>) {
+    match tls {
+        None => run(shared, node_id, stream, client_host, None).await,
+        #[cfg(feature = "tls")]
+        Some(tls) => match tls.accept(stream).await {
+            Ok((stream, principal)) => run(shared, node_id, stream, client_host, principal).await,
+            Err(error) => tracing::debug!(client_host, %error, "no TLS"),
+        },
+        #[cfg(not(feature = "tls"))]
+        Some(tls) => match tls {},
+    }
+}
+
+async fn run(
+    shared: Arc<Shared>,
+    node_id: i32,
+    stream: impl AsyncRead + AsyncWrite,
+    client_host: String,
+    principal: Option<String>,
+) {
+    let (connection, actions) = shared.connect(node_id, &client_host, principal.as_deref());
     // Also when the task is aborted.
     let _disconnect = Disconnect { shared: &shared, connection };
     if let Err(error) = answer(&shared, connection, stream, actions).await {

@@ -1,7 +1,10 @@
 //! What a cluster and its brokers are started with. Names and defaults are those of Kafka's broker properties.
 
+use std::fmt;
 use std::time::Duration;
 
+pub use super::authorization::Authorizer;
+use super::credentials::ScramHash;
 use super::groups::GroupProperties;
 use super::topic_config::Kind;
 
@@ -44,6 +47,91 @@ pub struct ClusterProperties {
     pub transaction_abort_interval: Duration,
     /// How groups are coordinated.
     pub groups: GroupProperties,
+    /// `authorizer.class.name`: who may do what. Default none: everyone may do everything.
+    pub authorizer: Option<Authorizer>,
+    /// How clients show who they are. Default none: they are not asked.
+    pub sasl: Option<SaslProperties>,
+    /// Whether connections come by TLS, which is done by whoever drives the brokers. Default false.
+    pub tls: bool,
+}
+
+/// How clients show who they are.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct SaslProperties {
+    /// `sasl.enabled.mechanisms`. Default all.
+    pub mechanisms: Vec<Mechanism>,
+    /// Who is known, by PLAIN and SCRAM. Default nobody.
+    pub users: Vec<User>,
+    /// `connections.max.reauth.ms`: how long until a client has to show anew who it is (KIP-368). Default none.
+    pub session_lifetime_max: Option<Duration>,
+}
+
+/// A way to show who one is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Mechanism {
+    /// `PLAIN`: by name and password.
+    Plain,
+    /// `SCRAM-SHA-256`: by proof that a password is known.
+    ScramSha256,
+    /// `SCRAM-SHA-512`: the same by another hash.
+    ScramSha512,
+    /// `OAUTHBEARER`: by a token. As with Kafka's own validator, any is good that is signed by nobody and has not ended.
+    OauthBearer,
+}
+
+/// Somebody who is known by a password.
+#[derive(Clone, PartialEq, Eq)]
+pub struct User {
+    pub(crate) name: String,
+    pub(crate) password: String,
+}
+
+/// The password stays out of it.
+impl fmt::Debug for User {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("User").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl User {
+    /// Somebody of this name and password.
+    #[must_use]
+    pub fn new(name: &str, password: &str) -> Self {
+        Self { name: name.to_owned(), password: password.to_owned() }
+    }
+}
+
+impl Mechanism {
+    /// All there are.
+    pub const ALL: [Self; 4] = [Self::Plain, Self::ScramSha256, Self::ScramSha512, Self::OauthBearer];
+
+    /// Its registered name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "PLAIN",
+            Self::ScramSha256 => "SCRAM-SHA-256",
+            Self::ScramSha512 => "SCRAM-SHA-512",
+            Self::OauthBearer => "OAUTHBEARER",
+        }
+    }
+
+    /// Its hash, if it is a SCRAM.
+    pub(crate) const fn scram(self) -> Option<ScramHash> {
+        match self {
+            Self::Plain | Self::OauthBearer => None,
+            Self::ScramSha256 => Some(ScramHash::Sha256),
+            Self::ScramSha512 => Some(ScramHash::Sha512),
+        }
+    }
+}
+
+impl Default for SaslProperties {
+    fn default() -> Self {
+        Self { mechanisms: Mechanism::ALL.to_vec(), users: Vec::new(), session_lifetime_max: None }
+    }
 }
 
 impl Default for BrokerConfig {
@@ -64,14 +152,27 @@ impl Default for ClusterProperties {
             transaction_timeout_max: Duration::from_secs(15 * 60),
             transaction_abort_interval: Duration::from_secs(10),
             groups: GroupProperties::default(),
+            authorizer: None,
+            sasl: None,
+            tls: false,
         }
     }
 }
 
 impl ClusterProperties {
+    /// What listeners speak, as clients' configurations call it.
+    pub(crate) const fn security_protocol(&self) -> &'static str {
+        match (self.sasl.is_some(), self.tls) {
+            (false, false) => "PLAINTEXT",
+            (false, true) => "SSL",
+            (true, false) => "SASL_PLAINTEXT",
+            (true, true) => "SASL_SSL",
+        }
+    }
+
     /// The settings of one broker, as DescribeConfigs lists them.
     pub(crate) fn list(&self, broker: &BrokerConfig) -> Vec<(&'static str, String, Kind)> {
-        let listener = format!("PLAINTEXT://{}:{}", broker.host, broker.port);
+        let listener = format!("{}://{}:{}", self.security_protocol(), broker.host, broker.port);
         let mut listed = vec![
             ("advertised.listeners", listener.clone(), Kind::List),
             ("auto.create.topics.enable", self.auto_create_topics.to_string(), Kind::Boolean),

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::ConnectionId;
+use super::sasl::Session;
 
 #[derive(Debug, Default)]
 pub(super) struct Connections {
@@ -20,6 +21,7 @@ struct Connection {
     /// The broker at the other end.
     node_id: i32,
     client_host: Arc<str>,
+    session: Session,
     /// A request is being handled, or waits.
     busy: bool,
     frames: VecDeque<Bytes>,
@@ -31,6 +33,7 @@ impl fmt::Debug for Connection {
         f.debug_struct("Connection")
             .field("node_id", &self.node_id)
             .field("client_host", &self.client_host)
+            .field("session", &self.session)
             .field("busy", &self.busy)
             .field("frames", &self.frames.len())
             .finish()
@@ -45,9 +48,15 @@ pub(super) struct Next {
 }
 
 impl Connections {
-    pub(super) fn open(&mut self, connection: ConnectionId, node_id: i32, client_host: &str) {
+    pub(super) fn open(&mut self, connection: ConnectionId, node_id: i32, client_host: &str, session: Session) {
         let client_host = Arc::from(client_host);
-        self.open.insert(connection, Connection { node_id, client_host, busy: false, frames: VecDeque::new() });
+        let frames = VecDeque::new();
+        self.open.insert(connection, Connection { node_id, client_host, session, busy: false, frames });
+    }
+
+    /// How far the client has shown who it is.
+    pub(super) fn session_mut(&mut self, connection: ConnectionId) -> Option<&mut Session> {
+        self.open.get_mut(&connection).map(|connection| &mut connection.session)
     }
 
     /// The connections to this broker.

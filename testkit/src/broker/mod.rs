@@ -17,9 +17,15 @@
 //! - `fetch_sessions`: what readers have asked for before
 //! - `groups`: groups of either protocol
 //! - `transactions`: transactional ids, and the markers that end their transactions
+//! - `acls`, `authorization`: who may do what
+//! - `sasl`, `credentials`: how clients show who they are, and what that is held against
+//! - `quotas`: how much clients may ask for
 
+mod acls;
+mod authorization;
 pub mod config;
 mod connections;
+mod credentials;
 mod fetch_sessions;
 pub(crate) mod groups;
 mod handlers;
@@ -28,7 +34,9 @@ mod nodes;
 mod partition;
 mod producer_state;
 mod purgatory;
+mod quotas;
 mod replication;
+mod sasl;
 mod topic_config;
 mod topics;
 pub(crate) mod transactions;
@@ -43,8 +51,10 @@ use tidemill_protocol::{DecodeError, EncodeError, ErrorCode, Request as Message,
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use self::acls::Acls;
 pub use self::config::{BrokerConfig, ClusterProperties};
 use self::connections::{Connections, Next};
+use self::credentials::Credentials;
 use self::fetch_sessions::FetchSessions;
 use self::groups::{Around, GroupAnswer, Groups};
 pub use self::groups::{GroupProperties, MigrationPolicy};
@@ -52,7 +62,9 @@ use self::handlers::fetch::{self, WaitingFetch};
 use self::handlers::produce::{self, WaitingProduce};
 use self::nodes::Nodes;
 use self::purgatory::Purgatory;
+use self::quotas::Quotas;
 pub use self::replication::Stop;
+use self::sasl::Session;
 use self::topic_config::TopicConfig;
 use self::topics::{Topic, TopicError, Topics};
 pub use self::transactions::MarkersOf;
@@ -109,6 +121,9 @@ impl fmt::Debug for Action {
 pub(crate) struct Caller<'a> {
     /// Names the request; who answers it later keeps this.
     pub(crate) token: Token,
+    pub(crate) connection: ConnectionId,
+    /// Who it is, as `User:alice`.
+    pub(crate) principal: &'a str,
     /// The broker that is asked.
     pub(crate) node_id: i32,
     /// The name the client gives itself.
@@ -136,6 +151,11 @@ impl Request<'_> {
         Ok(header::take_request(self.version, &mut self.body.clone())?)
     }
 
+    /// The answer, after which the connection is closed.
+    pub(crate) fn last<R: Message>(&self, response: &R::Response) -> Result<Outcome, Refused> {
+        Ok(Outcome::Last(header::encode_response::<R>(response, self.version, self.correlation_id)?))
+    }
+
     /// The answer, when it is known at once.
     pub(crate) fn reply<R: Message>(&self, response: &R::Response) -> Result<Outcome, Refused> {
         Ok(Outcome::Reply(header::encode_response::<R>(response, self.version, self.correlation_id)?))
@@ -146,6 +166,8 @@ impl Request<'_> {
 pub(crate) enum Outcome {
     /// Here is the frame to send.
     Reply(Bytes),
+    /// Here is the frame to send before the connection is closed.
+    Last(Bytes),
     /// It waits, and somebody keeps its token until [`Cluster::complete`].
     Waits,
     /// Done, and not answered.
@@ -185,6 +207,9 @@ pub struct Cluster {
     pub(crate) topics: Topics,
     pub(crate) groups: Groups,
     pub(crate) fetch_sessions: FetchSessions,
+    pub(crate) acls: Acls,
+    pub(crate) credentials: Credentials,
+    pub(crate) quotas: Quotas,
     fetches: Purgatory<WaitingFetch>,
     produces: Purgatory<WaitingProduce>,
     pub(crate) transactions: Transactions,
@@ -206,8 +231,11 @@ impl Cluster {
     #[must_use]
     pub fn new(config: ClusterProperties, now: Instant, unix_ms: i64, seed: u64) -> Self {
         let mut random = fastrand::Rng::with_seed(seed);
-        Self {
+        let mut cluster = Self {
             nodes: Nodes::new(&config.brokers),
+            credentials: Credentials::default(),
+            acls: Acls::default(),
+            quotas: Quotas::default(),
             config,
             cluster_id: (0..22).map(|_| random.alphanumeric()).collect(),
             topics: Topics::default(),
@@ -225,13 +253,31 @@ impl Cluster {
             started_unix_ms: unix_ms,
             next_retention_check: now + RETENTION_CHECK_INTERVAL,
             random,
+        };
+        if let Some(sasl) = &cluster.config.sasl {
+            cluster.credentials = Credentials::new(sasl, &mut cluster.random);
         }
+        cluster
     }
 
     /// A connection to this broker was opened, from this host. It is closed again where there is no such broker.
     pub fn handle_connected(&mut self, connection: ConnectionId, node_id: i32, client_host: &str) {
+        self.handle_connected_as(connection, node_id, client_host, None);
+    }
+
+    /// As [`Cluster::handle_connected`], of a client that has shown by its certificate who it is, such as
+    /// `User:CN=orders`. Where the brokers ask for SASL, that counts instead.
+    pub fn handle_connected_as(
+        &mut self,
+        connection: ConnectionId,
+        node_id: i32,
+        client_host: &str,
+        principal: Option<&str>,
+    ) {
         if self.nodes.is_running(node_id) {
-            self.connections.open(connection, node_id, client_host);
+            let asks = self.config.sasl.is_some();
+            let session = if asks { Session::unknown() } else { Session::open(principal) };
+            self.connections.open(connection, node_id, client_host, session);
         } else {
             self.outgoing.push(Reply { connection, action: Action::Close });
         }
@@ -451,12 +497,19 @@ impl Cluster {
         Next { node_id, frame: mut body, client_host }: Next,
         now: Instant,
     ) -> Result<Outcome, Refused> {
+        self.session(connection)?.admit_frame(body.len())?;
+        if self.session(connection)?.takes_bare_tokens() {
+            return handlers::sasl_authenticate::bare(self, connection, &body, now);
+        }
         let header = header::read_request_header(&mut body)?;
+        let session = self.session(connection)?;
+        session.admit(header.api_key, now)?;
+        let principal = session.principal();
         let token = Token(self.next_token);
         self.next_token += 1;
         let client_id = header.client_id.as_deref().unwrap_or_default();
         let request = Request {
-            caller: Caller { token, node_id, client_id, client_host: &client_host },
+            caller: Caller { token, connection, principal: &principal, node_id, client_id, client_host: &client_host },
             version: header.api_version,
             correlation_id: header.correlation_id,
             body,
@@ -473,11 +526,21 @@ impl Cluster {
         outcome
     }
 
+    /// How far the client of an open connection has shown who it is.
+    pub(crate) fn session(&mut self, connection: ConnectionId) -> Result<&mut Session, Refused> {
+        self.connections.session_mut(connection).ok_or_else(|| Refused("the connection is closed".to_owned()))
+    }
+
     fn finish(&mut self, connection: ConnectionId, outcome: Result<Outcome, Refused>) {
         let action = match outcome {
             Ok(Outcome::Waits) => return,
             Ok(Outcome::Reply(frame)) => Action::Send(frame),
             Ok(Outcome::Silent) => Action::Skip,
+            Ok(Outcome::Last(frame)) => {
+                self.connections.close(connection);
+                self.outgoing.push(Reply { connection, action: Action::Send(frame) });
+                Action::Close
+            }
             Err(Refused(reason)) => {
                 tracing::debug!(connection = connection.0, reason, "connection closed");
                 self.connections.close(connection);

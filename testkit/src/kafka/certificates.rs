@@ -48,8 +48,9 @@ impl Certificates {
         &self.client.1
     }
 
-    /// The certificate and key of the brokers.
-    pub(super) fn server(&self) -> (&str, &str) {
+    /// The certificate of brokers at `localhost` and 127.0.0.1, and its private key, PKCS #8.
+    #[must_use]
+    pub fn server(&self) -> (&str, &str) {
         (&self.server.0, &self.server.1)
     }
 }

@@ -9,6 +9,7 @@ mod administration;
 mod describing;
 mod peer;
 mod reading;
+mod security;
 mod sessions;
 mod topics;
 mod writing;
@@ -27,6 +28,7 @@ async fn everything(bootstrap: &str) -> Vec<(String, String)> {
     administration::administration(&mut broker).await;
     administration::placing(&mut broker).await;
     describing::describing(&mut broker).await;
+    security::security(&mut broker).await;
     broker.answers()
 }
 

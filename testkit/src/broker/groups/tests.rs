@@ -106,7 +106,14 @@ impl World {
 
     fn ask_join(&mut self, request: JoinGroupRequest) -> Token {
         let token = self.token();
-        let caller = Caller { token, node_id: 1, client_id: "client", client_host: "/127.0.0.1" };
+        let caller = Caller {
+            token,
+            connection: crate::broker::ConnectionId(0),
+            principal: "User:ANONYMOUS",
+            node_id: 1,
+            client_id: "client",
+            client_host: "/127.0.0.1",
+        };
         self.act(|groups, around| groups.handle_join(&request, 9, &caller, around));
         self.poll();
         token
@@ -129,7 +136,14 @@ impl World {
 
     fn ask_sync(&mut self, id: &StrBytes, generation: i32, plan: &[(&StrBytes, &'static str)]) -> Token {
         let token = self.token();
-        let caller = Caller { token, node_id: 1, client_id: "client", client_host: "/127.0.0.1" };
+        let caller = Caller {
+            token,
+            connection: crate::broker::ConnectionId(0),
+            principal: "User:ANONYMOUS",
+            node_id: 1,
+            client_id: "client",
+            client_host: "/127.0.0.1",
+        };
         let share = |(id, share): &(&StrBytes, &'static str)| {
             SyncGroupRequestAssignment::default()
                 .with_member_id((*id).clone())

@@ -7,6 +7,8 @@ use tidemill_protocol::api::VersionRange;
 use tidemill_protocol::messages::{AddOffsetsToTxnRequest, AddOffsetsToTxnResponse};
 
 use super::fenced_before;
+use crate::broker::acls::Operation;
+use crate::broker::authorization::Resource;
 use crate::broker::transactions::offsets_partition;
 use crate::broker::{Cluster, Outcome, Refused, Request};
 
@@ -24,6 +26,8 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
 
 fn add(cluster: &mut Cluster, body: &AddOffsetsToTxnRequest, request: &Request<'_>) -> Result<(), ErrorCode> {
     let id = body.transactional_id.as_str();
+    request.authorize(cluster, Operation::Write, Resource::TransactionalId(id))?;
+    request.authorize(cluster, Operation::Read, Resource::Group(&body.group_id))?;
     if id.is_empty() {
         return Err(ErrorCode::INVALID_REQUEST);
     }

@@ -16,6 +16,8 @@ use tidemill_protocol::messages::add_partitions_to_txn_response::{
 use tidemill_protocol::messages::{AddPartitionsToTxnRequest, AddPartitionsToTxnResponse};
 
 use super::fenced_before;
+use crate::broker::acls::Operation;
+use crate::broker::authorization::Resource;
 use crate::broker::transactions::{OFFSETS_TOPIC, TopicPartition};
 use crate::broker::{Cluster, Outcome, Refused, Request};
 
@@ -31,6 +33,10 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
     let body: AddPartitionsToTxnRequest = request.decode()?;
     let response = AddPartitionsToTxnResponse::default();
     if request.version >= BATCHED_SINCE {
+        // It is for brokers.
+        if let Err(code) = request.authorize(cluster, Operation::ClusterAction, Resource::Cluster) {
+            return request.reply::<AddPartitionsToTxnRequest>(&response.with_error_code(code.0));
+        }
         let results = body.transactions.into_iter().map(|transaction| {
             let topics = add(cluster, &transaction, request);
             AddPartitionsToTxnResult::default()
@@ -61,8 +67,16 @@ fn add(
     let unknown: BTreeSet<TopicPartition> =
         asked.iter().filter(|(topic, number)| !exists(cluster, topic, *number)).cloned().collect();
     let id = transaction.transactional_id.as_str();
+    let may_write = |topic: &str| {
+        let by_broker = request.version >= BATCHED_SINCE;
+        by_broker || request.may(cluster, Operation::Write, Resource::Topic(topic))
+    };
+    let denied: BTreeSet<TopicPartition> = asked.iter().filter(|(topic, _)| !may_write(topic)).cloned().collect();
+    let may = request.authorize(cluster, Operation::Write, Resource::TransactionalId(id));
     let producer = (transaction.producer_id.0, transaction.producer_epoch);
-    let result = if !unknown.is_empty() {
+    let result = if let (Err(code), true) = (may, request.version < BATCHED_SINCE) {
+        Err(code)
+    } else if !unknown.is_empty() || !denied.is_empty() {
         Ok(Vec::new())
     } else if let Err(code) = check_coordinator(cluster, id, request) {
         Err(code)
@@ -72,9 +86,10 @@ fn add(
         cluster.add_partitions_to_transaction(id, producer, &asked, request.now).map(|()| Vec::new())
     };
     let code_of = |partition: &TopicPartition| match &result {
+        Ok(_) if denied.contains(partition) => ErrorCode::TOPIC_AUTHORIZATION_FAILED,
         Ok(_) if unknown.contains(partition) => ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
         // One that is not there fails all of them.
-        Ok(_) if !unknown.is_empty() => ErrorCode::OPERATION_NOT_ATTEMPTED,
+        Ok(_) if !unknown.is_empty() || !denied.is_empty() => ErrorCode::OPERATION_NOT_ATTEMPTED,
         Ok(verified) if verified.iter().any(|(of, there)| of == partition && !there) => {
             ErrorCode::TRANSACTION_ABORTABLE
         }

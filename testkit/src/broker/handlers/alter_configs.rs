@@ -11,7 +11,7 @@ use tidemill_protocol::messages::alter_configs_response::AlterConfigsResourceRes
 use tidemill_protocol::messages::{AlterConfigsRequest, AlterConfigsResponse};
 use tidemill_protocol::{ErrorCode, StrBytes};
 
-use super::incremental_alter_configs::{apply, topic_settings};
+use super::incremental_alter_configs::{apply, authorize, topic_settings};
 use crate::broker::topics::TopicError;
 use crate::broker::{Cluster, Outcome, Refused, Request};
 
@@ -21,7 +21,7 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
     let body: AlterConfigsRequest = request.decode()?;
     let mut responses = Vec::with_capacity(body.resources.len());
     for resource in &body.resources {
-        let altered = alter(cluster, resource, body.validate_only);
+        let altered = alter(cluster, request, resource, body.validate_only);
         let response = AlterConfigsResourceResponse::default()
             .with_resource_type(resource.resource_type)
             .with_resource_name(resource.resource_name.clone());
@@ -35,12 +35,18 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
     request.reply::<AlterConfigsRequest>(&AlterConfigsResponse::default().with_responses(responses))
 }
 
-fn alter(cluster: &mut Cluster, resource: &AlterConfigsResource, validate_only: bool) -> Result<(), TopicError> {
+fn alter(
+    cluster: &mut Cluster,
+    request: &Request<'_>,
+    resource: &AlterConfigsResource,
+    validate_only: bool,
+) -> Result<(), TopicError> {
     let name = &*resource.resource_name;
     if let Some(config) = resource.configs.iter().find(|config| config.value.is_none()) {
         let message = format!("Null value not supported for : {}", &*config.name);
         return Err(TopicError::new(ErrorCode::INVALID_REQUEST, message));
     }
+    authorize(cluster, request, resource.resource_type, name)?;
     topic_settings(cluster, resource.resource_type, name)?;
     let settings: BTreeMap<String, String> = resource
         .configs

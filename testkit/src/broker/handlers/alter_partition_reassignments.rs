@@ -10,6 +10,8 @@ use tidemill_protocol::messages::{AlterPartitionReassignmentsRequest, AlterParti
 use tidemill_protocol::{ErrorCode, StrBytes};
 
 use super::create_topics::check_replicas;
+use crate::broker::acls::Operation;
+use crate::broker::authorization::{NEEDS_ALTER, Resource};
 use crate::broker::topics::TopicError;
 use crate::broker::{Cluster, Outcome, Refused, Request};
 
@@ -17,13 +19,17 @@ pub(super) const VERSIONS: VersionRange = VersionRange::new(0, 1);
 
 pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Outcome, Refused> {
     let body: AlterPartitionReassignmentsRequest = request.decode()?;
+    let refused = request.authorize(cluster, Operation::Alter, Resource::Cluster);
+    let refused = refused.map_err(|code| TopicError::new(code, NEEDS_ALTER));
     let mut responses = Vec::with_capacity(body.topics.len());
     for topic in body.topics {
         let mut partitions = Vec::with_capacity(topic.partitions.len());
         for wanted in topic.partitions {
             let number = wanted.partition_index;
             let to = wanted.replicas.map(|ids| ids.iter().map(|id| id.0).collect::<Vec<i32>>());
-            let moved = reassign(cluster, &topic.name.0, number, to, body.allow_replication_factor_change);
+            let may_change_factor = body.allow_replication_factor_change;
+            let moved = refused.clone();
+            let moved = moved.and_then(|()| reassign(cluster, &topic.name.0, number, to, may_change_factor));
             let response = ReassignablePartitionResponse::default().with_partition_index(number);
             partitions.push(match moved {
                 Ok(()) => response.with_error_message(None),
@@ -39,6 +45,13 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
         .with_error_message(None)
         .with_allow_replication_factor_change(body.allow_replication_factor_change)
         .with_responses(responses);
+    let response = match refused {
+        Ok(()) => response,
+        Err(TopicError { code, message }) => AlterPartitionReassignmentsResponse::default()
+            .with_error_code(code.0)
+            .with_error_message(Some(StrBytes::from_string(message)))
+            .with_responses(response.responses),
+    };
     request.reply::<AlterPartitionReassignmentsRequest>(&response)
 }
 

@@ -44,6 +44,7 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
     {
         response.error_code = ErrorCode::INVALID_REQUEST.0;
     } else {
+        cluster.session(request.caller.connection)?.versions_said();
         response.api_keys = APIS.iter().map(range).collect();
         response.finalized_features_epoch = FINALIZED_FEATURES_EPOCH;
         for (name, min, max, level) in FEATURES {

@@ -11,6 +11,8 @@ use tidemill_protocol::messages::{CreatePartitionsRequest, CreatePartitionsRespo
 use tidemill_protocol::{ErrorCode, StrBytes};
 
 use super::create_topics::check_replicas;
+use crate::broker::acls::Operation;
+use crate::broker::authorization::Resource;
 use crate::broker::topics::TopicError;
 use crate::broker::{Cluster, Outcome, Refused, Request};
 
@@ -29,7 +31,9 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
         results.push(result(super::text(name), Err(error)));
     }
     for topic in body.topics.iter().filter(|topic| times.get(&*topic.name.0) == Some(&1)) {
-        let grown = grow(cluster, topic, body.validate_only);
+        let may = request.authorize(cluster, Operation::Alter, Resource::Topic(&topic.name.0));
+        let may = may.map_err(|code| TopicError::new(code, ""));
+        let grown = may.and_then(|()| grow(cluster, topic, body.validate_only));
         results.push(result(topic.name.0.clone(), grown));
     }
     request.reply::<CreatePartitionsRequest>(&CreatePartitionsResponse::default().with_results(results))

@@ -5,6 +5,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::text;
+use crate::broker::acls::Operation;
+use crate::broker::authorization::Resource;
 use crate::broker::topic_config::TopicConfig;
 use crate::broker::topics::TopicError;
 use crate::broker::{Cluster, Outcome, Refused, Request};
@@ -37,9 +39,28 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
             }
             continue;
         }
-        results.push(create(cluster, topic, body.validate_only).unwrap_or_else(|error| refused(topic, error)));
+        let resource = Resource::Topic(&topic.name.0);
+        let may_create = [Resource::Cluster, resource].map(|it| request.may(cluster, Operation::Create, it));
+        if !may_create.contains(&true) {
+            let error = TopicError::new(ErrorCode::TOPIC_AUTHORIZATION_FAILED, "Authorization failed.");
+            results.push(refused(topic, error));
+            continue;
+        }
+        let shows_settings = request.may(cluster, Operation::DescribeConfigs, resource);
+        let created = create(cluster, topic, body.validate_only)
+            .map(|created| if shows_settings { created } else { without_settings(created) });
+        results.push(created.unwrap_or_else(|error| refused(topic, error)));
     }
     request.reply::<CreateTopicsRequest>(&CreateTopicsResponse::default().with_topics(results))
+}
+
+/// For who may make a topic and not see what it is set to.
+fn without_settings(created: CreatableTopicResult) -> CreatableTopicResult {
+    created
+        .with_num_partitions(-1)
+        .with_replication_factor(-1)
+        .with_topic_config_error_code(ErrorCode::TOPIC_AUTHORIZATION_FAILED.0)
+        .with_configs(Some(Vec::new()))
 }
 
 fn create(

@@ -8,6 +8,8 @@ use tidemill_protocol::messages::delete_records_request::DeleteRecordsPartition;
 use tidemill_protocol::messages::delete_records_response::{DeleteRecordsPartitionResult, DeleteRecordsTopicResult};
 use tidemill_protocol::messages::{DeleteRecordsRequest, DeleteRecordsResponse};
 
+use crate::broker::acls::Operation;
+use crate::broker::authorization::Resource;
 use crate::broker::{Cluster, Outcome, Refused, Request};
 
 pub(super) const VERSIONS: VersionRange = VersionRange::new(0, 2);
@@ -22,7 +24,8 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
     for topic in body.topics {
         let mut partitions = Vec::with_capacity(topic.partitions.len());
         for wanted in topic.partitions {
-            let deleted = delete(cluster, node_id, &topic.name.0, &wanted);
+            let may = request.authorize(cluster, Operation::Delete, Resource::Topic(&topic.name.0));
+            let deleted = may.and_then(|()| delete(cluster, node_id, &topic.name.0, &wanted));
             let result = DeleteRecordsPartitionResult::default().with_partition_index(wanted.partition_index);
             partitions.push(match deleted {
                 Ok(low_watermark) => result.with_low_watermark(low_watermark),

@@ -7,7 +7,6 @@ use tidemill_protocol::messages::describe_cluster_response::DescribeClusterBroke
 use tidemill_protocol::messages::{BrokerId, DescribeClusterRequest, DescribeClusterResponse};
 use tidemill_protocol::{ErrorCode, StrBytes};
 
-use super::metadata::CLUSTER_OPERATIONS;
 use super::text;
 use crate::broker::{Cluster, Outcome, Refused, Request};
 
@@ -38,7 +37,7 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
         .with_controller_id(BrokerId(cluster.nodes.controller()))
         .with_brokers(brokers.collect());
     if body.include_cluster_authorized_operations {
-        response.cluster_authorized_operations = CLUSTER_OPERATIONS;
+        response.cluster_authorized_operations = request.cluster_operations(cluster);
     }
     request.reply::<DescribeClusterRequest>(&response)
 }

@@ -12,6 +12,8 @@ use tidemill_protocol::{ErrorCode, StrBytes};
 
 use super::create_topics::{SOURCE_DEFAULT, SOURCE_TOPIC};
 use super::text;
+use crate::broker::acls::Operation;
+use crate::broker::authorization::{Resource, words};
 use crate::broker::topic_config::Kind;
 use crate::broker::topics::check_name;
 use crate::broker::{Cluster, Outcome, Refused, Request};
@@ -20,12 +22,26 @@ pub(super) const VERSIONS: VersionRange = VersionRange::new(1, 4);
 
 const TOPIC: i8 = 2;
 const BROKER: i8 = 4;
+const BROKER_LOGGER: i8 = 8;
+const CLIENT_METRICS: i8 = 16;
+const GROUP: i8 = 32;
 /// `server.properties`.
 const SOURCE_STATIC: i8 = 4;
 
 pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Outcome, Refused> {
     let body: DescribeConfigsRequest = request.decode()?;
-    let results = body.resources.iter().map(|resource| {
+    // What is refused stands last.
+    let (allowed, refused): (Vec<_>, Vec<_>) =
+        body.resources.iter().partition(|resource| authorize(cluster, request, resource).is_ok());
+    let refused = refused.into_iter().map(|resource| {
+        let code = authorize(cluster, request, resource).err().unwrap_or(ErrorCode::NONE);
+        DescribeConfigsResult::default()
+            .with_resource_type(resource.resource_type)
+            .with_resource_name(resource.resource_name.clone())
+            .with_error_code(code.0)
+            .with_error_message(Some(StrBytes::from_static_str(words(code))))
+    });
+    let results = allowed.into_iter().map(|resource| {
         let result = DescribeConfigsResult::default()
             .with_resource_type(resource.resource_type)
             .with_resource_name(resource.resource_name.clone());
@@ -43,8 +59,25 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
             }
         }
     });
-    let response = DescribeConfigsResponse::default().with_results(results.collect());
+    let response = DescribeConfigsResponse::default().with_results(results.chain(refused).collect());
     request.reply::<DescribeConfigsRequest>(&response)
+}
+
+fn authorize(cluster: &Cluster, request: &Request<'_>, resource: &DescribeConfigsResource) -> Result<(), ErrorCode> {
+    match configured(resource.resource_type, &resource.resource_name) {
+        Some(resource) => request.authorize(cluster, Operation::DescribeConfigs, resource),
+        None => Ok(()),
+    }
+}
+
+/// Whose settings a resource's are; none when it can have none.
+pub(super) const fn configured(kind: i8, name: &str) -> Option<Resource<'_>> {
+    match kind {
+        TOPIC => Some(Resource::Topic(name)),
+        BROKER | BROKER_LOGGER | CLIENT_METRICS => Some(Resource::Cluster),
+        GROUP => Some(Resource::Group(name)),
+        _ => None,
+    }
 }
 
 struct Setting<'a> {

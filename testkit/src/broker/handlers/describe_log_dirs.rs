@@ -9,11 +9,16 @@ use tidemill_protocol::messages::describe_log_dirs_response::{
 };
 use tidemill_protocol::messages::{DescribeLogDirsRequest, DescribeLogDirsResponse};
 
+use crate::broker::acls::Operation;
+use crate::broker::authorization::Resource;
 use crate::broker::partition::Partition;
 use crate::broker::topics::Topic;
 use crate::broker::{Cluster, Outcome, Refused, Request};
 
 pub(super) const VERSIONS: VersionRange = VersionRange::new(1, 4);
+
+/// Since this version there is an error for the whole answer; before, there is nothing in it.
+const SAYS_ERROR_SINCE: i16 = 3;
 
 /// What the directory is called.
 const DIRECTORY: &str = "/tidemill";
@@ -23,6 +28,11 @@ const UNKNOWN_BYTES: i64 = -1;
 
 pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Outcome, Refused> {
     let body: DescribeLogDirsRequest = request.decode()?;
+    if let Err(code) = request.authorize(cluster, Operation::Describe, Resource::Cluster) {
+        let response = DescribeLogDirsResponse::default();
+        let response = if request.version >= SAYS_ERROR_SINCE { response.with_error_code(code.0) } else { response };
+        return request.reply::<DescribeLogDirsRequest>(&response);
+    }
     let node_id = request.caller.node_id;
     let is_wanted = |topic: &Topic, number: i32| {
         let wanted = |topics: &Vec<_>| {

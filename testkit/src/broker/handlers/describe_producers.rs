@@ -5,6 +5,8 @@ use tidemill_protocol::messages::describe_producers_response::{PartitionResponse
 use tidemill_protocol::messages::{DescribeProducersRequest, DescribeProducersResponse, ProducerId};
 use tidemill_protocol::{ErrorCode, StrBytes};
 
+use crate::broker::acls::Operation;
+use crate::broker::authorization::{Resource, words};
 use crate::broker::producer_state::Producer;
 use crate::broker::topics::{TopicError, check_name};
 use crate::broker::{Cluster, Outcome, Refused, Request};
@@ -14,7 +16,9 @@ pub(super) const VERSIONS: VersionRange = VersionRange::new(0, 0);
 pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Outcome, Refused> {
     let body: DescribeProducersRequest = request.decode()?;
     let topics = body.topics.into_iter().map(|topic| {
-        let known = check_name(&topic.name.0).and_then(|()| {
+        let may = request.authorize(cluster, Operation::Read, Resource::Topic(&topic.name.0));
+        let may = may.map_err(|code| TopicError::new(code, words(code)));
+        let known = may.and_then(|()| check_name(&topic.name.0)).and_then(|()| {
             let found = cluster.topics.find(&topic.name.0, None);
             found.map_err(|code| TopicError::new(code, "This server does not host this topic-partition."))
         });

@@ -9,7 +9,8 @@ use tidemill_protocol::messages::{
     BrokerId, DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse, TopicName,
 };
 
-use super::metadata::TOPIC_OPERATIONS;
+use crate::broker::acls::Operation;
+use crate::broker::authorization::Resource;
 use crate::broker::partition::Partition;
 use crate::broker::topics::check_name;
 use crate::broker::{Cluster, Outcome, Refused, Request};
@@ -33,6 +34,8 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
     };
     names.sort();
     names.dedup();
+    let may_see = |name: &TopicName| request.may(cluster, Operation::Describe, Resource::Topic(&name.0));
+    let (names, hidden): (Vec<TopicName>, Vec<TopicName>) = names.into_iter().partition(may_see);
     let mut room = usize::try_from(body.response_partition_limit).unwrap_or(0).clamp(1, PARTITIONS_MAX);
     let mut response = DescribeTopicPartitionsResponse::default().with_next_cursor(None);
     for name in names {
@@ -42,7 +45,8 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
             break;
         }
         let Some(topic) = cluster.topics.by_name(&name.0) else {
-            response.topics.push(missing(name));
+            let operations = request.operations(cluster, Resource::Topic(&name.0));
+            response.topics.push(missing(name).with_topic_authorized_operations(operations));
             continue;
         };
         let mut partitions = topic.numbered().filter(|(number, _)| *number >= start);
@@ -56,13 +60,18 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
                 .with_topic_id(topic.id)
                 .with_is_internal(topic.is_internal())
                 .with_partitions(page)
-                .with_topic_authorized_operations(TOPIC_OPERATIONS),
+                .with_topic_authorized_operations(request.operations(cluster, Resource::Topic(&name.0))),
         );
         if let Some(number) = next {
             response.next_cursor = Some(Cursor::default().with_topic_name(name).with_partition_index(number));
             break;
         }
     }
+    // Only those are refused that were asked for; of all others nothing is said.
+    response.topics.extend(hidden.into_iter().filter(|_| !all).map(|name| {
+        let code = ErrorCode::TOPIC_AUTHORIZATION_FAILED.0;
+        DescribeTopicPartitionsResponseTopic::default().with_name(Some(name)).with_error_code(code)
+    }));
     request.reply::<DescribeTopicPartitionsRequest>(&response)
 }
 
@@ -84,8 +93,5 @@ fn describe(cluster: &Cluster, number: i32, partition: &Partition) -> DescribeTo
 
 fn missing(name: TopicName) -> DescribeTopicPartitionsResponseTopic {
     let code = check_name(&name.0).map_or_else(|error| error.code, |()| ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
-    DescribeTopicPartitionsResponseTopic::default()
-        .with_name(Some(name))
-        .with_error_code(code.0)
-        .with_topic_authorized_operations(TOPIC_OPERATIONS)
+    DescribeTopicPartitionsResponseTopic::default().with_name(Some(name)).with_error_code(code.0)
 }

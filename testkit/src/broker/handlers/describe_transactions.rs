@@ -8,6 +8,8 @@ use tidemill_protocol::messages::describe_transactions_response::{TopicData, Tra
 use tidemill_protocol::messages::{DescribeTransactionsRequest, DescribeTransactionsResponse, ProducerId};
 
 use super::{name, text};
+use crate::broker::acls::Operation;
+use crate::broker::authorization::Resource;
 use crate::broker::{Cluster, Outcome, Refused, Request};
 
 pub(super) const VERSIONS: VersionRange = VersionRange::new(0, 0);
@@ -15,7 +17,7 @@ pub(super) const VERSIONS: VersionRange = VersionRange::new(0, 0);
 pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Outcome, Refused> {
     let body: DescribeTransactionsRequest = request.decode()?;
     let described = body.transactional_ids.into_iter().map(|id| {
-        let described = describe(cluster, &id, request.caller.node_id);
+        let described = describe(cluster, &id, request);
         let failed = |code: ErrorCode| TransactionState::default().with_error_code(code.0);
         described.unwrap_or_else(failed).with_transactional_id(id)
     });
@@ -23,15 +25,19 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
     request.reply::<DescribeTransactionsRequest>(&response)
 }
 
-fn describe(cluster: &Cluster, id: &str, node_id: i32) -> Result<TransactionState, ErrorCode> {
+fn describe(cluster: &Cluster, id: &str, request: &Request<'_>) -> Result<TransactionState, ErrorCode> {
     if id.is_empty() {
         return Err(ErrorCode::INVALID_REQUEST);
     }
-    cluster.check_transaction_coordinator(id, node_id)?;
+    request.authorize(cluster, Operation::Describe, Resource::TransactionalId(id))?;
+    cluster.check_transaction_coordinator(id, request.caller.node_id)?;
     let transaction = cluster.transactions.get(id).ok_or(ErrorCode::TRANSACTIONAL_ID_NOT_FOUND)?;
     let mut topics: BTreeMap<String, Vec<i32>> = BTreeMap::new();
     for (topic, number) in cluster.transactions.partitions(id) {
-        topics.entry(topic).or_default().push(number);
+        // Topics that may not be described are left out.
+        if request.may(cluster, Operation::Describe, Resource::Topic(&topic)) {
+            topics.entry(topic).or_default().push(number);
+        }
     }
     let topic = |(topic, partitions): (String, Vec<i32>)| {
         TopicData::default().with_topic(name(&topic)).with_partitions(partitions)

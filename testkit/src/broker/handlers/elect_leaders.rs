@@ -6,6 +6,8 @@ use tidemill_protocol::api::VersionRange;
 use tidemill_protocol::messages::elect_leaders_response::{PartitionResult, ReplicaElectionResult};
 use tidemill_protocol::messages::{ElectLeadersRequest, ElectLeadersResponse, TopicName};
 
+use crate::broker::acls::Operation;
+use crate::broker::authorization::{NEEDS_ALTER, Resource};
 use crate::broker::replication::Election;
 use crate::broker::topics::TopicError;
 use crate::broker::{Cluster, Outcome, Refused, Request};
@@ -22,6 +24,19 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
         UNCLEAN => Election::Unclean,
         kind => return Err(Refused(format!("no election of type {kind}"))),
     };
+    if let Err(code) = request.authorize(cluster, Operation::Alter, Resource::Cluster) {
+        let refused = |number| {
+            let result = PartitionResult::default().with_partition_id(number).with_error_code(code.0);
+            result.with_error_message(Some(StrBytes::from_static_str(NEEDS_ALTER)))
+        };
+        let topics = body.topic_partitions.unwrap_or_default().into_iter().map(|topic| {
+            let results = topic.partitions.into_iter().map(refused).collect();
+            ReplicaElectionResult::default().with_topic(topic.topic).with_partition_result(results)
+        });
+        let response = ElectLeadersResponse::default().with_replica_election_results(topics.collect());
+        let response = if request.version >= 1 { response.with_error_code(code.0) } else { response };
+        return request.reply::<ElectLeadersRequest>(&response);
+    }
     let all = body.topic_partitions.is_none();
     let wanted: Vec<(TopicName, Vec<i32>)> = match body.topic_partitions {
         Some(topics) => topics.into_iter().map(|topic| (topic.topic, topic.partitions)).collect(),

@@ -9,6 +9,8 @@ use tidemill_protocol::api::VersionRange;
 use tidemill_protocol::messages::{EndTxnRequest, EndTxnResponse, ProducerId};
 
 use super::fenced_before;
+use crate::broker::acls::Operation;
+use crate::broker::authorization::Resource;
 use crate::broker::transactions::Generation;
 use crate::broker::{Cluster, Outcome, Refused, Request};
 
@@ -43,6 +45,7 @@ fn end(
     request: &Request<'_>,
 ) -> Result<(i64, i16), ErrorCode> {
     let id = body.transactional_id.as_str();
+    request.authorize(cluster, Operation::Write, Resource::TransactionalId(id))?;
     if id.is_empty() {
         return Err(ErrorCode::INVALID_REQUEST);
     }

@@ -17,8 +17,10 @@ use tidemill_protocol::messages::{BrokerId, FetchRequest, FetchResponse, Produce
 use tokio::time::Instant;
 
 use super::text;
+use crate::broker::acls::Operation;
 use crate::broker::fetch_sessions::Context;
 use crate::broker::partition::{Partition, Replica};
+use crate::broker::topics::Topic;
 use crate::broker::{Cluster, Outcome, Refused, Request};
 
 pub(super) const VERSIONS: VersionRange = VersionRange::new(4, 18);
@@ -40,6 +42,8 @@ pub(in crate::broker) struct WaitingFetch {
     /// The broker that is asked.
     node_id: i32,
     context: Context,
+    /// The topics, by name and id, that may not be read.
+    denied: BTreeSet<(String, uuid::Uuid)>,
 }
 
 pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Outcome, Refused> {
@@ -49,14 +53,20 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
         Ok(context) => context,
         Err(code) => return request.reply::<FetchRequest>(&FetchResponse::default().with_error_code(code.0)),
     };
-    let waiting = WaitingFetch { body, version, node_id, context };
+    let mut waiting = WaitingFetch { body, version, node_id, context, denied: BTreeSet::new() };
+    for topic in &waiting.body.topics {
+        let found = request.topic(cluster, Operation::Read, &topic.topic.0, waiting.id(topic));
+        if let Err(ErrorCode::TOPIC_AUTHORIZATION_FAILED) = found {
+            waiting.denied.insert(((*topic.topic.0).to_owned(), topic.topic_id));
+        }
+    }
     let wait = Duration::from_millis(u64::try_from(waiting.body.max_wait_ms).unwrap_or(0));
     if wait.is_zero() || waiting.body.topics.is_empty() || is_ready(cluster, &waiting) {
         return request.reply::<FetchRequest>(&respond(cluster, &waiting, request.now));
     }
     let mut watched = Vec::new();
     for topic in &waiting.body.topics {
-        if let Ok(found) = cluster.topics.find(&topic.topic.0, waiting.id(topic)) {
+        if let Ok(found) = waiting.topic(cluster, topic) {
             watched.extend(topic.partitions.iter().map(|partition| (found.id, partition.partition)));
         }
     }
@@ -87,7 +97,7 @@ fn answer(cluster: &mut Cluster, token: crate::broker::Token, now: Instant) {
 /// The answer as its session has it.
 fn respond(cluster: &mut Cluster, waiting: &WaitingFetch, now: Instant) -> FetchResponse {
     let mut response = read(cluster, waiting);
-    let WaitingFetch { body, version, node_id, context } = waiting;
+    let WaitingFetch { body, version, node_id, context, .. } = waiting;
     cluster.fetch_sessions.close(*node_id, *context, body, &mut response, *version, now);
     response
 }
@@ -95,6 +105,13 @@ fn respond(cluster: &mut Cluster, waiting: &WaitingFetch, now: Instant) -> Fetch
 impl WaitingFetch {
     fn id(&self, topic: &FetchTopic) -> Option<uuid::Uuid> {
         (self.version >= 13).then_some(topic.topic_id)
+    }
+
+    fn topic<'c>(&self, cluster: &'c Cluster, topic: &FetchTopic) -> Result<&'c Topic, ErrorCode> {
+        if !self.denied.is_empty() && self.denied.contains(&((*topic.topic.0).to_owned(), topic.topic_id)) {
+            return Err(ErrorCode::TOPIC_AUTHORIZATION_FAILED);
+        }
+        cluster.topics.find(&topic.topic.0, self.id(topic))
     }
 
     /// Whether only what is decided is read (KIP-98).
@@ -118,7 +135,7 @@ fn is_ready(cluster: &Cluster, waiting: &WaitingFetch) -> bool {
     let enough = bytes(waiting.body.min_bytes).min(waiting.bytes_max()) as u64;
     let mut found = 0_u64;
     for topic in &waiting.body.topics {
-        let Ok(known) = cluster.topics.find(&topic.topic.0, waiting.id(topic)) else { return true };
+        let Ok(known) = waiting.topic(cluster, topic) else { return true };
         for wanted in &topic.partitions {
             let Ok(partition) = known.partition(wanted.partition) else { return true };
             if check(partition, waiting, wanted).is_err() || preferred(cluster, partition, waiting, wanted).is_some() {
@@ -190,7 +207,7 @@ fn read(cluster: &Cluster, waiting: &WaitingFetch) -> FetchResponse {
     // What there is not is told last, as in Kafka.
     let mut missing = Vec::new();
     for topic in &waiting.body.topics {
-        let known = cluster.topics.find(&topic.topic.0, waiting.id(topic));
+        let known = waiting.topic(cluster, topic);
         for wanted in &topic.partitions {
             let partition = match known.and_then(|known| known.partition(wanted.partition)) {
                 Ok(partition) => partition,

@@ -9,6 +9,8 @@ use tidemill_protocol::messages::{BrokerId, FindCoordinatorRequest, FindCoordina
 use tidemill_protocol::{ErrorCode, StrBytes};
 
 use super::text;
+use crate::broker::acls::Operation;
+use crate::broker::authorization::{Resource, words};
 use crate::broker::nodes::CoordinatorKind;
 use crate::broker::{Cluster, Outcome, Refused, Request};
 
@@ -42,6 +44,15 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
                 .with_node_id(BrokerId(-1))
                 .with_port(-1)
         };
+        let resource = kind.map(|kind| match kind {
+            CoordinatorKind::Group => Resource::Group(&key),
+            CoordinatorKind::Transaction => Resource::TransactionalId(&key),
+        });
+        if let Some(Err(code)) = resource.map(|it| request.authorize(cluster, Operation::Describe, it)) {
+            // The versions that ask for several keep the words to themselves.
+            let message = if request.version >= 4 { String::new() } else { words(code).to_owned() };
+            return nobody(coordinator, code, message).with_key(key.clone());
+        }
         let coordinator = match kind.map(|kind| cluster.nodes.coordinator(kind, &key)) {
             None if body.key_type == SHARE && request.version >= KNOWS_SHARE_SINCE && is_share_partition(&key) => {
                 nobody(coordinator, ErrorCode::COORDINATOR_NOT_AVAILABLE, String::new())

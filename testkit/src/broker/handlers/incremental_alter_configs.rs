@@ -11,6 +11,9 @@ use tidemill_protocol::messages::incremental_alter_configs_response::AlterConfig
 use tidemill_protocol::messages::{IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse};
 use tidemill_protocol::{ErrorCode, StrBytes};
 
+use super::describe_configs::configured;
+use crate::broker::acls::Operation;
+use crate::broker::authorization::words;
 use crate::broker::topic_config::{Kind, TopicConfig, option_named};
 use crate::broker::topics::TopicError;
 use crate::broker::{Cluster, Outcome, Refused, Request};
@@ -28,7 +31,7 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
     let body: IncrementalAlterConfigsRequest = request.decode()?;
     let mut responses = Vec::with_capacity(body.resources.len());
     for resource in &body.resources {
-        let altered = alter(cluster, resource, body.validate_only);
+        let altered = alter(cluster, request, resource, body.validate_only);
         let response = AlterConfigsResourceResponse::default()
             .with_resource_type(resource.resource_type)
             .with_resource_name(resource.resource_name.clone());
@@ -44,7 +47,12 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
         .reply::<IncrementalAlterConfigsRequest>(&IncrementalAlterConfigsResponse::default().with_responses(responses))
 }
 
-fn alter(cluster: &mut Cluster, resource: &AlterConfigsResource, validate_only: bool) -> Result<(), TopicError> {
+fn alter(
+    cluster: &mut Cluster,
+    request: &Request<'_>,
+    resource: &AlterConfigsResource,
+    validate_only: bool,
+) -> Result<(), TopicError> {
     let invalid = |message: String| TopicError::new(ErrorCode::INVALID_REQUEST, message);
     let mut seen = BTreeSet::new();
     if !resource.configs.iter().all(|config| seen.insert(&*config.name)) {
@@ -55,12 +63,20 @@ fn alter(cluster: &mut Cluster, resource: &AlterConfigsResource, validate_only: 
         return Err(invalid(format!("Null value not supported for : {}", &*config.name)));
     }
     let name = &*resource.resource_name;
+    authorize(cluster, request, resource.resource_type, name)?;
     let current = topic_settings(cluster, resource.resource_type, name)?;
     let mut settings = current;
     for config in &resource.configs {
         change(&mut settings, config)?;
     }
     apply(cluster, name, &settings, validate_only)
+}
+
+/// Whether who asks may alter the settings of this.
+pub(super) fn authorize(cluster: &Cluster, request: &Request<'_>, kind: i8, name: &str) -> Result<(), TopicError> {
+    let Some(resource) = configured(kind, name) else { return Ok(()) };
+    let may = request.authorize(cluster, Operation::AlterConfigs, resource);
+    may.map_err(|code| TopicError::new(code, words(code)))
 }
 
 /// What a topic has set.

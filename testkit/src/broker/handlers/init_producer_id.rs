@@ -8,6 +8,8 @@ use tidemill_protocol::api::VersionRange;
 use tidemill_protocol::messages::{InitProducerIdRequest, InitProducerIdResponse, ProducerId};
 
 use super::fenced_before;
+use crate::broker::acls::Operation;
+use crate::broker::authorization::Resource;
 use crate::broker::{Cluster, Outcome, Refused, Request, millis};
 
 pub(super) const VERSIONS: VersionRange = VersionRange::new(0, 5);
@@ -17,6 +19,17 @@ const SAYS_FENCED_SINCE: i16 = 4;
 
 pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Outcome, Refused> {
     let body: InitProducerIdRequest = request.decode()?;
+    let refused = match &body.transactional_id {
+        Some(id) => request.authorize(cluster, Operation::Write, Resource::TransactionalId(id)).err(),
+        None if request.may(cluster, Operation::IdempotentWrite, Resource::Cluster) => None,
+        None if request.may_write_somewhere(cluster) => None,
+        None => Some(ErrorCode::CLUSTER_AUTHORIZATION_FAILED),
+    };
+    if let Some(code) = refused {
+        let response = InitProducerIdResponse::default();
+        let response = response.with_error_code(code.0).with_producer_id(ProducerId(-1)).with_producer_epoch(-1);
+        return request.reply::<InitProducerIdRequest>(&response);
+    }
     let response = match init(cluster, &body, request) {
         Ok((id, epoch)) => {
             InitProducerIdResponse::default().with_producer_id(ProducerId(id)).with_producer_epoch(epoch)

@@ -10,6 +10,8 @@ use tidemill_protocol::messages::{ListConfigResourcesRequest, ListConfigResource
 use tidemill_protocol::{ErrorCode, StrBytes};
 
 use super::text;
+use crate::broker::acls::Operation;
+use crate::broker::authorization::Resource;
 use crate::broker::{Cluster, Outcome, Refused, Request};
 
 pub(super) const VERSIONS: VersionRange = VersionRange::new(0, 1);
@@ -22,6 +24,10 @@ const GROUP: i8 = 32;
 
 pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Outcome, Refused> {
     let body: ListConfigResourcesRequest = request.decode()?;
+    if let Err(code) = request.authorize(cluster, Operation::DescribeConfigs, Resource::Cluster) {
+        let response = ListConfigResourcesResponse::default().with_error_code(code.0);
+        return request.reply::<ListConfigResourcesRequest>(&response);
+    }
     // Version 0 was for client metrics alone; an empty list means all.
     let kinds: BTreeSet<i8> = match request.version {
         0 => BTreeSet::from([CLIENT_METRICS]),

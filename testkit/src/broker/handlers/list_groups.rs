@@ -3,6 +3,8 @@
 use tidemill_protocol::api::VersionRange;
 use tidemill_protocol::messages::ListGroupsRequest;
 
+use crate::broker::acls::Operation;
+use crate::broker::authorization::Resource;
 use crate::broker::{Cluster, Outcome, Refused, Request};
 
 pub(super) const VERSIONS: VersionRange = VersionRange::new(0, 5);
@@ -10,5 +12,9 @@ pub(super) const VERSIONS: VersionRange = VersionRange::new(0, 5);
 pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Outcome, Refused> {
     let body: ListGroupsRequest = request.decode()?;
     let (groups, around) = cluster.groups(request);
-    request.reply::<ListGroupsRequest>(&groups.handle_list(&body, &around))
+    let mut response = groups.handle_list(&body, &around);
+    if !request.may(cluster, Operation::Describe, Resource::Cluster) {
+        response.groups.retain(|it| request.may(cluster, Operation::Describe, Resource::Group(&it.group_id)));
+    }
+    request.reply::<ListGroupsRequest>(&response)
 }

@@ -9,6 +9,7 @@ use tidemill_protocol::messages::list_offsets_request::ListOffsetsPartition;
 use tidemill_protocol::messages::list_offsets_response::{ListOffsetsPartitionResponse, ListOffsetsTopicResponse};
 use tidemill_protocol::messages::{ListOffsetsRequest, ListOffsetsResponse};
 
+use crate::broker::acls::Operation;
 use crate::broker::partition::Partition;
 use crate::broker::{Cluster, Outcome, Refused, Request};
 
@@ -23,7 +24,7 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
     let body: ListOffsetsRequest = request.decode()?;
     let committed = body.isolation_level == 1;
     let topics = body.topics.into_iter().map(|topic| {
-        let known = cluster.topics.find(&topic.name.0, None);
+        let known = request.topic(cluster, Operation::Describe, &topic.name.0, None);
         let partitions = topic.partitions.iter().map(|wanted| {
             let partition = known.and_then(|known| known.partition(wanted.partition_index));
             let found = partition.and_then(|partition| look_up(partition, request.caller.node_id, wanted, committed));

@@ -1,5 +1,6 @@
 //! `ListPartitionReassignments` 0 (KIP-455): which replicas are being moved.
 
+use tidemill_protocol::StrBytes;
 use tidemill_protocol::api::VersionRange;
 use tidemill_protocol::messages::list_partition_reassignments_response::{
     OngoingPartitionReassignment, OngoingTopicReassignment,
@@ -8,6 +9,8 @@ use tidemill_protocol::messages::{
     BrokerId, ListPartitionReassignmentsRequest, ListPartitionReassignmentsResponse, TopicName,
 };
 
+use crate::broker::acls::Operation;
+use crate::broker::authorization::{NEEDS_DESCRIBE, Resource};
 use crate::broker::partition::Partition;
 use crate::broker::{Cluster, Outcome, Refused, Request};
 
@@ -15,6 +18,18 @@ pub(super) const VERSIONS: VersionRange = VersionRange::new(0, 0);
 
 pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Outcome, Refused> {
     let body: ListPartitionReassignmentsRequest = request.decode()?;
+    if let Err(code) = request.authorize(cluster, Operation::Describe, Resource::Cluster) {
+        let topics = body.topics.unwrap_or_default().into_iter().map(|topic| {
+            let number = |number: &i32| OngoingPartitionReassignment::default().with_partition_index(*number);
+            let partitions = topic.partition_indexes.iter().map(number).collect();
+            OngoingTopicReassignment::default().with_name(topic.name).with_partitions(partitions)
+        });
+        let response = ListPartitionReassignmentsResponse::default()
+            .with_error_code(code.0)
+            .with_error_message(Some(StrBytes::from_static_str(NEEDS_DESCRIBE)))
+            .with_topics(topics.collect());
+        return request.reply::<ListPartitionReassignmentsRequest>(&response);
+    }
     let mut topics = Vec::new();
     match body.topics {
         Some(wanted) => {

@@ -7,6 +7,8 @@ use tidemill_protocol::messages::list_transactions_response::TransactionState;
 use tidemill_protocol::messages::{ListTransactionsRequest, ListTransactionsResponse, ProducerId, TransactionalId};
 
 use super::text;
+use crate::broker::acls::Operation;
+use crate::broker::authorization::Resource;
 use crate::broker::transactions::Transaction;
 use crate::broker::{Cluster, Outcome, Refused, Request};
 
@@ -36,6 +38,7 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
     let is_listed = |id: &str, transaction: &Transaction| {
         let duration = request.unix_ms.saturating_sub(transaction.state.started_ms());
         cluster.check_transaction_coordinator(id, request.caller.node_id).is_ok()
+            && request.may(cluster, Operation::Describe, Resource::TransactionalId(id))
             && (body.producer_id_filters.is_empty()
                 || body.producer_id_filters.contains(&ProducerId(transaction.producer_id)))
             && (body.state_filters.is_empty()

@@ -1,7 +1,8 @@
 //! `Metadata` 0-13 (KIP-4, KIP-430, KIP-516): the brokers that run, and the topics asked for.
 //!
 //! A topic that is not there is made if the request and `auto.create.topics.enable` allow it. As with Kafka's controller,
-//! this answer still says `UNKNOWN_TOPIC_OR_PARTITION`; the next one has it. Everyone may do everything.
+//! this answer still says `UNKNOWN_TOPIC_OR_PARTITION`; the next one has it. Topics that
+//! may not be described are not there when all are asked for, and refused when they are asked for by name.
 
 use tidemill_protocol::ErrorCode;
 use tidemill_protocol::api::VersionRange;
@@ -12,16 +13,21 @@ use tidemill_protocol::messages::metadata_response::{
 use tidemill_protocol::messages::{BrokerId, MetadataRequest, MetadataResponse, TopicName};
 
 use super::text;
+use crate::broker::acls::Operation;
+use crate::broker::authorization::Resource;
 use crate::broker::topics::{Topic, check_name};
 use crate::broker::{Cluster, Outcome, Refused, Request};
 
 pub(super) const VERSIONS: VersionRange = VersionRange::new(0, 13);
 
-/// Read, write, create, delete, alter, describe, describe and alter the configuration: one bit each.
-pub(super) const TOPIC_OPERATIONS: i32 = 0b1101_1111_1000;
-
-/// Create, alter, describe, cluster action, describe and alter the configuration, idempotent write: one bit each.
-pub(super) const CLUSTER_OPERATIONS: i32 = 0b1_1111_1010_0000;
+/// Where in the answer a topic stands: ids that are nobody's come first, and what is refused last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Place {
+    UnknownId,
+    Told,
+    NotCreated,
+    Hidden,
+}
 
 pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Outcome, Refused> {
     let body: MetadataRequest = request.decode()?;
@@ -29,10 +35,22 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
     let may_create = body.allow_auto_topic_creation && cluster.config.auto_create_topics;
     // In version 0 there is no null, and the empty list means all.
     let wanted = body.topics.filter(|topics| request.version > 0 || !topics.is_empty());
-    let topics = match wanted {
-        None => cluster.topics.iter().map(|topic| describe(cluster, topic, authorized)).collect(),
-        Some(topics) => topics.iter().map(|wanted| look_up(cluster, wanted, authorized, may_create)).collect(),
+    let mut topics: Vec<(Place, MetadataResponseTopic)> = match wanted {
+        None => {
+            let mut topics: Vec<&Topic> = cluster.topics.iter().collect();
+            topics.retain(|topic| request.may(cluster, Operation::Describe, Resource::Topic(&topic.name.0)));
+            topics.into_iter().map(|topic| (Place::Told, describe(cluster, topic))).collect()
+        }
+        Some(topics) => topics.iter().map(|wanted| look_up(cluster, wanted, request, may_create)).collect(),
     };
+    topics.sort_by_key(|(place, _)| *place);
+    // Also of what is not there, it is said what may be done with it.
+    for (_, topic) in topics.iter_mut().filter(|(place, _)| authorized && *place == Place::Told) {
+        if let Some(name) = &topic.name {
+            topic.topic_authorized_operations = request.operations(cluster, Resource::Topic(&name.0));
+        }
+    }
+    let topics = topics.into_iter().map(|(_, topic)| topic).collect();
     let brokers = cluster.nodes.running().map(|node| {
         MetadataResponseBroker::default()
             .with_node_id(BrokerId(node.config.node_id))
@@ -46,7 +64,7 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
         .with_controller_id(BrokerId(cluster.nodes.controller()))
         .with_topics(topics);
     if body.include_cluster_authorized_operations {
-        response.cluster_authorized_operations = CLUSTER_OPERATIONS;
+        response.cluster_authorized_operations = request.cluster_operations(cluster);
     }
     request.reply::<MetadataRequest>(&response)
 }
@@ -54,35 +72,48 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
 fn look_up(
     cluster: &mut Cluster,
     wanted: &MetadataRequestTopic,
-    authorized: bool,
+    request: &Request<'_>,
     may_create: bool,
-) -> MetadataResponseTopic {
+) -> (Place, MetadataResponseTopic) {
     let missing = |name: Option<TopicName>, code: ErrorCode| {
         MetadataResponseTopic::default().with_name(name).with_topic_id(wanted.topic_id).with_error_code(code.0)
     };
     let Some(name) = &wanted.name else {
         return match cluster.topics.by_id(wanted.topic_id) {
-            Some(topic) => describe(cluster, topic, authorized),
-            None => missing(None, ErrorCode::UNKNOWN_TOPIC_ID),
+            Some(topic) if request.may(cluster, Operation::Describe, Resource::Topic(&topic.name.0)) => {
+                (Place::Told, describe(cluster, topic))
+            }
+            Some(_) => (Place::Hidden, missing(None, ErrorCode::TOPIC_AUTHORIZATION_FAILED)),
+            None => (Place::UnknownId, missing(None, ErrorCode::UNKNOWN_TOPIC_ID)),
         };
     };
+    let resource = Resource::Topic(&name.0);
+    if let Err(code) = request.authorize(cluster, Operation::Describe, resource) {
+        return (Place::Hidden, missing(Some(name.clone()), code));
+    }
     if let Some(topic) = cluster.topics.by_name(&name.0) {
-        return describe(cluster, topic, authorized);
+        return (Place::Told, describe(cluster, topic));
+    }
+    if may_create
+        && !request.may(cluster, Operation::Create, Resource::Cluster)
+        && let Err(code) = request.authorize(cluster, Operation::Create, resource)
+    {
+        return (Place::NotCreated, missing(Some(name.clone()), code));
     }
     if let Err(refused) = check_name(&name.0) {
-        return missing(Some(name.clone()), refused.code);
+        return (Place::Told, missing(Some(name.clone()), refused.code));
     }
     if may_create {
         let created =
             cluster.create_topic(&name.0, cluster.config.num_partitions, cluster.config.default_replication_factor, []);
         if let Err(refused) = created {
-            return missing(Some(name.clone()), refused.code);
+            return (Place::Told, missing(Some(name.clone()), refused.code));
         }
     }
-    missing(Some(name.clone()), ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)
+    (Place::Told, missing(Some(name.clone()), ErrorCode::UNKNOWN_TOPIC_OR_PARTITION))
 }
 
-fn describe(cluster: &Cluster, topic: &Topic, authorized: bool) -> MetadataResponseTopic {
+fn describe(cluster: &Cluster, topic: &Topic) -> MetadataResponseTopic {
     let partitions = topic.numbered().map(|(number, partition)| {
         let offline = partition.replicas.iter().copied().filter(|id| !cluster.nodes.is_running(*id));
         let code = if partition.leader.is_none() { ErrorCode::LEADER_NOT_AVAILABLE } else { ErrorCode::NONE };
@@ -95,10 +126,9 @@ fn describe(cluster: &Cluster, topic: &Topic, authorized: bool) -> MetadataRespo
             .with_isr_nodes(partition.in_sync.iter().copied().map(BrokerId).collect())
             .with_offline_replicas(offline.map(BrokerId).collect())
     });
-    let described = MetadataResponseTopic::default()
+    MetadataResponseTopic::default()
         .with_name(Some(topic.name.clone()))
         .with_topic_id(topic.id)
         .with_is_internal(topic.is_internal())
-        .with_partitions(partitions.collect());
-    if authorized { described.with_topic_authorized_operations(TOPIC_OPERATIONS) } else { described }
+        .with_partitions(partitions.collect())
 }

@@ -5,27 +5,38 @@
 
 mod add_offsets_to_txn;
 mod add_partitions_to_txn;
+mod alter_client_quotas;
 mod alter_configs;
 mod alter_partition_reassignments;
+mod alter_user_scram_credentials;
 mod api_versions;
 mod consumer_group_describe;
 mod consumer_group_heartbeat;
+mod create_acls;
+mod create_delegation_token;
 mod create_partitions;
 mod create_topics;
+mod delete_acls;
 mod delete_groups;
 mod delete_records;
 mod delete_topics;
+mod describe_acls;
+mod describe_client_quotas;
 mod describe_cluster;
 mod describe_configs;
+mod describe_delegation_token;
 mod describe_groups;
 mod describe_log_dirs;
 mod describe_producers;
 mod describe_topic_partitions;
 mod describe_transactions;
+mod describe_user_scram_credentials;
 mod elect_leaders;
 mod end_txn;
+mod expire_delegation_token;
 pub(super) mod fetch;
 mod find_coordinator;
+mod group_access;
 mod heartbeat;
 mod incremental_alter_configs;
 mod init_producer_id;
@@ -42,6 +53,9 @@ mod offset_delete;
 mod offset_fetch;
 mod offset_for_leader_epoch;
 pub(super) mod produce;
+mod renew_delegation_token;
+pub(super) mod sasl_authenticate;
+mod sasl_handshake;
 mod sync_group;
 mod txn_offset_commit;
 mod write_txn_markers;
@@ -81,12 +95,16 @@ apis! {
     SYNC_GROUP: sync_group,
     DESCRIBE_GROUPS: describe_groups,
     LIST_GROUPS: list_groups,
+    SASL_HANDSHAKE: sasl_handshake,
     API_VERSIONS: api_versions,
     CREATE_TOPICS: create_topics,
     DELETE_TOPICS: delete_topics,
     DELETE_RECORDS: delete_records,
     INIT_PRODUCER_ID: init_producer_id,
     OFFSET_FOR_LEADER_EPOCH: offset_for_leader_epoch,
+    DESCRIBE_ACLS: describe_acls,
+    CREATE_ACLS: create_acls,
+    DELETE_ACLS: delete_acls,
     ADD_PARTITIONS_TO_TXN: add_partitions_to_txn,
     ADD_OFFSETS_TO_TXN: add_offsets_to_txn,
     END_TXN: end_txn,
@@ -95,13 +113,22 @@ apis! {
     DESCRIBE_CONFIGS: describe_configs,
     ALTER_CONFIGS: alter_configs,
     DESCRIBE_LOG_DIRS: describe_log_dirs,
+    SASL_AUTHENTICATE: sasl_authenticate,
     CREATE_PARTITIONS: create_partitions,
+    CREATE_DELEGATION_TOKEN: create_delegation_token,
+    RENEW_DELEGATION_TOKEN: renew_delegation_token,
+    EXPIRE_DELEGATION_TOKEN: expire_delegation_token,
+    DESCRIBE_DELEGATION_TOKEN: describe_delegation_token,
     DELETE_GROUPS: delete_groups,
     ELECT_LEADERS: elect_leaders,
     INCREMENTAL_ALTER_CONFIGS: incremental_alter_configs,
     ALTER_PARTITION_REASSIGNMENTS: alter_partition_reassignments,
     LIST_PARTITION_REASSIGNMENTS: list_partition_reassignments,
     OFFSET_DELETE: offset_delete,
+    DESCRIBE_CLIENT_QUOTAS: describe_client_quotas,
+    ALTER_CLIENT_QUOTAS: alter_client_quotas,
+    DESCRIBE_USER_SCRAM_CREDENTIALS: describe_user_scram_credentials,
+    ALTER_USER_SCRAM_CREDENTIALS: alter_user_scram_credentials,
     DESCRIBE_CLUSTER: describe_cluster,
     DESCRIBE_PRODUCERS: describe_producers,
     DESCRIBE_TRANSACTIONS: describe_transactions,

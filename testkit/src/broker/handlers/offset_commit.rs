@@ -5,13 +5,16 @@
 use tidemill_protocol::api::VersionRange;
 use tidemill_protocol::messages::OffsetCommitRequest;
 
+use super::group_access;
 use crate::broker::{Cluster, Outcome, Refused, Request};
 
 pub(super) const VERSIONS: VersionRange = VersionRange::new(2, 9);
 
 pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Outcome, Refused> {
-    let body: OffsetCommitRequest = request.decode()?;
+    let mut body: OffsetCommitRequest = request.decode()?;
+    let refused = group_access::take_refused_commits(cluster, request, &mut body);
     let (groups, around) = cluster.groups(request);
-    let response = groups.handle_commit(&body, request.version, &around);
+    let mut response = groups.handle_commit(&body, request.version, &around);
+    response.topics.extend(refused);
     request.reply::<OffsetCommitRequest>(&response)
 }

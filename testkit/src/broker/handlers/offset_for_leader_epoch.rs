@@ -6,6 +6,8 @@ use tidemill_protocol::messages::offset_for_leader_epoch_request::OffsetForLeade
 use tidemill_protocol::messages::offset_for_leader_epoch_response::{EpochEndOffset, OffsetForLeaderTopicResult};
 use tidemill_protocol::messages::{OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse};
 
+use crate::broker::acls::Operation;
+use crate::broker::authorization::Resource;
 use crate::broker::partition::Partition;
 use crate::broker::{Cluster, Outcome, Refused, Request};
 
@@ -13,8 +15,14 @@ pub(super) const VERSIONS: VersionRange = VersionRange::new(2, 4);
 
 pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Outcome, Refused> {
     let body: OffsetForLeaderEpochRequest = request.decode()?;
+    let is_broker = request.may(cluster, Operation::ClusterAction, Resource::Cluster);
     let topics = body.topics.into_iter().map(|topic| {
-        let known = cluster.topics.find(&topic.topic.0, None);
+        // It was only for brokers once, who may ask for any.
+        let known = if is_broker {
+            cluster.topics.find(&topic.topic.0, None)
+        } else {
+            request.topic(cluster, Operation::Describe, &topic.topic.0, None)
+        };
         let partitions = topic.partitions.iter().map(|wanted| {
             let partition = known.and_then(|known| known.partition(wanted.partition));
             let end = partition.and_then(|partition| end_of_epoch(partition, request.caller.node_id, wanted));

@@ -23,6 +23,7 @@ use tidemill_protocol::records::{RecordBatch, RecordBatches, TimestampType};
 use tidemill_protocol::{DecodeError, ErrorCode, StrBytes};
 
 use super::text;
+use crate::broker::acls::Operation;
 use crate::broker::partition::Partition;
 use crate::broker::producer_state::Verdict;
 use crate::broker::topic_config::TopicConfig;
@@ -57,12 +58,14 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
         let id = (request.version >= 13).then_some(topic.topic_id);
         for data in topic.partition_data {
             let index = data.index;
-            let written = match &verification {
-                Err(code) => Err(transactional::refuse_all(*code)),
-                Ok(verification) if (-1..=1).contains(&body.acks) => {
+            let allowed = request.topic(cluster, Operation::Write, &topic.name.0, id).map(|_| ());
+            let written = match (&verification, allowed) {
+                (Err(code), _) => Err(transactional::refuse_all(*code)),
+                (Ok(_), Err(code)) => Err(Rejection::new(code, "")),
+                (Ok(verification), Ok(())) if (-1..=1).contains(&body.acks) => {
                     write(cluster, &topic.name.0, id, data, verification, body.acks, request)
                 }
-                Ok(_) => Err(Rejection::new(ErrorCode::INVALID_REQUIRED_ACKS, "")),
+                (Ok(_), Ok(())) => Err(Rejection::new(ErrorCode::INVALID_REQUIRED_ACKS, "")),
             };
             failed |= written.is_err();
             let response = match written {

@@ -12,6 +12,8 @@ use tidemill_protocol::messages::txn_offset_commit_response::{
 };
 use tidemill_protocol::messages::{TxnOffsetCommitRequest, TxnOffsetCommitResponse};
 
+use crate::broker::acls;
+use crate::broker::authorization::Resource;
 use crate::broker::nodes::CoordinatorKind;
 use crate::broker::transactions::{Operation, offsets_partition};
 use crate::broker::{Cluster, Outcome, Refused, Request};
@@ -21,6 +23,14 @@ pub(super) const VERSIONS: VersionRange = VersionRange::new(0, 5);
 pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Outcome, Refused> {
     let mut body: TxnOffsetCommitRequest = request.decode()?;
     let asked = body.topics.clone();
+    // Of the whole request, or of single topics.
+    let may = request
+        .authorize(cluster, acls::Operation::Write, Resource::TransactionalId(&body.transactional_id))
+        .and_then(|()| request.authorize(cluster, acls::Operation::Read, Resource::Group(&body.group_id)));
+    let may_commit = |cluster: &Cluster, name: &str| {
+        may.and_then(|()| request.authorize(cluster, acls::Operation::Read, Resource::Topic(name)))
+    };
+    body.topics.retain(|topic| may_commit(cluster, &topic.name.0).is_ok());
     for topic in &mut body.topics {
         let name = topic.name.0.clone();
         topic.partitions.retain(|partition| cluster.topics.has(&name, partition.partition_index));
@@ -32,7 +42,9 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
         let mut partitions = Vec::with_capacity(topic.partitions.len());
         for partition in &topic.partitions {
             let number = partition.partition_index;
-            let result = if cluster.topics.has(&topic.name.0, number) {
+            let result = if let Err(code) = may_commit(cluster, &topic.name.0) {
+                Err(code)
+            } else if cluster.topics.has(&topic.name.0, number) {
                 let (groups, around) = cluster.groups(request);
                 allowed.and_then(|()| groups.commit_in_transaction(&body, &topic.name.0, partition, &around))
             } else {

@@ -15,6 +15,8 @@ use tidemill_protocol::messages::write_txn_markers_response::{
 use tidemill_protocol::messages::{ProducerId, WriteTxnMarkersRequest, WriteTxnMarkersResponse};
 
 use super::name;
+use crate::broker::acls::Operation;
+use crate::broker::authorization::Resource;
 use crate::broker::producer_state::EndMarker;
 use crate::broker::transactions::{OFFSETS_TOPIC, TopicPartition};
 use crate::broker::{Cluster, Outcome, Refused, Request};
@@ -61,6 +63,9 @@ fn write(
     number: i32,
     request: &Request<'_>,
 ) -> Result<(), ErrorCode> {
+    if !request.may(cluster, Operation::Alter, Resource::Cluster) {
+        request.authorize(cluster, Operation::ClusterAction, Resource::Cluster)?;
+    }
     let end = EndMarker {
         producer_id: marker.producer_id.0,
         producer_epoch: marker.producer_epoch,

@@ -6,6 +6,7 @@ mod produce;
 mod replication;
 mod retention;
 mod secrets;
+mod security;
 mod sessions;
 mod topics;
 mod transactions;

@@ -56,11 +56,16 @@ impl World {
     }
 
     /// A world of several brokers. ALICE and BOB talk to the first; [`to`] is a connection to any.
-    #[expect(clippy::disallowed_methods, reason = "a start for virtual time; nothing waits for it")]
     pub(super) fn with_brokers(count: i32) -> Self {
-        let now = Instant::now();
         let brokers = (1..=count).map(|node_id| BrokerConfig { node_id, ..BrokerConfig::default() }).collect();
-        let properties = ClusterProperties { brokers, ..ClusterProperties::default() };
+        Self::with_properties(ClusterProperties { brokers, ..ClusterProperties::default() })
+    }
+
+    /// A world whose brokers are started with these.
+    #[expect(clippy::disallowed_methods, reason = "a start for virtual time; nothing waits for it")]
+    pub(super) fn with_properties(properties: ClusterProperties) -> Self {
+        let now = Instant::now();
+        let count = i32::try_from(properties.brokers.len()).unwrap();
         let mut cluster = Cluster::new(properties, now, UNIX_MS, 7);
         for connection in [ALICE, BOB] {
             cluster.handle_connected(connection, 1, "/127.0.0.1");

@@ -11,6 +11,8 @@ use tidemill_protocol::ErrorCode;
 use tidemill_protocol::messages::ProduceRequest;
 
 use super::{MAGIC_AT, Rejection};
+use crate::broker::acls;
+use crate::broker::authorization::Resource;
 use crate::broker::transactions::{Operation, TopicPartition};
 use crate::broker::{Cluster, Request};
 
@@ -38,7 +40,8 @@ impl Verification {
         let mut batches = Vec::new();
         for topic in &body.topic_data {
             let id = (request.version >= 13).then_some(topic.topic_id);
-            let name = cluster.topics.find(&topic.name.0, id).map(|known| known.name.0.to_string());
+            let name =
+                request.topic(cluster, acls::Operation::Write, &topic.name.0, id).map(|known| known.name.0.to_string());
             for data in &topic.partition_data {
                 let Some(batch) = data.records.as_ref().and_then(Transactional::peek) else { continue };
                 batches.push((name.clone().map(|name| (name, data.index)), batch));
@@ -49,6 +52,7 @@ impl Verification {
         }
         let transactional_id =
             body.transactional_id.as_ref().ok_or(ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED)?;
+        request.authorize(cluster, acls::Operation::Write, Resource::TransactionalId(transactional_id))?;
         batches.retain(|(partition, batch)| partition.is_ok() && batch.producer.0 >= 0);
         let producers: BTreeSet<(i64, i16)> = batches.iter().map(|(_, batch)| batch.producer).collect();
         let Some(producer) = producers.first().copied() else { return Ok(Self::default()) };
