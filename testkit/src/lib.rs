@@ -2,7 +2,8 @@
 //!
 //! - [`TestCluster`]: a Kafka-compatible broker inside the process, for any client in any language
 //! - [`broker`]: the machine under it, which needs neither a socket nor a clock
-//! - [`faults`]: what can go wrong between a client and its brokers, as a script; a proxy plays it in front of any Kafka
+//! - [`faults`]: what can go wrong between a client and its brokers, as a script; the cluster plays it, and a proxy in front of
+//!   any Kafka
 //! - [`kafka`]: a real Apache Kafka, from jars that Maven resolves or from `KAFKA_HOME`, so that the same cases run on the
 //!   real thing
 //! - [`history`]: what clients did, and whether it may be so

@@ -7,6 +7,7 @@
 //! - `config`: what the brokers are started with
 //! - `nodes`: which brokers there are, where replicas lie and who coordinates what
 //! - `replication`: who leads and who is in sync, as brokers come and go
+//! - `faults`: the script that is played, and what it does to connections, requests, answers and the cluster
 //! - `connections`: which requests of a connection are open, and when the next may run
 //! - `handlers`: a file per API, and the table of them with their versions
 //! - `topics`, `topic_config`: topics and partitions, and what they are set to
@@ -20,6 +21,7 @@
 
 pub mod config;
 mod connections;
+mod faults;
 mod fetch_sessions;
 pub(crate) mod groups;
 mod handlers;
@@ -45,6 +47,8 @@ use uuid::Uuid;
 
 pub use self::config::{BrokerConfig, ClusterProperties};
 use self::connections::{Connections, Next};
+pub use self::faults::CarriedOut;
+use self::faults::{Asked, Playing};
 use self::fetch_sessions::FetchSessions;
 use self::groups::{GroupAnswer, Groups};
 use self::handlers::fetch::{self, WaitingFetch};
@@ -84,12 +88,19 @@ pub struct Reply {
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Action {
-    /// Write this frame, its length included.
+    /// Write this answer, its length included; the next request may be read.
     Send(Bytes),
-    /// Nothing: the request has been handled and, as it asked for, is not answered (`acks=0`).
+    /// Write these bytes at once. They are a part of an answer, or what a fault has made of it; more is to be done before
+    /// the next request.
+    Write(Bytes),
+    /// Nothing: the request has been handled, and there is no answer (`acks=0`) or no more of it; the next may be read.
     Skip,
     /// Close the connection, as Kafka does with one that says what cannot be understood.
     Close,
+    /// Reset the connection, as when a broker dies.
+    Reset,
+    /// Refuse the connection, as if nobody listened; reset it where it is there already.
+    Refuse,
 }
 
 /// A frame is counted, not shown: it may hold a secret.
@@ -98,7 +109,10 @@ impl fmt::Debug for Action {
         match self {
             Self::Send(frame) => write!(f, "Send({} bytes)", frame.len()),
             Self::Skip => f.write_str("Skip"),
+            Self::Write(bytes) => write!(f, "Write({} bytes)", bytes.len()),
             Self::Close => f.write_str("Close"),
+            Self::Reset => f.write_str("Reset"),
+            Self::Refuse => f.write_str("Refuse"),
         }
     }
 }
@@ -173,6 +187,8 @@ struct Waiting {
     connection: ConnectionId,
     version: i16,
     correlation_id: i32,
+    /// What a script wants of it.
+    asked: Option<Box<Asked>>,
 }
 
 /// All brokers of a cluster.
@@ -188,6 +204,7 @@ pub struct Cluster {
     produces: Purgatory<WaitingProduce>,
     pub(crate) transactions: Transactions,
     connections: Connections,
+    playing: Playing,
     waiting: BTreeMap<Token, Waiting>,
     next_token: u64,
     outgoing: Vec<Reply>,
@@ -216,6 +233,7 @@ impl Cluster {
             produces: Purgatory::default(),
             transactions: Transactions::default(),
             connections: Connections::default(),
+            playing: Playing::new(now),
             waiting: BTreeMap::new(),
             next_token: 0,
             outgoing: Vec::new(),
@@ -227,12 +245,12 @@ impl Cluster {
         }
     }
 
-    /// A connection to this broker was opened, from this host. It is closed again where there is no such broker.
-    pub fn handle_connected(&mut self, connection: ConnectionId, node_id: i32, client_host: &str) {
+    /// A connection to this broker was opened, from this host. It is refused where there is no such broker.
+    pub fn handle_connected(&mut self, connection: ConnectionId, node_id: i32, client_host: &str, now: Instant) {
         if self.nodes.is_running(node_id) {
-            self.connections.open(connection, node_id, client_host);
+            self.admit(connection, node_id, client_host, now);
         } else {
-            self.outgoing.push(Reply { connection, action: Action::Close });
+            self.outgoing.push(Reply { connection, action: Action::Refuse });
         }
     }
 
@@ -251,6 +269,7 @@ impl Cluster {
 
     /// Forgets what a connection still asked for.
     fn forget(&mut self, connection: ConnectionId) {
+        self.playing.forget(connection);
         for token in self.waiting.extract_if(.., |_, waiting| waiting.connection == connection).map(|(token, _)| token)
         {
             self.fetches.remove(token);
@@ -258,12 +277,12 @@ impl Cluster {
         }
     }
 
-    /// Closes every connection to a broker.
-    fn close_connections(&mut self, node_id: i32) {
+    /// Closes every connection to a broker, or resets it.
+    fn end_connections(&mut self, node_id: i32, how: &Action) {
         for connection in self.connections.of(node_id) {
             self.connections.close(connection);
             self.forget(connection);
-            self.outgoing.push(Reply { connection, action: Action::Close });
+            self.outgoing.push(Reply { connection, action: how.clone() });
         }
     }
 
@@ -274,12 +293,15 @@ impl Cluster {
         let mut wake_at;
         loop {
             let mut answers = Vec::new();
+            let script = self.poll_faults(now);
             let transactions = self.poll_transactions(now);
             let groups = self.groups.poll(now, &mut answers);
             let produces = produce::poll(self, now);
             let fetches = fetch::poll(self, now);
-            wake_at =
-                [transactions, groups, produces, fetches, Some(self.next_retention_check)].into_iter().flatten().min();
+            wake_at = [script, transactions, groups, produces, fetches, Some(self.next_retention_check)]
+                .into_iter()
+                .flatten()
+                .min();
             for (token, answer) in answers.drain(..) {
                 match answer {
                     GroupAnswer::Join(response) => self.complete::<JoinGroupRequest>(token, &response, now),
@@ -292,7 +314,8 @@ impl Cluster {
             }
         }
         replies.append(&mut self.outgoing);
-        wake_at
+        // What was put off just now counts as well.
+        wake_at.into_iter().chain(self.playing.next_later()).min()
     }
 
     /// Makes a topic with these settings, with so many replicas of each partition where the brokers place them.
@@ -317,6 +340,7 @@ impl Cluster {
     ) -> Result<&Topic, TopicError> {
         let config = TopicConfig::new(settings).map_err(|reason| TopicError::new(ErrorCode::INVALID_CONFIG, reason))?;
         let id = self.random_id();
+        self.playing.faults_mut().name_topic(id, name);
         self.topics.create(name, id, replicas, config)
     }
 
@@ -384,7 +408,7 @@ impl Cluster {
     pub(crate) fn complete<R: Message>(&mut self, token: Token, response: &R::Response, now: Instant) {
         let Some(waiting) = self.waiting.remove(&token) else { return };
         let frame = header::encode_response::<R>(response, waiting.version, waiting.correlation_id);
-        self.finish(waiting.connection, frame.map(Outcome::Reply).map_err(Refused::from));
+        self.finish(waiting.connection, waiting.asked, frame.map(Outcome::Reply).map_err(Refused::from), now);
         self.run(waiting.connection, now);
     }
 
@@ -398,18 +422,24 @@ impl Cluster {
     fn run(&mut self, connection: ConnectionId, now: Instant) {
         while let Some(next) = self.connections.next(connection) {
             self.changed = true;
-            let outcome = self.run_one(connection, next, now);
-            self.finish(connection, outcome);
+            let Some(next) = self.run_under_faults(connection, next, now) else { continue };
+            let (asked, outcome) = self.run_one(connection, next, None, now);
+            self.finish(connection, asked, outcome, now);
         }
     }
 
+    /// Runs a request; what a script wants of it comes back when it does not wait.
     fn run_one(
         &mut self,
         connection: ConnectionId,
         Next { node_id, frame: mut body, client_host }: Next,
+        asked: Option<Box<Asked>>,
         now: Instant,
-    ) -> Result<Outcome, Refused> {
-        let header = header::read_request_header(&mut body)?;
+    ) -> (Option<Box<Asked>>, Result<Outcome, Refused>) {
+        let header = match header::read_request_header(&mut body) {
+            Ok(header) => header,
+            Err(error) => return (asked, Err(error.into())),
+        };
         let token = Token(self.next_token);
         self.next_token += 1;
         let client_id = header.client_id.as_deref().unwrap_or_default();
@@ -423,27 +453,16 @@ impl Cluster {
         };
         let (version, correlation_id) = (header.api_version, header.correlation_id);
         // Before the handler runs, so that it may complete the request itself.
-        self.waiting.insert(token, Waiting { connection, version, correlation_id });
+        self.waiting.insert(token, Waiting { connection, version, correlation_id, asked });
         let outcome = handlers::handle(self, header.api_key, &request);
-        if !matches!(outcome, Ok(Outcome::Waits)) {
-            self.waiting.remove(&token);
+        if matches!(outcome, Ok(Outcome::Waits)) {
+            // It is applied, and its answer comes later.
+            let asked = self.waiting.get_mut(&token).and_then(|waiting| waiting.asked.as_mut());
+            let after = asked.map(|asked| asked.take_after()).unwrap_or_default();
+            self.carry_out(after, now);
+            return (None, outcome);
         }
-        outcome
-    }
-
-    fn finish(&mut self, connection: ConnectionId, outcome: Result<Outcome, Refused>) {
-        let action = match outcome {
-            Ok(Outcome::Waits) => return,
-            Ok(Outcome::Reply(frame)) => Action::Send(frame),
-            Ok(Outcome::Silent) => Action::Skip,
-            Err(Refused(reason)) => {
-                tracing::debug!(connection = connection.0, reason, "connection closed");
-                self.connections.close(connection);
-                Action::Close
-            }
-        };
-        self.connections.answered(connection);
-        self.outgoing.push(Reply { connection, action });
+        (self.waiting.remove(&token).and_then(|waiting| waiting.asked), outcome)
     }
 }
 

@@ -9,7 +9,7 @@ use tidemill_protocol::messages::metadata_request::MetadataRequestTopic;
 use tidemill_protocol::messages::metadata_response::{
     MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
 };
-use tidemill_protocol::messages::{BrokerId, MetadataRequest, MetadataResponse, TopicName};
+use tidemill_protocol::messages::{BrokerId, MetadataRequest, MetadataResponse};
 
 use super::text;
 use crate::broker::topics::{Topic, check_name};
@@ -29,10 +29,59 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
     let may_create = body.allow_auto_topic_creation && cluster.config.auto_create_topics;
     // In version 0 there is no null, and the empty list means all.
     let wanted = body.topics.filter(|topics| request.version > 0 || !topics.is_empty());
-    let topics = match wanted {
-        None => cluster.topics.iter().map(|topic| describe(cluster, topic, authorized)).collect(),
-        Some(topics) => topics.iter().map(|wanted| look_up(cluster, wanted, authorized, may_create)).collect(),
+    let mut response = if let Some(stale) = cluster.playing.stale(request.caller.node_id) {
+        remembered(stale, wanted.as_deref(), authorized)
+    } else {
+        let topics = match wanted {
+            None => cluster.topics.iter().map(|topic| describe(cluster, topic, authorized)).collect(),
+            Some(topics) => topics.iter().map(|wanted| look_up(cluster, wanted, authorized, may_create)).collect(),
+        };
+        brokers(cluster).with_topics(topics)
     };
+    if body.include_cluster_authorized_operations {
+        response.cluster_authorized_operations = CLUSTER_OPERATIONS;
+    }
+    request.reply::<MetadataRequest>(&response)
+}
+
+/// All that a broker knows now, to be told later when it is no longer so.
+pub(in crate::broker) fn known(cluster: &Cluster) -> MetadataResponse {
+    brokers(cluster).with_topics(cluster.topics.iter().map(|topic| describe(cluster, topic, false)).collect())
+}
+
+/// What a broker answers that knows this and learns nothing more.
+fn remembered(
+    known: &MetadataResponse,
+    wanted: Option<&[MetadataRequestTopic]>,
+    authorized: bool,
+) -> MetadataResponse {
+    let find = |wanted: &MetadataRequestTopic| {
+        let is_it = |topic: &&MetadataResponseTopic| match &wanted.name {
+            Some(_) => topic.name == wanted.name,
+            None => topic.topic_id == wanted.topic_id,
+        };
+        known.topics.iter().find(is_it).cloned().unwrap_or_else(|| {
+            let code = if wanted.name.is_some() {
+                ErrorCode::UNKNOWN_TOPIC_OR_PARTITION
+            } else {
+                ErrorCode::UNKNOWN_TOPIC_ID
+            };
+            missing(wanted, code)
+        })
+    };
+    let mut response = known.clone();
+    if let Some(wanted) = wanted {
+        response.topics = wanted.iter().map(find).collect();
+    }
+    if authorized {
+        for topic in response.topics.iter_mut().filter(|topic| topic.error_code == ErrorCode::NONE.0) {
+            topic.topic_authorized_operations = TOPIC_OPERATIONS;
+        }
+    }
+    response
+}
+
+fn brokers(cluster: &Cluster) -> MetadataResponse {
     let brokers = cluster.nodes.running().map(|node| {
         MetadataResponseBroker::default()
             .with_node_id(BrokerId(node.config.node_id))
@@ -40,15 +89,17 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
             .with_port(i32::from(node.config.port))
             .with_rack(node.config.rack.as_deref().map(text))
     });
-    let mut response = MetadataResponse::default()
+    MetadataResponse::default()
         .with_brokers(brokers.collect())
         .with_cluster_id(Some(text(&cluster.cluster_id)))
         .with_controller_id(BrokerId(cluster.nodes.controller()))
-        .with_topics(topics);
-    if body.include_cluster_authorized_operations {
-        response.cluster_authorized_operations = CLUSTER_OPERATIONS;
-    }
-    request.reply::<MetadataRequest>(&response)
+}
+
+fn missing(wanted: &MetadataRequestTopic, code: ErrorCode) -> MetadataResponseTopic {
+    MetadataResponseTopic::default()
+        .with_name(wanted.name.clone())
+        .with_topic_id(wanted.topic_id)
+        .with_error_code(code.0)
 }
 
 fn look_up(
@@ -57,29 +108,26 @@ fn look_up(
     authorized: bool,
     may_create: bool,
 ) -> MetadataResponseTopic {
-    let missing = |name: Option<TopicName>, code: ErrorCode| {
-        MetadataResponseTopic::default().with_name(name).with_topic_id(wanted.topic_id).with_error_code(code.0)
-    };
     let Some(name) = &wanted.name else {
         return match cluster.topics.by_id(wanted.topic_id) {
             Some(topic) => describe(cluster, topic, authorized),
-            None => missing(None, ErrorCode::UNKNOWN_TOPIC_ID),
+            None => missing(wanted, ErrorCode::UNKNOWN_TOPIC_ID),
         };
     };
     if let Some(topic) = cluster.topics.by_name(&name.0) {
         return describe(cluster, topic, authorized);
     }
     if let Err(refused) = check_name(&name.0) {
-        return missing(Some(name.clone()), refused.code);
+        return missing(wanted, refused.code);
     }
     if may_create {
         let created =
             cluster.create_topic(&name.0, cluster.config.num_partitions, cluster.config.default_replication_factor, []);
         if let Err(refused) = created {
-            return missing(Some(name.clone()), refused.code);
+            return missing(wanted, refused.code);
         }
     }
-    missing(Some(name.clone()), ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)
+    missing(wanted, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)
 }
 
 fn describe(cluster: &Cluster, topic: &Topic, authorized: bool) -> MetadataResponseTopic {
