@@ -9,11 +9,11 @@
 
 use tidemill_protocol::ErrorCode;
 
-use super::{Action, Cluster};
 use super::nodes::{CoordinatorKind, Nodes};
 use super::partition::Partition;
 use super::topic_config::TopicConfig;
 use super::topics::{Topic, TopicError};
+use super::{Action, Cluster};
 
 /// How a broker goes away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -142,7 +142,8 @@ impl Cluster {
         if found.leader != Some(to) {
             found.lead(Some(to));
         }
-        self.changed_leader();
+        // Those that did not hear the one before may hear this one.
+        self.replicate_all();
         Ok(())
     }
 

@@ -50,22 +50,15 @@ pub(in crate::broker) fn known(cluster: &Cluster) -> MetadataResponse {
 }
 
 /// What a broker answers that knows this and learns nothing more.
-fn remembered(
-    known: &MetadataResponse,
-    wanted: Option<&[MetadataRequestTopic]>,
-    authorized: bool,
-) -> MetadataResponse {
+fn remembered(known: &MetadataResponse, wanted: Option<&[MetadataRequestTopic]>, authorized: bool) -> MetadataResponse {
     let find = |wanted: &MetadataRequestTopic| {
         let is_it = |topic: &&MetadataResponseTopic| match &wanted.name {
             Some(_) => topic.name == wanted.name,
             None => topic.topic_id == wanted.topic_id,
         };
         known.topics.iter().find(is_it).cloned().unwrap_or_else(|| {
-            let code = if wanted.name.is_some() {
-                ErrorCode::UNKNOWN_TOPIC_OR_PARTITION
-            } else {
-                ErrorCode::UNKNOWN_TOPIC_ID
-            };
+            let code =
+                if wanted.name.is_some() { ErrorCode::UNKNOWN_TOPIC_OR_PARTITION } else { ErrorCode::UNKNOWN_TOPIC_ID };
             missing(wanted, code)
         })
     };
