@@ -223,7 +223,7 @@ fn run(seed: u64) -> (String, usize) {
                     clients.ask(&mut simulation, delivered.link);
                 }
                 // Whoever is cut off comes back, to any broker.
-                _ => {
+                What::Malformed(_) | What::Closed | What::Reset | What::Refused | _ => {
                     let node = clients.random.i32(1..=3);
                     let link = simulation.connect(node);
                     clients.ask(&mut simulation, link);
@@ -231,7 +231,7 @@ fn run(seed: u64) -> (String, usize) {
             }
         }
         // Those that a fault has silenced are joined by new ones.
-        if time.as_millis() % 500 == 0 {
+        if time.as_millis().is_multiple_of(500) {
             let node = clients.random.i32(1..=3);
             let link = simulation.connect(node);
             clients.ask(&mut simulation, link);
