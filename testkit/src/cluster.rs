@@ -18,7 +18,8 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::broker::config::{Authorizer, Mechanism, SaslProperties, User};
-use crate::broker::{BrokerConfig, Cluster, ClusterProperties, GroupProperties, MarkersOf, Stop, millis};
+use crate::broker::{BrokerConfig, CarriedOut, Cluster, ClusterProperties, GroupProperties, MarkersOf, Stop, millis};
+use crate::faults::{Rule, Script};
 use crate::server::{self, Acceptor, Shared};
 
 /// How many bytes an in-memory connection holds each way before its writer waits.
@@ -40,6 +41,7 @@ pub struct ClusterConfig {
     sasl: Option<SaslProperties>,
     #[cfg(feature = "tls")]
     tls: Option<crate::tls::Tls>,
+    faults: Option<(Script, u64)>,
 }
 
 impl Default for ClusterConfig {
@@ -58,6 +60,7 @@ impl Default for ClusterConfig {
             sasl: None,
             #[cfg(feature = "tls")]
             tls: None,
+            faults: None,
         }
     }
 }
@@ -209,6 +212,14 @@ impl ClusterConfig {
         self.groups = properties;
         self
     }
+
+    /// What is to go wrong, from the start on (see [`faults`](crate::faults)); chances are drawn from `seed`. Default
+    /// nothing.
+    #[must_use]
+    pub fn faults(mut self, script: Script, seed: u64) -> Self {
+        self.faults = Some((script, seed));
+        self
+    }
 }
 
 /// Running brokers. Records lie in memory.
@@ -294,7 +305,11 @@ impl TestCluster {
             ..ClusterProperties::default()
         };
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let cluster = Cluster::new(properties, Instant::now(), millis(unix), fastrand::u64(..));
+        let now = Instant::now();
+        let mut cluster = Cluster::new(properties, now, millis(unix), fastrand::u64(..));
+        if let Some((script, seed)) = config.faults {
+            cluster.play(script, seed, now);
+        }
         let shared = Arc::new(Shared::new(cluster));
         let (stop, stopped) = oneshot::channel();
         let clock = tokio::spawn(server::keep_time(Arc::clone(&shared), stopped));
@@ -360,6 +375,46 @@ impl TestCluster {
         self.shared.change(|cluster, _| cluster.move_transaction_coordinator(transactional_id, to));
     }
 
+    /// Plays a script from now on instead of the one before, its times counted from now; chances are drawn from `seed`.
+    /// Takes a [`Script`] or its text; [`faults`](crate::faults) lists what can go wrong. A broker that a script has crashed
+    /// still listens, and resets who connects, until the script or [`Self::start_broker`] starts it.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use tidemill_testkit::{ClusterConfig, TestCluster};
+    /// let cluster = TestCluster::start(ClusterConfig::default().brokers(3).replication_factor(3)).await?;
+    /// cluster.play("Produce topic=clicks nth=2: move leader after applying\nFetch p=0.1: delay 50ms", 7)?;
+    /// // ... what is to be tested; then:
+    /// assert_eq!(cluster.never_fired().len(), 2);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// When the text is no script; what was played before then plays on.
+    pub fn play<S: TryInto<Script>>(&self, script: S, seed: u64) -> Result<(), S::Error> {
+        let script = script.try_into()?;
+        self.shared.change(|cluster, now| cluster.play(script, seed, now));
+        Ok(())
+    }
+
+    /// Each rule of the script, and how often it struck.
+    #[must_use]
+    pub fn faults_fired(&self) -> Vec<(Rule, u64)> {
+        self.shared.change(|cluster, _| cluster.faults().fired().map(|(rule, fired)| (rule.clone(), fired)).collect())
+    }
+
+    /// The rules of the script that never struck: a test that passes with one of these has not shown what it was to show.
+    #[must_use]
+    pub fn never_fired(&self) -> Vec<Rule> {
+        self.shared.change(|cluster, _| cluster.faults().never_fired().cloned().collect())
+    }
+
+    /// What rules have done to the cluster, or could not; the last ten thousand.
+    #[must_use]
+    pub fn carried_out(&self) -> Vec<CarriedOut> {
+        self.shared.change(|cluster, _| cluster.carried_out().cloned().collect())
+    }
+
     /// Stops a broker as an administrator does: others take its partitions over, then its listener and its connections are
     /// closed. Nothing happens when it does not run.
     ///
@@ -393,9 +448,12 @@ impl TestCluster {
     /// # Cancel safety
     /// A future that is dropped leaves the broker stopped.
     pub async fn start_broker(&self, id: i32) -> io::Result<()> {
-        let Some(address) = self.addresses.get(&id).filter(|_| !self.running().contains_key(&id)) else {
+        let Some(address) = self.addresses.get(&id) else { return Ok(()) };
+        if self.running().contains_key(&id) {
+            // A script may have crashed it, which leaves its listener.
+            self.shared.change(|cluster, _| cluster.handle_broker_started(id));
             return Ok(());
-        };
+        }
         let listener = TcpListener::bind(address).await?;
         self.shared.change(|cluster, _| cluster.handle_broker_started(id));
         self.running().insert(id, Running::start(&self.shared, id, listener, self.tls.clone()));

@@ -2,7 +2,9 @@
 //!
 //! - [`TestCluster`]: a Kafka-compatible broker inside the process, for any client in any language
 //! - [`broker`]: the machine under it, which needs neither a socket nor a clock
-//! - [`faults`]: what can go wrong between a client and its brokers, as a script; a proxy plays it in front of any Kafka
+//! - [`faults`]: what can go wrong between a client and its brokers, as a script; the cluster plays it, and a proxy in front of
+//!   any Kafka
+//! - [`simulation`]: the cluster and links to it in virtual time, from one seed
 //! - [`kafka`]: a real Apache Kafka, from jars that Maven resolves or from `KAFKA_HOME`, so that the same cases run on the
 //!   real thing
 //! - [`history`]: what clients did, and whether it may be so
@@ -28,6 +30,7 @@ pub mod history;
 pub mod kafka;
 pub mod logs;
 mod server;
+pub mod simulation;
 #[cfg(feature = "tls")]
 pub mod tls;
 

@@ -103,8 +103,9 @@ impl Shared {
         state.connections_opened += 1;
         let (sender, receiver) = mpsc::unbounded_channel();
         state.connections.insert(connection, sender);
-        state.cluster.handle_connected_as(connection, node_id, client_host, principal);
-        self.poll(&mut state, Instant::now());
+        let now = Instant::now();
+        state.cluster.handle_connected_as(connection, node_id, client_host, principal, now);
+        self.poll(&mut state, now);
         (connection, receiver)
     }
 
@@ -156,7 +157,7 @@ pub(crate) async fn serve(
                 }
             },
             Some(stream) = incoming.recv() => {
-                connections.spawn(run(Arc::clone(&shared), node_id, stream, "/127.0.0.1".to_owned(), None));
+                connections.spawn(run(Arc::clone(&shared), node_id, stream, "/127.0.0.1".to_owned(), None, drop));
             }
             Some(_) = connections.join_next() => {}
         }
@@ -170,13 +171,19 @@ fn host(address: SocketAddr) -> String {
     format!("/{}", address.ip())
 }
 
+/// Ends a connection with a reset.
+fn reset(stream: TcpStream) {
+    // Where that cannot be had, it ends all the same.
+    let _ = stream.set_zero_linger();
+}
+
 /// A connection that came through the listener; by TLS, where there is some.
 async fn accept(shared: Arc<Shared>, node_id: i32, stream: TcpStream, client_host: String, tls: Option<Acceptor>) {
     match tls {
-        None => run(shared, node_id, stream, client_host, None).await,
+        None => run(shared, node_id, stream, client_host, None, reset).await,
         #[cfg(feature = "tls")]
         Some(tls) => match tls.accept(stream).await {
-            Ok((stream, principal)) => run(shared, node_id, stream, client_host, principal).await,
+            Ok((stream, principal)) => run(shared, node_id, stream, client_host, principal, drop).await,
             Err(error) => tracing::debug!(client_host, %error, "no TLS"),
         },
         #[cfg(not(feature = "tls"))]
@@ -184,19 +191,33 @@ async fn accept(shared: Arc<Shared>, node_id: i32, stream: TcpStream, client_hos
     }
 }
 
-async fn run(
+/// A connection, from its client to its end; a stream that is to be reset is given to `reset`.
+async fn run<S: AsyncRead + AsyncWrite + Unpin>(
     shared: Arc<Shared>,
     node_id: i32,
-    stream: impl AsyncRead + AsyncWrite,
+    stream: S,
     client_host: String,
     principal: Option<String>,
+    reset: fn(S),
 ) {
     let (connection, actions) = shared.connect(node_id, &client_host, principal.as_deref());
     // Also when the task is aborted.
     let _disconnect = Disconnect { shared: &shared, connection };
-    if let Err(error) = answer(&shared, connection, stream, actions).await {
-        tracing::debug!(client_host, %error, "connection lost");
+    let (mut reader, mut writer) = tokio::io::split(stream);
+    match answer(&shared, connection, &mut reader, &mut writer, actions).await {
+        Ok(Ending::Closed) => {
+            // The client may have closed it already.
+            let _ = writer.shutdown().await;
+        }
+        Ok(Ending::Reset) => reset(reader.unsplit(writer)),
+        Err(error) => tracing::debug!(client_host, %error, "connection lost"),
     }
+}
+
+/// How a connection is to end.
+enum Ending {
+    Closed,
+    Reset,
 }
 
 struct Disconnect<'a> {
@@ -214,27 +235,42 @@ impl Drop for Disconnect<'_> {
 async fn answer(
     shared: &Shared,
     connection: ConnectionId,
-    stream: impl AsyncRead + AsyncWrite,
+    reader: &mut (impl AsyncRead + Unpin),
+    writer: &mut (impl AsyncWrite + Unpin),
     mut actions: mpsc::UnboundedReceiver<Action>,
-) -> io::Result<()> {
-    let (mut reader, mut writer) = tokio::io::split(stream);
+) -> io::Result<Ending> {
     let mut buffer = BytesMut::new();
     loop {
         let frame = tokio::select! {
             biased;
-            // Before anything was asked, there is nothing else that the machine could want.
-            _ = actions.recv() => break,
-            frame = read_frame(&mut reader, &mut buffer) => frame?,
+            // Before anything was asked, there is nothing else that the machine could want than to end it.
+            action = actions.recv() => return Ok(ending(action)),
+            frame = read_frame(reader, &mut buffer) => frame?,
         };
-        let Some(frame) = frame else { break };
+        let Some(frame) = frame else { return Ok(Ending::Closed) };
         shared.change(|cluster, now| cluster.handle_frame(connection, frame, now));
-        match next_action(&mut actions, &mut reader, &mut buffer).await? {
-            Some(Action::Send(answer)) => writer.write_all(&answer).await?,
-            Some(Action::Skip) => {}
-            Some(Action::Close) | None => break,
+        loop {
+            match next_action(&mut actions, reader, &mut buffer).await? {
+                Some(Action::Send(answer)) => {
+                    writer.write_all(&answer).await?;
+                    break;
+                }
+                Some(Action::Write(part)) => {
+                    writer.write_all(&part).await?;
+                    writer.flush().await?;
+                }
+                Some(Action::Skip) => break,
+                action @ (Some(Action::Close | Action::Reset | Action::Refuse) | None) => return Ok(ending(action)),
+            }
         }
     }
-    writer.shutdown().await
+}
+
+fn ending(action: Option<Action>) -> Ending {
+    match action {
+        Some(Action::Reset | Action::Refuse) => Ending::Reset,
+        Some(Action::Close | Action::Send(_) | Action::Write(_) | Action::Skip) | None => Ending::Closed,
+    }
 }
 
 /// What to do next; none when the client is gone. Requests may wait for as long as they say, so it is listened for whether

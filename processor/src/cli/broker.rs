@@ -1,10 +1,13 @@
 //! `tidemill broker`: the embedded brokers alone, for any Kafka client in any language.
 
 use std::error::Error;
+use std::fs;
 use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use tidemill_testkit::faults::Script;
 use tidemill_testkit::{ClusterConfig, TestCluster};
 
 use super::signals::Signals;
@@ -25,6 +28,12 @@ pub(super) struct Options {
     /// How many partitions a topic gets that is made without a number
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(i32).range(1..=10_000))]
     partitions: i32,
+    /// What is to go wrong, a rule a line, such as `Produce p=0.01: lose reply`
+    #[arg(long, value_name = "FILE")]
+    faults: Option<PathBuf>,
+    /// What the chances of --faults are drawn from: the same number draws the same
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "faults")]
+    seed: u64,
 }
 
 fn address(text: &str) -> Result<SocketAddr, String> {
@@ -52,16 +61,19 @@ fn complain(error: &dyn Error) -> Ended {
 
 async fn serve(options: &Options) -> Result<(), Box<dyn Error>> {
     let mut signals = Signals::new()?;
-    let Options { listen, brokers, replication_factor, partitions } = *options;
+    let Options { listen, brokers, replication_factor, partitions, ref faults, seed } = *options;
     let replicas = replication_factor.unwrap_or_else(|| i16::from(brokers.min(REPLICAS_DEFAULT)));
     if replicas > i16::from(brokers) {
         return Err(format!("--replication-factor {replicas} needs as many brokers: add --brokers {replicas}").into());
     }
-    let config = ClusterConfig::default()
+    let mut config = ClusterConfig::default()
         .listen(listen)
         .brokers(usize::from(brokers))
         .replication_factor(replicas)
         .partitions(partitions);
+    if let Some(file) = faults {
+        config = config.faults(read_faults(file)?, seed);
+    }
     let cluster = TestCluster::start(config).await.map_err(|error| refused(listen, &error))?;
     let bootstrap = cluster.bootstrap();
     writeln!(io::stdout(), "{bootstrap}")?;
@@ -78,6 +90,13 @@ async fn serve(options: &Options) -> Result<(), Box<dyn Error>> {
     signals.received().await;
     let _ = tokio::time::timeout(ENDING_MAX, cluster.stop()).await;
     Ok(())
+}
+
+/// The script in a file, or where it is wrong.
+fn read_faults(file: &Path) -> Result<Script, String> {
+    let name = file.display();
+    let text = fs::read_to_string(file).map_err(|error| format!("--faults {name} cannot be read: {error}"))?;
+    text.parse().map_err(|error| format!("--faults {name}, {error}"))
 }
 
 /// How many replicas a topic has where there are as many brokers.
@@ -105,6 +124,19 @@ const CHANGES: [(io::ErrorKind, &str); 3] = [
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_script_that_cannot_be_read_is_shown_with_the_place() {
+        let file = std::env::temp_dir().join(format!("tidemill-faults-{}", std::process::id()));
+        fs::write(&file, "Produce p=0.01: lose reply\nProduce: loose reply\n").unwrap();
+        let error = read_faults(&file).unwrap_err();
+        fs::write(&file, "Produce p=0.01: lose reply # sometimes\n").unwrap();
+        assert_eq!(read_faults(&file).unwrap().rules().len(), 1);
+        fs::remove_file(&file).unwrap();
+        let shown = ["--faults ", "line 2, column 10", "did you mean `lose`", "  Produce: loose reply\n           ^"];
+        assert!(shown.iter().all(|part| error.contains(part)), "{error}");
+        assert!(read_faults(&file).unwrap_err().contains("cannot be read"));
+    }
 
     #[test]
     fn what_to_change_stands_in_the_error() {

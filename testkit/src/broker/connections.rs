@@ -47,6 +47,13 @@ pub(super) struct Next {
     pub(super) client_host: Arc<str>,
 }
 
+/// A frame is counted, not shown, here as well.
+impl fmt::Debug for Next {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Next({} bytes to broker {})", self.frame.len(), self.node_id)
+    }
+}
+
 impl Connections {
     pub(super) fn open(&mut self, connection: ConnectionId, node_id: i32, client_host: &str, session: Session) {
         let client_host = Arc::from(client_host);
@@ -77,6 +84,17 @@ impl Connections {
         let frame = connection.frames.pop_front()?;
         connection.busy = true;
         Some(Next { node_id: connection.node_id, frame, client_host: Arc::clone(&connection.client_host) })
+    }
+
+    pub(super) fn is_open(&self, connection: ConnectionId) -> bool {
+        self.open.contains_key(&connection)
+    }
+
+    /// Nothing of this connection runs until [`Self::answered`].
+    pub(super) fn hold(&mut self, connection: ConnectionId) {
+        if let Some(connection) = self.open.get_mut(&connection) {
+            connection.busy = true;
+        }
     }
 
     pub(super) fn answered(&mut self, connection: ConnectionId) {

@@ -7,6 +7,7 @@
 //! - `config`: what the brokers are started with
 //! - `nodes`: which brokers there are, where replicas lie and who coordinates what
 //! - `replication`: who leads and who is in sync, as brokers come and go
+//! - `faults`: the script that is played, and what it does to connections, requests, answers and the cluster
 //! - `connections`: which requests of a connection are open, and when the next may run
 //! - `handlers`: a file per API, and the table of them with their versions
 //! - `topics`, `topic_config`: topics and partitions, and what they are set to
@@ -26,6 +27,7 @@ mod authorization;
 pub mod config;
 mod connections;
 mod credentials;
+mod faults;
 mod fetch_sessions;
 pub(crate) mod groups;
 mod handlers;
@@ -43,6 +45,7 @@ pub(crate) mod transactions;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -55,6 +58,8 @@ use self::acls::Acls;
 pub use self::config::{BrokerConfig, ClusterProperties};
 use self::connections::{Connections, Next};
 use self::credentials::Credentials;
+pub use self::faults::CarriedOut;
+use self::faults::{Asked, Playing};
 use self::fetch_sessions::FetchSessions;
 use self::groups::{Around, GroupAnswer, Groups};
 pub use self::groups::{GroupProperties, MigrationPolicy};
@@ -97,12 +102,19 @@ pub struct Reply {
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Action {
-    /// Write this frame, its length included.
+    /// Write this answer, its length included; the next request may be read.
     Send(Bytes),
-    /// Nothing: the request has been handled and, as it asked for, is not answered (`acks=0`).
+    /// Write these bytes at once. They are a part of an answer, or what a fault has made of it; more is to be done before
+    /// the next request.
+    Write(Bytes),
+    /// Nothing: the request has been handled, and there is no answer (`acks=0`) or no more of it; the next may be read.
     Skip,
     /// Close the connection, as Kafka does with one that says what cannot be understood.
     Close,
+    /// Reset the connection, as when a broker dies.
+    Reset,
+    /// Refuse the connection, as if nobody listened; reset it where it is there already.
+    Refuse,
 }
 
 /// A frame is counted, not shown: it may hold a secret.
@@ -111,7 +123,10 @@ impl fmt::Debug for Action {
         match self {
             Self::Send(frame) => write!(f, "Send({} bytes)", frame.len()),
             Self::Skip => f.write_str("Skip"),
+            Self::Write(bytes) => write!(f, "Write({} bytes)", bytes.len()),
             Self::Close => f.write_str("Close"),
+            Self::Reset => f.write_str("Reset"),
+            Self::Refuse => f.write_str("Refuse"),
         }
     }
 }
@@ -196,6 +211,8 @@ struct Waiting {
     connection: ConnectionId,
     version: i16,
     correlation_id: i32,
+    /// What a script wants of it.
+    asked: Option<Box<Asked>>,
 }
 
 /// All brokers of a cluster.
@@ -214,6 +231,7 @@ pub struct Cluster {
     produces: Purgatory<WaitingProduce>,
     pub(crate) transactions: Transactions,
     connections: Connections,
+    playing: Playing,
     waiting: BTreeMap<Token, Waiting>,
     next_token: u64,
     outgoing: Vec<Reply>,
@@ -245,6 +263,7 @@ impl Cluster {
             produces: Purgatory::default(),
             transactions: Transactions::default(),
             connections: Connections::default(),
+            playing: Playing::new(now),
             waiting: BTreeMap::new(),
             next_token: 0,
             outgoing: Vec::new(),
@@ -260,9 +279,9 @@ impl Cluster {
         cluster
     }
 
-    /// A connection to this broker was opened, from this host. It is closed again where there is no such broker.
-    pub fn handle_connected(&mut self, connection: ConnectionId, node_id: i32, client_host: &str) {
-        self.handle_connected_as(connection, node_id, client_host, None);
+    /// A connection to this broker was opened, from this host. It is refused where there is no such broker.
+    pub fn handle_connected(&mut self, connection: ConnectionId, node_id: i32, client_host: &str, now: Instant) {
+        self.handle_connected_as(connection, node_id, client_host, None, now);
     }
 
     /// As [`Cluster::handle_connected`], of a client that has shown by its certificate who it is, such as
@@ -273,13 +292,14 @@ impl Cluster {
         node_id: i32,
         client_host: &str,
         principal: Option<&str>,
+        now: Instant,
     ) {
         if self.nodes.is_running(node_id) {
             let asks = self.config.sasl.is_some();
             let session = if asks { Session::unknown() } else { Session::open(principal) };
-            self.connections.open(connection, node_id, client_host, session);
+            self.admit(connection, node_id, client_host, session, now);
         } else {
-            self.outgoing.push(Reply { connection, action: Action::Close });
+            self.outgoing.push(Reply { connection, action: Action::Refuse });
         }
     }
 
@@ -298,6 +318,7 @@ impl Cluster {
 
     /// Forgets what a connection still asked for.
     fn forget(&mut self, connection: ConnectionId) {
+        self.playing.forget(connection);
         for token in self.waiting.extract_if(.., |_, waiting| waiting.connection == connection).map(|(token, _)| token)
         {
             self.fetches.remove(token);
@@ -305,12 +326,12 @@ impl Cluster {
         }
     }
 
-    /// Closes every connection to a broker.
-    fn close_connections(&mut self, node_id: i32) {
+    /// Closes every connection to a broker, or resets it.
+    fn end_connections(&mut self, node_id: i32, how: &Action) {
         for connection in self.connections.of(node_id) {
             self.connections.close(connection);
             self.forget(connection);
-            self.outgoing.push(Reply { connection, action: Action::Close });
+            self.outgoing.push(Reply { connection, action: how.clone() });
         }
     }
 
@@ -321,12 +342,15 @@ impl Cluster {
         let mut wake_at;
         loop {
             let mut answers = Vec::new();
+            let script = self.poll_faults(now);
             let transactions = self.poll_transactions(now);
             let groups = self.poll_groups(now, &mut answers);
             let produces = produce::poll(self, now);
             let fetches = fetch::poll(self, now);
-            wake_at =
-                [transactions, groups, produces, fetches, Some(self.next_retention_check)].into_iter().flatten().min();
+            wake_at = [script, transactions, groups, produces, fetches, Some(self.next_retention_check)]
+                .into_iter()
+                .flatten()
+                .min();
             for (token, answer) in answers.drain(..) {
                 match answer {
                     GroupAnswer::Join(response) => self.complete::<JoinGroupRequest>(token, &response, now),
@@ -339,7 +363,8 @@ impl Cluster {
             }
         }
         replies.append(&mut self.outgoing);
-        wake_at
+        // What was put off just now counts as well.
+        wake_at.into_iter().chain(self.playing.next_later()).min()
     }
 
     /// Makes a topic with these settings, with so many replicas of each partition where the brokers place them.
@@ -364,6 +389,7 @@ impl Cluster {
     ) -> Result<&Topic, TopicError> {
         let config = TopicConfig::new(settings).map_err(|reason| TopicError::new(ErrorCode::INVALID_CONFIG, reason))?;
         let id = self.random_id();
+        self.playing.faults_mut().name_topic(id, name);
         self.topics.create(name, id, replicas, config)
     }
 
@@ -472,7 +498,7 @@ impl Cluster {
     pub(crate) fn complete<R: Message>(&mut self, token: Token, response: &R::Response, now: Instant) {
         let Some(waiting) = self.waiting.remove(&token) else { return };
         let frame = header::encode_response::<R>(response, waiting.version, waiting.correlation_id);
-        self.finish(waiting.connection, frame.map(Outcome::Reply).map_err(Refused::from));
+        self.finish(waiting.connection, waiting.asked, frame.map(Outcome::Reply).map_err(Refused::from), now);
         self.run(waiting.connection, now);
     }
 
@@ -486,25 +512,33 @@ impl Cluster {
     fn run(&mut self, connection: ConnectionId, now: Instant) {
         while let Some(next) = self.connections.next(connection) {
             self.changed = true;
-            let outcome = self.run_one(connection, next, now);
-            self.finish(connection, outcome);
+            let Some(next) = self.run_under_faults(connection, next, now) else { continue };
+            let (asked, outcome) = self.run_one(connection, next, None, now);
+            self.finish(connection, asked, outcome, now);
         }
     }
 
+    /// Runs a request; what a script wants of it comes back when it does not wait.
     fn run_one(
         &mut self,
         connection: ConnectionId,
         Next { node_id, frame: mut body, client_host }: Next,
+        asked: Option<Box<Asked>>,
         now: Instant,
-    ) -> Result<Outcome, Refused> {
-        self.session(connection)?.admit_frame(body.len())?;
-        if self.session(connection)?.takes_bare_tokens() {
-            return handlers::sasl_authenticate::bare(self, connection, &body, now);
+    ) -> (Option<Box<Asked>>, Result<Outcome, Refused>) {
+        match self.identify(connection, &body, now) {
+            Ok(None) => {}
+            Ok(Some(outcome)) => return (asked, Ok(outcome)),
+            Err(refused) => return (asked, Err(refused)),
         }
-        let header = header::read_request_header(&mut body)?;
-        let session = self.session(connection)?;
-        session.admit(header.api_key, now)?;
-        let principal = session.principal();
+        let header = match header::read_request_header(&mut body) {
+            Ok(header) => header,
+            Err(error) => return (asked, Err(error.into())),
+        };
+        let principal = match self.admitted(connection, header.api_key, now) {
+            Ok(principal) => principal,
+            Err(refused) => return (asked, Err(refused)),
+        };
         let token = Token(self.next_token);
         self.next_token += 1;
         let client_id = header.client_id.as_deref().unwrap_or_default();
@@ -518,37 +552,42 @@ impl Cluster {
         };
         let (version, correlation_id) = (header.api_version, header.correlation_id);
         // Before the handler runs, so that it may complete the request itself.
-        self.waiting.insert(token, Waiting { connection, version, correlation_id });
+        self.waiting.insert(token, Waiting { connection, version, correlation_id, asked });
         let outcome = handlers::handle(self, header.api_key, &request);
-        if !matches!(outcome, Ok(Outcome::Waits)) {
-            self.waiting.remove(&token);
+        if matches!(outcome, Ok(Outcome::Waits)) {
+            // It is applied, and its answer comes later.
+            let asked = self.waiting.get_mut(&token).and_then(|waiting| waiting.asked.as_mut());
+            let after = asked.map(|asked| asked.take_after()).unwrap_or_default();
+            self.carry_out(after, now);
+            return (None, outcome);
         }
-        outcome
+        (self.waiting.remove(&token).and_then(|waiting| waiting.asked), outcome)
+    }
+
+    /// Whether a frame of this length may come now; answers the bare tokens of SASL, which have no header.
+    fn identify(&mut self, connection: ConnectionId, body: &Bytes, now: Instant) -> Result<Option<Outcome>, Refused> {
+        self.session(connection)?.admit_frame(body.len())?;
+        if self.session(connection)?.takes_bare_tokens() {
+            return handlers::sasl_authenticate::bare(self, connection, body, now).map(Some);
+        }
+        Ok(None)
+    }
+
+    /// Who asks, if this API may be asked now.
+    fn admitted(
+        &mut self,
+        connection: ConnectionId,
+        api: tidemill_protocol::ApiKey,
+        now: Instant,
+    ) -> Result<Arc<str>, Refused> {
+        let session = self.session(connection)?;
+        session.admit(api, now)?;
+        Ok(session.principal())
     }
 
     /// How far the client of an open connection has shown who it is.
     pub(crate) fn session(&mut self, connection: ConnectionId) -> Result<&mut Session, Refused> {
         self.connections.session_mut(connection).ok_or_else(|| Refused("the connection is closed".to_owned()))
-    }
-
-    fn finish(&mut self, connection: ConnectionId, outcome: Result<Outcome, Refused>) {
-        let action = match outcome {
-            Ok(Outcome::Waits) => return,
-            Ok(Outcome::Reply(frame)) => Action::Send(frame),
-            Ok(Outcome::Silent) => Action::Skip,
-            Ok(Outcome::Last(frame)) => {
-                self.connections.close(connection);
-                self.outgoing.push(Reply { connection, action: Action::Send(frame) });
-                Action::Close
-            }
-            Err(Refused(reason)) => {
-                tracing::debug!(connection = connection.0, reason, "connection closed");
-                self.connections.close(connection);
-                Action::Close
-            }
-        };
-        self.connections.answered(connection);
-        self.outgoing.push(Reply { connection, action });
     }
 }
 

@@ -3,7 +3,7 @@
 //! A topic's replicas are placed here, as Kafka's controller does it, and here groups and transactional ids find their
 //! coordinators. Who leads a partition is for [`replication`](super::replication) to say.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::config::BrokerConfig;
 
@@ -21,6 +21,8 @@ pub(crate) struct Nodes {
     epochs: BTreeMap<(CoordinatorKind, u32), (i32, i32)>,
     /// Rises when a coordinator may have changed.
     version: u64,
+    /// What the first of two sends does not arrive at the second.
+    parted: BTreeSet<(i32, i32)>,
 }
 
 /// One broker.
@@ -45,7 +47,8 @@ impl Nodes {
         let node =
             |config: &BrokerConfig| (config.node_id, Node { config: config.clone(), running: true, follows: true });
         let nodes = brokers.iter().map(node).collect();
-        let mut nodes = Self { nodes, moved: BTreeMap::new(), epochs: BTreeMap::new(), version: 0 };
+        let mut nodes =
+            Self { nodes, moved: BTreeMap::new(), epochs: BTreeMap::new(), version: 0, parted: BTreeSet::new() };
         nodes.count_coordinator_epochs();
         nodes
     }
@@ -91,9 +94,25 @@ impl Nodes {
         self.get(id).is_some_and(|node| node.running)
     }
 
-    /// Whether this broker copies what its leaders write.
-    pub(crate) fn follows(&self, id: i32) -> bool {
+    /// Whether this broker copies what a leader writes: it asks for it, and hears the answer.
+    pub(crate) fn follows(&self, id: i32, leader: Option<i32>) -> bool {
         self.get(id).is_some_and(|node| node.running && node.follows)
+            && leader.is_none_or(|leader| self.converse(id, leader))
+    }
+
+    /// What one sends does not arrive at the other from now on.
+    pub(crate) fn part(&mut self, from: i32, to: i32) {
+        self.parted.insert((from, to));
+    }
+
+    /// All brokers hear each other.
+    pub(crate) fn heal(&mut self) {
+        self.parted.clear();
+    }
+
+    /// Whether two brokers hear each other both ways, as a request and its answer need it.
+    pub(crate) fn converse(&self, one: i32, other: i32) -> bool {
+        self.parted.is_empty() || !self.parted.contains(&(one, other)) && !self.parted.contains(&(other, one))
     }
 
     /// The broker that is told to clients as the controller; -1 when none runs.

@@ -177,6 +177,14 @@ impl Partition {
         }
     }
 
+    /// A replica that led, and nobody after it, has lost what no other has.
+    pub(crate) fn lose_tail(&mut self, node_id: i32) {
+        let others = self.replicas.iter().filter(|id| **id != node_id);
+        if let Some(end) = others.map(|id| self.end_of(*id)).max() {
+            self.truncate(end);
+        }
+    }
+
     /// The replicas without those that are only being added.
     pub(crate) fn settled_replicas(&self) -> &[i32] {
         if self.moves_to.is_some() { &self.held_before } else { &self.replicas }

@@ -9,11 +9,11 @@
 
 use tidemill_protocol::ErrorCode;
 
-use super::Cluster;
 use super::nodes::{CoordinatorKind, Nodes};
 use super::partition::Partition;
 use super::topic_config::TopicConfig;
 use super::topics::{Topic, TopicError};
+use super::{Action, Cluster};
 
 /// How a broker goes away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,7 +48,7 @@ impl Cluster {
             node.running = false;
         }
         self.nodes.count_coordinator_epochs();
-        self.close_connections(node_id);
+        self.end_connections(node_id, &Action::Close);
         self.fetch_sessions.handle_broker_stopped(node_id);
         self.each_partition(|nodes, config, partition| {
             if partition.replicas.contains(&node_id) {
@@ -60,6 +60,17 @@ impl Cluster {
                 if partition.leader == Some(node_id) {
                     elect(partition, unclean, |id| nodes.is_running(id));
                 }
+            }
+        });
+    }
+
+    /// A broker dies, and with it what it had not given to others. What nobody but it had is gone when it comes back; a
+    /// partition with one replica has no others, and loses nothing.
+    pub(crate) fn lose_broker(&mut self, node_id: i32) {
+        self.handle_broker_stopped(node_id, Stop::Kill);
+        self.each_partition(|_, _, partition| {
+            if partition.leader.is_none() && partition.in_sync.contains(&node_id) {
+                partition.lose_tail(node_id);
             }
         });
     }
@@ -97,6 +108,20 @@ impl Cluster {
         self.replicate_all();
     }
 
+    /// Takes followers that do not hear their leaders, and lack something, out of the replicas in sync.
+    pub(crate) fn shrink_parted(&mut self) {
+        self.each_partition(|nodes, _, partition| {
+            let Some(leader) = partition.leader else { return };
+            let end = partition.log.end_offset();
+            let ends: Vec<i64> = partition.in_sync.iter().map(|id| partition.end_of(*id)).collect();
+            let mut ends = ends.into_iter();
+            let before = partition.in_sync.len();
+            partition.in_sync.retain(|id| ends.next() == Some(end) || nodes.converse(*id, leader));
+            partition.partition_epoch += i32::from(partition.in_sync.len() != before);
+        });
+        self.replicate_all();
+    }
+
     /// Makes another replica lead.
     ///
     /// # Errors
@@ -117,7 +142,8 @@ impl Cluster {
         if found.leader != Some(to) {
             found.lead(Some(to));
         }
-        self.changed_leader();
+        // Those that did not hear the one before may hear this one.
+        self.replicate_all();
         Ok(())
     }
 
@@ -191,11 +217,13 @@ impl Cluster {
     /// Replicas that follow copy what there is and are in sync again.
     pub(crate) fn replicate_all(&mut self) {
         self.each_partition(|nodes, _, partition| {
-            partition.replicate(|id| nodes.follows(id));
-            let Some(leader) = partition.leader else { return };
+            let partition_leader = partition.leader;
+            partition.replicate(|id| nodes.follows(id, partition_leader));
+            let Some(leader) = partition_leader else { return };
             let end = partition.log.end_offset();
             let joins = |id: &i32| {
-                *id == leader || partition.in_sync.contains(id) || nodes.follows(*id) && partition.end_of(*id) >= end
+                let copies = || nodes.follows(*id, Some(leader)) && partition.end_of(*id) >= end;
+                *id == leader || partition.in_sync.contains(id) || copies()
             };
             let in_sync: Vec<i32> = partition.replicas.iter().copied().filter(joins).collect();
             if in_sync != partition.in_sync {

@@ -127,6 +127,13 @@ impl Faults {
         self.rules.is_empty()
     }
 
+    /// Whether requests and answers of this connection go through as they are: there is no rule, no black hole, and no
+    /// answer that was kept back.
+    pub(crate) fn lets_pass(&self, connection: u64) -> bool {
+        let is_clear = |connection: &Connection| connection.hole.is_none() && connection.held.is_empty();
+        self.rules.is_empty() && self.connections.get(&connection).is_none_or(is_clear)
+    }
+
     /// Each rule, and how often it struck.
     pub fn fired(&self) -> impl Iterator<Item = (&Rule, u64)> {
         self.rules.iter().map(|playing| (&playing.rule, playing.fired))

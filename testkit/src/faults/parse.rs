@@ -63,6 +63,14 @@ impl FromStr for Script {
 }
 
 /// A rule alone, on one line.
+impl TryFrom<&str> for Script {
+    type Error = ParseError;
+
+    fn try_from(text: &str) -> Result<Self, ParseError> {
+        text.parse()
+    }
+}
+
 impl FromStr for Rule {
     type Err = ParseError;
 

@@ -45,7 +45,7 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
         response.error_code = ErrorCode::INVALID_REQUEST.0;
     } else {
         cluster.session(request.caller.connection)?.versions_said();
-        response.api_keys = APIS.iter().map(range).collect();
+        response.api_keys = APIS.iter().filter_map(|api| range(cluster, api)).collect();
         response.finalized_features_epoch = FINALIZED_FEATURES_EPOCH;
         for (name, min, max, level) in FEATURES {
             let name = StrBytes::from_static_str(name);
@@ -64,17 +64,20 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
 }
 
 /// The answer to a version of ApiVersions that is not spoken.
-pub(super) fn refuse_version(request: &Request<'_>) -> Result<Outcome, Refused> {
-    let own = APIS.iter().filter(|api| api.key == ApiKey::API_VERSIONS).map(range).collect();
+pub(super) fn refuse_version(cluster: &Cluster, request: &Request<'_>) -> Result<Outcome, Refused> {
+    let own = APIS.iter().filter(|api| api.key == ApiKey::API_VERSIONS).filter_map(|api| range(cluster, api)).collect();
     let response = ApiVersionsResponse::default().with_error_code(ErrorCode::UNSUPPORTED_VERSION.0).with_api_keys(own);
     Ok(Outcome::Reply(header::encode_response::<ApiVersionsRequest>(&response, 0, request.correlation_id)?))
 }
 
 /// librdkafka compresses only where the broker says that it knows Produce 0; like Kafka 4, which does not know it either,
 /// this says so (KAFKA-18659).
-fn range(api: &Api) -> ApiVersion {
-    let min = if api.key == ApiKey::PRODUCE { 0 } else { api.versions.min };
-    ApiVersion::default().with_api_key(api.key.0).with_min_version(min).with_max_version(api.versions.max)
+///
+/// A script may leave fewer versions of an API, or none.
+fn range(cluster: &Cluster, api: &Api) -> Option<ApiVersion> {
+    let spoken = cluster.playing.limited(api.key, api.versions)?;
+    let min = if api.key == ApiKey::PRODUCE && spoken == api.versions { 0 } else { spoken.min };
+    Some(ApiVersion::default().with_api_key(api.key.0).with_min_version(min).with_max_version(spoken.max))
 }
 
 /// Kafka's pattern: letters and digits, with `-` and `.` inside.

@@ -10,7 +10,7 @@ use tidemill_protocol::messages::metadata_request::MetadataRequestTopic;
 use tidemill_protocol::messages::metadata_response::{
     MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
 };
-use tidemill_protocol::messages::{BrokerId, MetadataRequest, MetadataResponse, TopicName};
+use tidemill_protocol::messages::{BrokerId, MetadataRequest, MetadataResponse};
 
 use super::text;
 use crate::broker::acls::Operation;
@@ -35,6 +35,26 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
     let may_create = body.allow_auto_topic_creation && cluster.config.auto_create_topics;
     // In version 0 there is no null, and the empty list means all.
     let wanted = body.topics.filter(|topics| request.version > 0 || !topics.is_empty());
+    let mut response = if let Some(stale) = cluster.playing.stale(request.caller.node_id) {
+        remembered(cluster, request, stale, wanted.as_deref(), authorized)
+    } else {
+        let topics = told(cluster, request, wanted, authorized, may_create);
+        brokers(cluster).with_topics(topics)
+    };
+    if body.include_cluster_authorized_operations {
+        response.cluster_authorized_operations = request.cluster_operations(cluster);
+    }
+    request.reply::<MetadataRequest>(&response)
+}
+
+/// The topics that are asked for, as far as they may be told.
+fn told(
+    cluster: &mut Cluster,
+    request: &Request<'_>,
+    wanted: Option<Vec<MetadataRequestTopic>>,
+    authorized: bool,
+    may_create: bool,
+) -> Vec<MetadataResponseTopic> {
     let mut topics: Vec<(Place, MetadataResponseTopic)> = match wanted {
         None => {
             let mut topics: Vec<&Topic> = cluster.topics.iter().collect();
@@ -50,7 +70,48 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
             topic.topic_authorized_operations = request.operations(cluster, Resource::Topic(&name.0));
         }
     }
-    let topics = topics.into_iter().map(|(_, topic)| topic).collect();
+    topics.into_iter().map(|(_, topic)| topic).collect()
+}
+
+/// All that a broker knows now, to be told later when it is no longer so.
+pub(in crate::broker) fn known(cluster: &Cluster) -> MetadataResponse {
+    brokers(cluster).with_topics(cluster.topics.iter().map(|topic| describe(cluster, topic)).collect())
+}
+
+/// What a broker answers that knows this and learns nothing more.
+fn remembered(
+    cluster: &Cluster,
+    request: &Request<'_>,
+    known: &MetadataResponse,
+    wanted: Option<&[MetadataRequestTopic]>,
+    authorized: bool,
+) -> MetadataResponse {
+    let find = |wanted: &MetadataRequestTopic| {
+        let is_it = |topic: &&MetadataResponseTopic| match &wanted.name {
+            Some(_) => topic.name == wanted.name,
+            None => topic.topic_id == wanted.topic_id,
+        };
+        known.topics.iter().find(is_it).cloned().unwrap_or_else(|| {
+            let code =
+                if wanted.name.is_some() { ErrorCode::UNKNOWN_TOPIC_OR_PARTITION } else { ErrorCode::UNKNOWN_TOPIC_ID };
+            missing(wanted, code)
+        })
+    };
+    let mut response = known.clone();
+    if let Some(wanted) = wanted {
+        response.topics = wanted.iter().map(find).collect();
+    }
+    if authorized {
+        for topic in response.topics.iter_mut().filter(|topic| topic.error_code == ErrorCode::NONE.0) {
+            if let Some(name) = &topic.name {
+                topic.topic_authorized_operations = request.operations(cluster, Resource::Topic(&name.0));
+            }
+        }
+    }
+    response
+}
+
+fn brokers(cluster: &Cluster) -> MetadataResponse {
     let brokers = cluster.nodes.running().map(|node| {
         MetadataResponseBroker::default()
             .with_node_id(BrokerId(node.config.node_id))
@@ -58,15 +119,17 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
             .with_port(i32::from(node.config.port))
             .with_rack(node.config.rack.as_deref().map(text))
     });
-    let mut response = MetadataResponse::default()
+    MetadataResponse::default()
         .with_brokers(brokers.collect())
         .with_cluster_id(Some(text(&cluster.cluster_id)))
         .with_controller_id(BrokerId(cluster.nodes.controller()))
-        .with_topics(topics);
-    if body.include_cluster_authorized_operations {
-        response.cluster_authorized_operations = request.cluster_operations(cluster);
-    }
-    request.reply::<MetadataRequest>(&response)
+}
+
+fn missing(wanted: &MetadataRequestTopic, code: ErrorCode) -> MetadataResponseTopic {
+    MetadataResponseTopic::default()
+        .with_name(wanted.name.clone())
+        .with_topic_id(wanted.topic_id)
+        .with_error_code(code.0)
 }
 
 fn look_up(
@@ -75,21 +138,18 @@ fn look_up(
     request: &Request<'_>,
     may_create: bool,
 ) -> (Place, MetadataResponseTopic) {
-    let missing = |name: Option<TopicName>, code: ErrorCode| {
-        MetadataResponseTopic::default().with_name(name).with_topic_id(wanted.topic_id).with_error_code(code.0)
-    };
     let Some(name) = &wanted.name else {
         return match cluster.topics.by_id(wanted.topic_id) {
             Some(topic) if request.may(cluster, Operation::Describe, Resource::Topic(&topic.name.0)) => {
                 (Place::Told, describe(cluster, topic))
             }
-            Some(_) => (Place::Hidden, missing(None, ErrorCode::TOPIC_AUTHORIZATION_FAILED)),
-            None => (Place::UnknownId, missing(None, ErrorCode::UNKNOWN_TOPIC_ID)),
+            Some(_) => (Place::Hidden, missing(wanted, ErrorCode::TOPIC_AUTHORIZATION_FAILED)),
+            None => (Place::UnknownId, missing(wanted, ErrorCode::UNKNOWN_TOPIC_ID)),
         };
     };
     let resource = Resource::Topic(&name.0);
     if let Err(code) = request.authorize(cluster, Operation::Describe, resource) {
-        return (Place::Hidden, missing(Some(name.clone()), code));
+        return (Place::Hidden, missing(wanted, code));
     }
     if let Some(topic) = cluster.topics.by_name(&name.0) {
         return (Place::Told, describe(cluster, topic));
@@ -98,19 +158,19 @@ fn look_up(
         && !request.may(cluster, Operation::Create, Resource::Cluster)
         && let Err(code) = request.authorize(cluster, Operation::Create, resource)
     {
-        return (Place::NotCreated, missing(Some(name.clone()), code));
+        return (Place::NotCreated, missing(wanted, code));
     }
     if let Err(refused) = check_name(&name.0) {
-        return (Place::Told, missing(Some(name.clone()), refused.code));
+        return (Place::Told, missing(wanted, refused.code));
     }
     if may_create {
         let created =
             cluster.create_topic(&name.0, cluster.config.num_partitions, cluster.config.default_replication_factor, []);
         if let Err(refused) = created {
-            return (Place::Told, missing(Some(name.clone()), refused.code));
+            return (Place::Told, missing(wanted, refused.code));
         }
     }
-    (Place::Told, missing(Some(name.clone()), ErrorCode::UNKNOWN_TOPIC_OR_PARTITION))
+    (Place::Told, missing(wanted, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION))
 }
 
 fn describe(cluster: &Cluster, topic: &Topic) -> MetadataResponseTopic {

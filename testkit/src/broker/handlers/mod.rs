@@ -47,7 +47,7 @@ mod list_groups;
 mod list_offsets;
 mod list_partition_reassignments;
 mod list_transactions;
-mod metadata;
+pub(super) mod metadata;
 mod offset_commit;
 mod offset_delete;
 mod offset_fetch;
@@ -148,9 +148,9 @@ pub(super) fn handle(cluster: &mut Cluster, key: ApiKey, request: &Request<'_>) 
     let Some(api) = APIS.iter().find(|api| api.key == key) else {
         return Err(Refused(format!("{key} is not spoken")));
     };
-    if !(api.versions.min..=api.versions.max).contains(&request.version) {
+    if !cluster.playing.limited(key, api.versions).is_some_and(|spoken| spoken.contains(request.version)) {
         if key == ApiKey::API_VERSIONS {
-            return api_versions::refuse_version(request);
+            return api_versions::refuse_version(cluster, request);
         }
         return Err(Refused(format!("{key} v{} is not spoken", request.version)));
     }

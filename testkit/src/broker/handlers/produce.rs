@@ -206,8 +206,8 @@ fn write(
         .and_then(|()| append(partition, &batch, config, verified, unix_ms))
         .map_err(|rejection| Rejection { log_start_offset, ..rejection })?;
     let watched = (topic_id, data.index);
-    let nodes = &cluster.nodes;
-    if partition.replicate(|id| nodes.follows(id)) {
+    let (nodes, leader) = (&cluster.nodes, partition.leader);
+    if partition.replicate(|id| nodes.follows(id, leader)) {
         cluster.fetches.touch(watched);
         cluster.produces.touch(watched);
     }

@@ -53,7 +53,7 @@ impl World {
     /// One more connection to a broker.
     fn connect(&mut self, node_id: i32) -> ConnectionId {
         let connection = ConnectionId(77);
-        self.cluster.handle_connected(connection, node_id, "/127.0.0.1");
+        self.cluster.handle_connected(connection, node_id, "/127.0.0.1", self.now);
         connection
     }
 

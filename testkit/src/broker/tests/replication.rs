@@ -119,7 +119,7 @@ fn without_a_replica_in_sync_nobody_leads_unless_told_to() {
         world.cluster.handle_broker_stopped(1, Stop::Kill);
         assert_eq!(leader(&world).0, None);
         world.cluster.handle_broker_started(2);
-        world.cluster.handle_connected(to(2), 2, "/127.0.0.1");
+        world.cluster.handle_connected(to(2), 2, "/127.0.0.1", world.now);
         assert_eq!(leader(&world).0, expected);
         if expected.is_some() {
             world.poll();

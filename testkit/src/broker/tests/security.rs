@@ -274,7 +274,7 @@ fn a_certificate_names_who_asks_where_nothing_else_is_asked_for() {
     let mut world = World::with_properties(ClusterProperties { authorizer, ..ClusterProperties::default() });
     world.cluster.create_topic("clicks", 1, 1, []).unwrap();
     let known = ConnectionId(9);
-    world.cluster.handle_connected_as(known, 1, "/127.0.0.1", Some("User:CN=orders"));
+    world.cluster.handle_connected_as(known, 1, "/127.0.0.1", Some("User:CN=orders"), world.now);
     assert_eq!(world.topics_of(known), ["clicks"]);
     assert!(world.topics_of(BOB).is_empty());
 }
@@ -319,7 +319,7 @@ fn any_bytes_are_answered_or_close_the_connection() {
     let mut world = world(None);
     for round in 0..3000_u64 {
         let connection = ConnectionId(1000 + round);
-        world.cluster.handle_connected(connection, 1, "/127.0.0.1");
+        world.cluster.handle_connected(connection, 1, "/127.0.0.1", world.now);
         world.shake(connection, Mechanism::ALL[random.usize(..4)].name());
         for _ in 0..2 {
             let mut token: Vec<u8> = (0..random.usize(..9)).flat_map(|_| pieces[random.usize(..12)]).copied().collect();

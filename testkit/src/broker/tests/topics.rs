@@ -200,7 +200,7 @@ fn no_bytes_make_the_broker_panic() {
                 frame[at] = *random.choice(&[0, 1, 0x7f, 0x80, 0xff, any]).unwrap();
             }
             frame.truncate(frame.len() - random.usize(..3).saturating_sub(1));
-            world.cluster.handle_connected(connection, 1, "/127.0.0.1");
+            world.cluster.handle_connected(connection, 1, "/127.0.0.1", world.now);
             world.raw(connection, frame.freeze());
             world.advance(Duration::from_millis(5));
             match world.told(connection) {

@@ -8,20 +8,20 @@ use tidemill_protocol::{ErrorCode, StrBytes};
 use super::world::*;
 use crate::broker::*;
 
-type Producer = (i64, i16);
+pub(super) type Producer = (i64, i16);
 
 fn id(id: &str) -> TransactionalId {
     TransactionalId(StrBytes::from_string(id.to_owned()))
 }
 
-fn init(world: &mut World, node_id: i32) -> Result<Producer, ErrorCode> {
+pub(super) fn init(world: &mut World, node_id: i32) -> Result<Producer, ErrorCode> {
     let body =
         InitProducerIdRequest::default().with_transactional_id(Some(id("job"))).with_transaction_timeout_ms(15_000);
     let response = world.ask_on(to(node_id), 5, &body);
     ErrorCode(response.error_code).into_result().map(|()| (response.producer_id.0, response.producer_epoch))
 }
 
-fn write_on(
+pub(super) fn write_on(
     world: &mut World,
     node_id: i32,
     version: i16,
@@ -39,11 +39,11 @@ fn write_on(
     ErrorCode(world.ask_on(to(node_id), version, &body).responses[0].partition_responses[0].error_code)
 }
 
-fn write(world: &mut World, producer: Producer, sequence: i32, value: &str) -> ErrorCode {
+pub(super) fn write(world: &mut World, producer: Producer, sequence: i32, value: &str) -> ErrorCode {
     write_on(world, 1, 12, producer, sequence, value)
 }
 
-fn end(world: &mut World, node_id: i32, producer: Producer, committed: bool) -> Result<Producer, ErrorCode> {
+pub(super) fn end(world: &mut World, node_id: i32, producer: Producer, committed: bool) -> Result<Producer, ErrorCode> {
     let body = EndTxnRequest::default()
         .with_transactional_id(id("job"))
         .with_producer_id(ProducerId(producer.0))
@@ -53,7 +53,7 @@ fn end(world: &mut World, node_id: i32, producer: Producer, committed: bool) -> 
     ErrorCode(response.error_code).into_result().map(|()| (response.producer_id.0, response.producer_epoch))
 }
 
-fn state(world: &World) -> &'static str {
+pub(super) fn state(world: &World) -> &'static str {
     world.cluster.transactions.get("job").unwrap().state.name()
 }
 

@@ -68,10 +68,10 @@ impl World {
         let count = i32::try_from(properties.brokers.len()).unwrap();
         let mut cluster = Cluster::new(properties, now, UNIX_MS, 7);
         for connection in [ALICE, BOB] {
-            cluster.handle_connected(connection, 1, "/127.0.0.1");
+            cluster.handle_connected(connection, 1, "/127.0.0.1", now);
         }
         for node_id in 1..=count {
-            cluster.handle_connected(to(node_id), node_id, "/127.0.0.1");
+            cluster.handle_connected(to(node_id), node_id, "/127.0.0.1", now);
         }
         Self { cluster, now, wake_at: None, told: BTreeMap::new(), correlation_id: 0 }
     }
@@ -115,8 +115,14 @@ impl World {
             None => Told::Nothing,
             Some(Action::Send(frame)) => Told::Frame(frame.slice(4..)),
             Some(Action::Skip) => Told::Silent,
-            Some(Action::Close) => Told::Closed,
+            Some(Action::Close | Action::Reset | Action::Refuse) => Told::Closed,
+            Some(Action::Write(_)) => panic!("a part of an answer"),
         }
+    }
+
+    /// What is to be done with a connection, all of it.
+    pub(super) fn actions(&mut self, connection: ConnectionId) -> Vec<Action> {
+        self.told.remove(&connection).unwrap_or_default().into()
     }
 
     /// The correlation id of the next answer, and the answer.

@@ -18,6 +18,8 @@ use crate::broker::producer_state::EndMarker;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum MarkersOf {
+    /// All of them. Released, those that were held for any other reason are as well.
+    All,
     /// Those of every transaction of a transactional id.
     TransactionalId(String),
     /// Those of every transaction in a partition. `__consumer_offsets` is the topic of what groups commit.
@@ -58,7 +60,12 @@ impl Cluster {
 
     /// Writes the markers that were held back. Poll the cluster afterwards.
     pub fn release_markers(&mut self, of: &MarkersOf) {
-        self.transactions.held.remove(of);
+        match of {
+            MarkersOf::All => self.transactions.held.clear(),
+            MarkersOf::TransactionalId(_) | MarkersOf::Partition(..) => {
+                self.transactions.held.remove(of);
+            }
+        }
         self.changed = true;
     }
 
@@ -80,11 +87,13 @@ impl Cluster {
             committed,
             v2: ending.generation == Generation::V2,
         };
+        let coordinator = self.nodes.coordinator(CoordinatorKind::Transaction, id);
         let mut sending = self.sending(id, &ending, end.coordinator_epoch);
-        let held = self.transactions.held.contains(&MarkersOf::TransactionalId(id.to_owned()));
+        let held = [MarkersOf::All, MarkersOf::TransactionalId(id.to_owned())];
+        let held = held.iter().any(|of| self.transactions.held.contains(of));
         if !held {
             sending.partitions.retain(|partition, marker| {
-                let next = self.advance_marker(partition, *marker, &end, now);
+                let next = self.advance_marker(partition, *marker, &end, coordinator, now);
                 next.map(|next| *marker = next).is_some()
             });
         }
@@ -113,6 +122,7 @@ impl Cluster {
         partition: &TopicPartition,
         marker: Marker,
         end: &EndMarker,
+        coordinator: Option<i32>,
         now: Instant,
     ) -> Option<Marker> {
         let (topic, number) = partition;
@@ -135,7 +145,8 @@ impl Cluster {
             }
             Marker::Written { .. } | Marker::ToWrite => {}
         }
-        if found.leader.is_none() {
+        let is_reached = |leader| coordinator.is_none_or(|coordinator| self.nodes.converse(coordinator, leader));
+        if !found.leader.is_some_and(is_reached) {
             return Some(Marker::ToWrite);
         }
         match self.write_marker(topic, *number, end, now) {
@@ -164,8 +175,8 @@ impl Cluster {
             return Err(ErrorCode::NOT_ENOUGH_REPLICAS);
         }
         let offset = partition.append_marker(end, &config, unix_ms)?;
-        let nodes = &self.nodes;
-        partition.replicate(|id| nodes.follows(id));
+        let (nodes, leader) = (&self.nodes, partition.leader);
+        partition.replicate(|id| nodes.follows(id, leader));
         self.changed = true;
         self.fetches.touch((id, number));
         self.produces.touch((id, number));
