@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -18,6 +19,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::broker::{BrokerConfig, Cluster, ClusterProperties, MarkersOf, Stop, millis};
+use crate::directory::Directory;
 use crate::server::{self, Shared};
 
 /// How many bytes an in-memory connection holds each way before its writer waits.
@@ -34,6 +36,7 @@ pub struct ClusterConfig {
     rack_aware_fetch: bool,
     transaction_version: i16,
     transaction_abort_interval: Duration,
+    data: Option<PathBuf>,
 }
 
 impl Default for ClusterConfig {
@@ -47,6 +50,7 @@ impl Default for ClusterConfig {
             rack_aware_fetch: false,
             transaction_version: 2,
             transaction_abort_interval: Duration::from_secs(10),
+            data: None,
         }
     }
 }
@@ -122,9 +126,23 @@ impl ClusterConfig {
         self.transaction_abort_interval = interval;
         self
     }
+
+    /// `log.dirs`: keeps everything in this directory, which is made if it is not there: topics and their settings, records,
+    /// committed offsets, producer ids, transactions. A cluster that is started on it again goes on where the last one ended,
+    /// also by `kill -9`: what was acknowledged is there, once. It does not wait for the disk, so a loss of power may cost
+    /// what was written last. Records are still served from memory, so that all of them must fit. Default none: everything
+    /// is gone with the cluster.
+    ///
+    /// A directory belongs to one cluster at a time. In the folders of its partitions lie segments as Kafka writes them; its
+    /// `kafka-dump-log` reads them.
+    #[must_use]
+    pub fn data(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.data = Some(directory.into());
+        self
+    }
 }
 
-/// Running brokers. Records lie in memory.
+/// Running brokers. Records lie in memory, and in [a directory](ClusterConfig::data) as well if there is one.
 ///
 /// Dropped, they stop: the listeners and all connections are closed. [`TestCluster::stop`] also waits for that.
 ///
@@ -168,7 +186,8 @@ impl TestCluster {
     /// Starts the brokers, inside a tokio runtime.
     ///
     /// # Errors
-    /// When an address cannot be listened on.
+    /// When an address cannot be listened on; when [the directory](ClusterConfig::data) is in use, belongs to something else,
+    /// is damaged or cannot be written.
     ///
     /// # Cancel safety
     /// A future that is dropped leaves no broker behind.
@@ -201,14 +220,25 @@ impl TestCluster {
             ..ClusterProperties::default()
         };
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let cluster = Cluster::new(properties, Instant::now(), millis(unix), fastrand::u64(..));
-        let shared = Arc::new(Shared::new(cluster));
+        let now = Instant::now();
+        let mut cluster = Cluster::new(properties, now, millis(unix), fastrand::u64(..));
+        let directory = config.data.map(|path| Directory::start(&path, &mut cluster, now)).transpose()?;
+        let shared = Arc::new(Shared::new(cluster, directory));
         let (stop, stopped) = oneshot::channel();
         let clock = tokio::spawn(server::keep_time(Arc::clone(&shared), stopped));
         let running = listeners.into_iter().map(|(id, listener)| (id, Running::start(&shared, id, listener)));
         let running = Mutex::new(running.collect());
         let bootstrap = addresses.values().map(SocketAddr::to_string).collect::<Vec<_>>().join(",");
         Ok(Self { bootstrap, shared, addresses, running, stop, clock })
+    }
+
+    /// Waits until [the directory](ClusterConfig::data) cannot be written any more, and says why. As Kafka does when its log
+    /// directory fails, the brokers answer nobody from then on: all connections are closed. Without a directory this never ends.
+    ///
+    /// # Cancel safety
+    /// A future that is dropped loses nothing.
+    pub async fn failed(&self) -> io::Error {
+        io::Error::other(self.shared.failed().await)
     }
 
     /// The addresses of the brokers, as `host:port,host:port`.

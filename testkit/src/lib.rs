@@ -22,6 +22,7 @@
 
 pub mod broker;
 pub mod cluster;
+mod directory;
 pub mod faults;
 pub mod history;
 pub mod kafka;

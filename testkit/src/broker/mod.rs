@@ -16,6 +16,7 @@
 //! - `purgatory`: requests that wait
 //! - `fetch_sessions`: what readers have asked for before
 //! - `groups`: consumer groups
+//! - `storage`: what outlives the brokers, if they have a directory; `watched` knows what of it has changed
 //! - `transactions`: transactional ids, and the markers that end their transactions
 
 pub mod config;
@@ -23,15 +24,17 @@ mod connections;
 mod fetch_sessions;
 pub(crate) mod groups;
 mod handlers;
-mod log;
+pub(crate) mod log;
 mod nodes;
 mod partition;
 mod producer_state;
 mod purgatory;
 mod replication;
+pub(crate) mod storage;
 mod topic_config;
 mod topics;
 pub(crate) mod transactions;
+mod watched;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -197,6 +200,8 @@ pub struct Cluster {
     started_unix_ms: i64,
     next_retention_check: Instant,
     pub(crate) random: fastrand::Rng,
+    /// The next producer id when it was last kept.
+    kept_producer_id: Option<i64>,
 }
 
 impl Cluster {
@@ -224,6 +229,7 @@ impl Cluster {
             started_unix_ms: unix_ms,
             next_retention_check: now + RETENTION_CHECK_INTERVAL,
             random,
+            kept_producer_id: None,
         }
     }
 

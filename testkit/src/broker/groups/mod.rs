@@ -6,18 +6,20 @@
 //! - `classic`: one group of the classic protocol, as a machine
 //! - `offsets`: what groups have committed
 //! - `transactions`: what is committed in transactions
+//! - `keeping`: what of a group outlives the brokers
 //! - `admin`: listing, describing and deleting groups
 //! - `subscription`: which topics a consumer says it reads
 
 mod admin;
 mod classic;
+mod keeping;
 mod offsets;
 mod subscription;
 #[cfg(test)]
 mod tests;
 mod transactions;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -34,6 +36,7 @@ use tokio::time::Instant;
 use self::classic::{ClassicGroup, Identity, Join};
 use self::offsets::Offsets;
 use self::transactions::Transactions;
+use super::watched::Watched;
 use super::{Caller, Token};
 
 /// `group.min.session.timeout.ms` and `group.max.session.timeout.ms`.
@@ -51,7 +54,7 @@ const PROTOCOL_MAY_BE_NULL_SINCE: i16 = 7;
 /// Every group, with its offsets.
 #[derive(Debug)]
 pub(crate) struct Groups {
-    groups: BTreeMap<String, Group>,
+    groups: Watched<String, Group>,
     /// When which group has something to do.
     deadlines: BTreeSet<(Instant, String)>,
     answers: Vec<(Token, GroupAnswer)>,
@@ -92,7 +95,7 @@ impl Groups {
     /// No groups. Ids of members are drawn from `random`.
     pub(crate) fn new(random: fastrand::Rng) -> Self {
         let transactions = Transactions::default();
-        Self { groups: BTreeMap::new(), deadlines: BTreeSet::new(), answers: Vec::new(), transactions, random }
+        Self { groups: Watched::default(), deadlines: BTreeSet::new(), answers: Vec::new(), transactions, random }
     }
 
     /// Answers through [`Self::poll`], when everybody has joined or at once.
@@ -219,7 +222,7 @@ impl Groups {
 
     fn group_or_new(&mut self, group_id: &str) -> &mut Group {
         let new = || Group { classic: ClassicGroup::new(), offsets: Offsets::default(), deadline: None };
-        self.groups.entry(group_id.to_owned()).or_insert_with(new)
+        self.groups.get_or_insert_with(group_id.to_owned(), new)
     }
 
     fn outbox(&mut self, now: Instant) -> Outbox<'_> {

@@ -35,7 +35,7 @@ const FETCHES_IN_BATCHES_SINCE: i16 = 8;
 /// The offsets of one group.
 #[derive(Debug, Default)]
 pub(super) struct Offsets {
-    topics: BTreeMap<String, BTreeMap<i32, Committed>>,
+    pub(super) topics: BTreeMap<String, BTreeMap<i32, Committed>>,
     /// What counts when the transaction of a producer id is committed.
     pub(super) pending: BTreeMap<i64, BTreeMap<(String, i32), Committed>>,
 }

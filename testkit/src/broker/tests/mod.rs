@@ -1,6 +1,7 @@
 //! The broker in virtual time: requests in, replies out, no socket.
 
 mod fetch;
+mod kept;
 mod produce;
 mod replication;
 mod retention;
