@@ -256,12 +256,16 @@ impl TestCluster {
     /// says.
     ///
     /// # Errors
-    /// The code that CreateTopics would answer with.
+    /// The code that CreateTopics would answer with; `KAFKA_STORAGE_ERROR` when [the directory](ClusterConfig::data) cannot be
+    /// written.
     pub fn create_topic(&self, name: &str, partitions: i32, config: &[(&str, &str)]) -> Result<(), ErrorCode> {
         let created = self.shared.change(|cluster, _| {
             let factor = cluster.config.default_replication_factor;
             cluster.create_topic(name, partitions, factor, config.iter().copied()).map(|_| ())
         });
+        if self.shared.has_failed() {
+            return Err(ErrorCode::KAFKA_STORAGE_ERROR);
+        }
         created.map_err(|error| error.code)
     }
 

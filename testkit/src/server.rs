@@ -65,6 +65,11 @@ impl Shared {
         Self { state: Mutex::new(state), woken: Notify::new(), failed: watch::Sender::new(None) }
     }
 
+    /// Whether nothing can be kept any more.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failed.borrow().is_some()
+    }
+
     /// Waits until nothing can be kept any more, and says why.
     pub(crate) async fn failed(&self) -> String {
         let mut failed = self.failed.subscribe();
@@ -86,7 +91,7 @@ impl Shared {
         let State { cluster, directory, connections, replies, wake_at, .. } = state;
         let next = cluster.poll(now, replies);
         // Nobody is told of what is not kept.
-        if self.failed.borrow().is_some() || !self.save(directory, cluster) {
+        if self.has_failed() || !self.save(directory, cluster) {
             replies.clear();
             for sender in connections.values() {
                 let _ = sender.send(Action::Close);

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -23,12 +23,19 @@ use tidemill_protocol::messages::produce_request::{PartitionProduceData, TopicPr
 use tidemill_protocol::messages::*;
 use tidemill_protocol::records::{BatchBuilder, BatchFlags, NewRecord, ProducerStamp, RecordBatches};
 use tidemill_protocol::{ErrorCode, Request, StrBytes};
+use tidemill_testkit::{ClusterConfig, TestCluster};
 
 const PARTITIONS: i32 = 4;
 const WRITERS: usize = 6;
 const TOPIC: &str = "clicks";
 
-/// The broker, as a child.
+/// Where the broker keeps everything, for the process that is one.
+const DIRECTORY: &str = "TIDEMILL_KILL_DIRECTORY";
+
+/// What stands before the address that it prints.
+const BOOTSTRAP: &str = "bootstrap.servers=";
+
+/// The broker, as a child: this same program, with [`DIRECTORY`] set.
 struct Broker {
     child: Child,
     address: String,
@@ -36,12 +43,16 @@ struct Broker {
 
 impl Broker {
     fn start(directory: &Path) -> Self {
-        let mut child =
-            Command::new(program()).arg(directory).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        let mut address = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut address).unwrap();
-        assert!(!address.is_empty(), "the broker did not start: {:?}", child.wait());
-        Self { child, address: address.trim().to_owned() }
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "a_broker_to_be_killed", "--nocapture"])
+            .env(DIRECTORY, directory)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let address = lines.map_while(Result::ok).find_map(|line| Some(line.split_once(BOOTSTRAP)?.1.to_owned()));
+        Self { address: address.expect("the broker starts"), child }
     }
 
     /// Ends it as `kill -9` does.
@@ -51,12 +62,18 @@ impl Broker {
     }
 }
 
-/// Cargo builds examples along with tests, beside them.
-fn program() -> PathBuf {
-    let mut path = std::env::current_exe().unwrap();
-    path.pop();
-    path.pop();
-    path.join("examples").join(format!("kept_broker{}", std::env::consts::EXE_SUFFIX))
+/// The child. Anywhere else there is nothing to do.
+#[tokio::test]
+async fn a_broker_to_be_killed() {
+    let Ok(directory) = std::env::var(DIRECTORY) else { return };
+    let cluster = TestCluster::start(ClusterConfig::default().data(directory)).await.unwrap();
+    println!("{BOOTSTRAP}{}", cluster.bootstrap());
+    // It does not outlive who started it.
+    let parent = tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new()));
+    tokio::select! {
+        error = cluster.failed() => panic!("{error}"),
+        _ = parent => {}
+    }
 }
 
 struct Connection(TcpStream);

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use tidemill_testkit::{ClusterConfig, TestCluster};
@@ -25,6 +26,10 @@ pub(super) struct Options {
     /// How many partitions a topic gets that is made without a number
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(i32).range(1..=10_000))]
     partitions: i32,
+    /// Keep everything in this directory, and go on with what is there: what was acknowledged survives a restart and a
+    /// kill -9, but not a loss of power. Without it, everything is gone when the broker ends
+    #[arg(long, value_name = "DIRECTORY")]
+    data: Option<PathBuf>,
 }
 
 fn address(text: &str) -> Result<SocketAddr, String> {
@@ -52,17 +57,24 @@ fn complain(error: &dyn Error) -> Ended {
 
 async fn serve(options: &Options) -> Result<(), Box<dyn Error>> {
     let mut signals = Signals::new()?;
-    let Options { listen, brokers, replication_factor, partitions } = *options;
+    let Options { listen, brokers, replication_factor, partitions, .. } = *options;
     let replicas = replication_factor.unwrap_or_else(|| i16::from(brokers.min(REPLICAS_DEFAULT)));
     if replicas > i16::from(brokers) {
         return Err(format!("--replication-factor {replicas} needs as many brokers: add --brokers {replicas}").into());
     }
-    let config = ClusterConfig::default()
+    let mut config = ClusterConfig::default()
         .listen(listen)
         .brokers(usize::from(brokers))
         .replication_factor(replicas)
         .partitions(partitions);
-    let cluster = TestCluster::start(config).await.map_err(|error| refused(listen, &error))?;
+    if let Some(directory) = &options.data {
+        config = config.data(directory);
+    }
+    let cluster = TestCluster::start(config).await.map_err(|error| match error.get_ref() {
+        // It says what is wrong with the directory, and where.
+        Some(reason) if options.data.is_some() => reason.to_string(),
+        Some(_) | None => refused(listen, &error),
+    })?;
     let bootstrap = cluster.bootstrap();
     writeln!(io::stdout(), "{bootstrap}")?;
     let mut stderr = io::stderr();
@@ -75,9 +87,12 @@ async fn serve(options: &Options) -> Result<(), Box<dyn Error>> {
     }
     let _ = writeln!(stderr, "write: echo hello | kcat -P -b {bootstrap} -t a_topic");
     let _ = writeln!(stderr, "read:  kcat -C -b {bootstrap} -t a_topic");
-    signals.received().await;
+    let failed = tokio::select! {
+        () = signals.received() => None,
+        error = cluster.failed() => Some(format!("what is acknowledged can no longer be kept: {error}")),
+    };
     let _ = tokio::time::timeout(ENDING_MAX, cluster.stop()).await;
-    Ok(())
+    failed.map_or(Ok(()), |reason| Err(reason.into()))
 }
 
 /// How many replicas a topic has where there are as many brokers.
