@@ -17,8 +17,6 @@ const NEW_SEGMENT: &str = ".log.new";
 #[derive(Debug, Default)]
 pub(super) struct PartitionFiles {
     bytes: BTreeMap<i64, u64>,
-    /// The file that was written to last.
-    active: Option<(i64, File)>,
     /// Whether the folder is there.
     exists: bool,
 }
@@ -39,7 +37,7 @@ impl PartitionFiles {
             contents.insert(base_offset, fs::read(&path)?);
         }
         let bytes = contents.iter().map(|(base_offset, content)| (*base_offset, content.len() as u64)).collect();
-        Ok((Self { bytes, active: None, exists: true }, contents))
+        Ok((Self { bytes, exists: true }, contents))
     }
 
     /// Makes the files hold what the log does.
@@ -56,9 +54,7 @@ impl PartitionFiles {
             if length != Some(end) || !new.is_empty() {
                 match length {
                     // A segment with other content takes the place of the old one at once or not at all.
-                    Some(1..) if kept.is_empty() && !new.is_empty() => {
-                        self.replace(folder, segment.base_offset, new)?
-                    }
+                    Some(1..) if kept.is_empty() && !new.is_empty() => replace(folder, segment.base_offset, new)?,
                     Some(_) | None => self.write(folder, segment.base_offset, kept.len() as u64, new)?,
                 }
             }
@@ -66,39 +62,30 @@ impl PartitionFiles {
         }
         let gone = std::mem::replace(&mut self.bytes, stays);
         for base_offset in gone.into_keys().filter(|base_offset| !self.bytes.contains_key(base_offset)) {
-            if self.active.as_ref().is_some_and(|(active, _)| *active == base_offset) {
-                self.active = None;
-            }
             fs::remove_file(file(folder, base_offset, SEGMENT))?;
         }
         Ok(())
     }
 
-    /// Writes behind the bytes that stay.
-    fn write(&mut self, folder: &Path, base_offset: i64, kept_bytes: u64, new: &[u8]) -> io::Result<()> {
-        let length = self.bytes.get(&base_offset).copied().unwrap_or_default();
-        let mut opened = match self.active.take() {
-            Some((active, opened)) if active == base_offset => opened,
-            Some(_) | None => {
-                let name = file(folder, base_offset, SEGMENT);
-                File::options().create(true).truncate(false).write(true).open(name)?
-            }
-        };
-        if length > kept_bytes {
+    /// Writes behind the bytes that stay. Opened for each write: a cluster may have more partitions than a process may have
+    /// open files.
+    fn write(&self, folder: &Path, base_offset: i64, kept_bytes: u64, new: &[u8]) -> io::Result<()> {
+        let length = self.bytes.get(&base_offset);
+        // One that was there and is gone is not made anew: it would have a hole.
+        let mut opened =
+            File::options().write(true).create_new(length.is_none()).open(file(folder, base_offset, SEGMENT))?;
+        if length.is_some_and(|length| *length > kept_bytes) {
             opened.set_len(kept_bytes)?;
         }
         opened.seek(SeekFrom::Start(kept_bytes))?;
-        opened.write_all(new)?;
-        self.active = Some((base_offset, opened));
-        Ok(())
+        opened.write_all(new)
     }
+}
 
-    fn replace(&mut self, folder: &Path, base_offset: i64, content: &[u8]) -> io::Result<()> {
-        self.active = None;
-        let new = file(folder, base_offset, NEW_SEGMENT);
-        fs::write(&new, content)?;
-        fs::rename(&new, file(folder, base_offset, SEGMENT))
-    }
+fn replace(folder: &Path, base_offset: i64, content: &[u8]) -> io::Result<()> {
+    let new = file(folder, base_offset, NEW_SEGMENT);
+    fs::write(&new, content)?;
+    fs::rename(&new, file(folder, base_offset, SEGMENT))
 }
 
 /// The folder of a partition, named as Kafka names it.
