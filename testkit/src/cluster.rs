@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -19,6 +20,7 @@ use tokio::time::Instant;
 
 use crate::broker::config::{Authorizer, Mechanism, SaslProperties, User};
 use crate::broker::{BrokerConfig, CarriedOut, Cluster, ClusterProperties, GroupProperties, MarkersOf, Stop, millis};
+use crate::directory::Directory;
 use crate::faults::{Rule, Script};
 use crate::server::{self, Acceptor, Shared};
 
@@ -42,6 +44,7 @@ pub struct ClusterConfig {
     #[cfg(feature = "tls")]
     tls: Option<crate::tls::Tls>,
     faults: Option<(Script, u64)>,
+    data: Option<PathBuf>,
 }
 
 impl Default for ClusterConfig {
@@ -61,6 +64,7 @@ impl Default for ClusterConfig {
             #[cfg(feature = "tls")]
             tls: None,
             faults: None,
+            data: None,
         }
     }
 }
@@ -220,9 +224,23 @@ impl ClusterConfig {
         self.faults = Some((script, seed));
         self
     }
+
+    /// `log.dirs`: keeps everything in this directory, which is made if it is not there: topics and their settings, records,
+    /// committed offsets, producer ids, transactions. A cluster that is started on it again goes on where the last one ended,
+    /// also by `kill -9`: what was acknowledged is there, once. It does not wait for the disk, so a loss of power may cost
+    /// what was written last. Records are still served from memory, so that all of them must fit. Default none: everything
+    /// is gone with the cluster.
+    ///
+    /// A directory belongs to one cluster at a time. In the folders of its partitions lie segments as Kafka writes them; its
+    /// `kafka-dump-log` reads them.
+    #[must_use]
+    pub fn data(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.data = Some(directory.into());
+        self
+    }
 }
 
-/// Running brokers. Records lie in memory.
+/// Running brokers. Records lie in memory, and in [a directory](ClusterConfig::data) as well if there is one.
 ///
 /// Dropped, they stop: the listeners and all connections are closed. [`TestCluster::stop`] also waits for that.
 ///
@@ -267,7 +285,8 @@ impl TestCluster {
     /// Starts the brokers, inside a tokio runtime.
     ///
     /// # Errors
-    /// When an address cannot be listened on, or a certificate is none.
+    /// When an address cannot be listened on, or a certificate is none; when [the directory](ClusterConfig::data) is in use,
+    /// belongs to something else, is damaged or cannot be written.
     ///
     /// # Cancel safety
     /// A future that is dropped leaves no broker behind.
@@ -307,10 +326,11 @@ impl TestCluster {
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let now = Instant::now();
         let mut cluster = Cluster::new(properties, now, millis(unix), fastrand::u64(..));
+        let directory = config.data.map(|path| Directory::start(&path, &mut cluster, now)).transpose()?;
         if let Some((script, seed)) = config.faults {
             cluster.play(script, seed, now);
         }
-        let shared = Arc::new(Shared::new(cluster));
+        let shared = Arc::new(Shared::new(cluster, directory));
         let (stop, stopped) = oneshot::channel();
         let clock = tokio::spawn(server::keep_time(Arc::clone(&shared), stopped));
         let running =
@@ -318,6 +338,15 @@ impl TestCluster {
         let running = Mutex::new(running.collect());
         let bootstrap = addresses.values().map(SocketAddr::to_string).collect::<Vec<_>>().join(",");
         Ok(Self { bootstrap, shared, addresses, tls, running, stop, clock })
+    }
+
+    /// Waits until [the directory](ClusterConfig::data) cannot be written any more, and says why. As Kafka does when its log
+    /// directory fails, the brokers answer nobody from then on: all connections are closed. Without a directory this never ends.
+    ///
+    /// # Cancel safety
+    /// A future that is dropped loses nothing.
+    pub async fn failed(&self) -> io::Error {
+        io::Error::other(self.shared.failed().await)
     }
 
     /// The addresses of the brokers, as `host:port,host:port`.
@@ -335,12 +364,16 @@ impl TestCluster {
     /// says.
     ///
     /// # Errors
-    /// The code that CreateTopics would answer with.
+    /// The code that CreateTopics would answer with; `KAFKA_STORAGE_ERROR` when [the directory](ClusterConfig::data) cannot be
+    /// written.
     pub fn create_topic(&self, name: &str, partitions: i32, config: &[(&str, &str)]) -> Result<(), ErrorCode> {
         let created = self.shared.change(|cluster, _| {
             let factor = cluster.config.default_replication_factor;
             cluster.create_topic(name, partitions, factor, config.iter().copied()).map(|_| ())
         });
+        if self.shared.has_failed() {
+            return Err(ErrorCode::KAFKA_STORAGE_ERROR);
+        }
         created.map_err(|error| error.code)
     }
 

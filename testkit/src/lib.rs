@@ -25,6 +25,7 @@
 
 pub mod broker;
 pub mod cluster;
+mod directory;
 pub mod faults;
 pub mod history;
 pub mod kafka;

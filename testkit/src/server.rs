@@ -16,7 +16,7 @@ use bytes::{Bytes, BytesMut};
 use tidemill_protocol::frame;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
@@ -24,6 +24,7 @@ use tokio::time::{Instant, sleep_until};
 pub(crate) use crate::tls::Acceptor;
 
 use crate::broker::{Action, Cluster, ConnectionId, Reply};
+use crate::directory::Directory;
 
 /// What takes connections by TLS: nothing, without the feature `tls`.
 #[cfg(not(feature = "tls"))]
@@ -45,11 +46,15 @@ pub(crate) struct Shared {
     state: Mutex<State>,
     /// The machine wants to be asked earlier than it said before.
     woken: Notify,
+    /// Why nothing can be kept any more, once that is so.
+    failed: watch::Sender<Option<String>>,
 }
 
 #[derive(Debug)]
 struct State {
     cluster: Cluster,
+    /// Where the cluster is kept.
+    directory: Option<Directory>,
     connections: BTreeMap<ConnectionId, mpsc::UnboundedSender<Action>>,
     connections_opened: u64,
     wake_at: Option<Instant>,
@@ -61,10 +66,24 @@ struct State {
 pub(crate) type Incoming = mpsc::UnboundedReceiver<DuplexStream>;
 
 impl Shared {
-    pub(crate) fn new(cluster: Cluster) -> Self {
-        let state =
-            State { cluster, connections: BTreeMap::new(), connections_opened: 0, wake_at: None, replies: Vec::new() };
-        Self { state: Mutex::new(state), woken: Notify::new() }
+    /// A cluster, and the directory that it is kept in.
+    pub(crate) fn new(cluster: Cluster, directory: Option<Directory>) -> Self {
+        let (connections, replies) = (BTreeMap::new(), Vec::new());
+        let state = State { cluster, directory, connections, connections_opened: 0, wake_at: None, replies };
+        Self { state: Mutex::new(state), woken: Notify::new(), failed: watch::Sender::new(None) }
+    }
+
+    /// Whether nothing can be kept any more.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failed.borrow().is_some()
+    }
+
+    /// Waits until nothing can be kept any more, and says why.
+    pub(crate) async fn failed(&self) -> String {
+        let mut failed = self.failed.subscribe();
+        // The sender lives as long as this.
+        let reason = failed.wait_for(Option::is_some).await;
+        reason.ok().and_then(|reason| reason.clone()).unwrap_or_default()
     }
 
     /// Changes the machine, then does what it says.
@@ -77,8 +96,15 @@ impl Shared {
     }
 
     fn poll(&self, state: &mut State, now: Instant) {
-        let State { cluster, connections, replies, wake_at, .. } = state;
+        let State { cluster, directory, connections, replies, wake_at, .. } = state;
         let next = cluster.poll(now, replies);
+        // Nobody is told of what is not kept.
+        if self.has_failed() || !self.save(directory, cluster) {
+            replies.clear();
+            for sender in connections.values() {
+                let _ = sender.send(Action::Close);
+            }
+        }
         for Reply { connection, action } in replies.drain(..) {
             if let Some(sender) = connections.get(&connection) {
                 // Its task may just have ended.
@@ -90,6 +116,16 @@ impl Shared {
         if sooner {
             self.woken.notify_one();
         }
+    }
+
+    /// Whether what has changed is kept now. Once it could not be, it never is again.
+    fn save(&self, directory: &mut Option<Directory>, cluster: &mut Cluster) -> bool {
+        let saved = directory.as_mut().map_or(Ok(()), |directory| directory.save(cluster));
+        if let Err(error) = &saved {
+            tracing::error!(%error, "the cluster cannot be kept, and stops");
+            self.failed.send_replace(Some(error.to_string()));
+        }
+        saved.is_ok()
     }
 
     fn connect(

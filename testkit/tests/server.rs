@@ -183,3 +183,29 @@ async fn what_comes_behind_a_request_that_waits_is_answered_after_it() {
         assert_eq!(answered, correlation_id);
     }
 }
+
+#[tokio::test]
+async fn a_cluster_that_cannot_be_kept_answers_nobody_any_more() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = ClusterConfig::default().data(directory.path());
+    let cluster = TestCluster::start(config.clone()).await.unwrap();
+    cluster.create_topic("clicks", 1, &[]).unwrap();
+    let mut client = cluster.connect();
+    client.write_all(&produce(b"kept", 1)).await.unwrap();
+    assert_eq!(read_correlation_id(&answer(&mut client).await.unwrap()), Ok(1));
+    // Its place is taken by what is no folder.
+    std::fs::write(directory.path().join("other-0"), "").unwrap();
+    assert_eq!(cluster.create_topic("other", 1, &[]), Err(ErrorCode::KAFKA_STORAGE_ERROR));
+    let error = timeout(PATIENCE, cluster.failed()).await.unwrap();
+    assert!(error.to_string().contains("other-0"), "{error}");
+    assert!(answer(&mut client).await.is_none(), "closed");
+    let mut late = cluster.connect();
+    let _ = late.write_all(&metadata(2)).await;
+    assert!(answer(&mut late).await.is_none(), "closed");
+    cluster.stop().await;
+    std::fs::remove_file(directory.path().join("other-0")).unwrap();
+    let cluster = TestCluster::start(config).await.unwrap();
+    assert_eq!(cluster.leader("clicks", 0), Some(1));
+    assert_eq!(cluster.leader("other", 0), None, "nobody was told that it was made");
+    cluster.stop().await;
+}

@@ -34,6 +34,10 @@ pub(super) struct Options {
     /// What the chances of --faults are drawn from: the same number draws the same
     #[arg(long, value_name = "N", default_value_t = 0, requires = "faults")]
     seed: u64,
+    /// Keep everything in this directory, and go on with what is there: what was acknowledged survives a restart and a
+    /// kill -9, but not a loss of power. Without it, everything is gone when the broker ends
+    #[arg(long, value_name = "DIRECTORY")]
+    data: Option<PathBuf>,
 }
 
 fn address(text: &str) -> Result<SocketAddr, String> {
@@ -61,7 +65,7 @@ fn complain(error: &dyn Error) -> Ended {
 
 async fn serve(options: &Options) -> Result<(), Box<dyn Error>> {
     let mut signals = Signals::new()?;
-    let Options { listen, brokers, replication_factor, partitions, ref faults, seed } = *options;
+    let Options { listen, brokers, replication_factor, partitions, ref faults, seed, ref data } = *options;
     let replicas = replication_factor.unwrap_or_else(|| i16::from(brokers.min(REPLICAS_DEFAULT)));
     if replicas > i16::from(brokers) {
         return Err(format!("--replication-factor {replicas} needs as many brokers: add --brokers {replicas}").into());
@@ -74,7 +78,14 @@ async fn serve(options: &Options) -> Result<(), Box<dyn Error>> {
     if let Some(file) = faults {
         config = config.faults(read_faults(file)?, seed);
     }
-    let cluster = TestCluster::start(config).await.map_err(|error| refused(listen, &error))?;
+    if let Some(directory) = data {
+        config = config.data(directory);
+    }
+    let cluster = TestCluster::start(config).await.map_err(|error| match error.get_ref() {
+        // It says what is wrong with the directory, and where.
+        Some(reason) if data.is_some() => reason.to_string(),
+        Some(_) | None => refused(listen, &error),
+    })?;
     let bootstrap = cluster.bootstrap();
     writeln!(io::stdout(), "{bootstrap}")?;
     let mut stderr = io::stderr();
@@ -87,9 +98,12 @@ async fn serve(options: &Options) -> Result<(), Box<dyn Error>> {
     }
     let _ = writeln!(stderr, "write: echo hello | kcat -P -b {bootstrap} -t a_topic");
     let _ = writeln!(stderr, "read:  kcat -C -b {bootstrap} -t a_topic");
-    signals.received().await;
+    let failed = tokio::select! {
+        () = signals.received() => None,
+        error = cluster.failed() => Some(format!("what is acknowledged can no longer be kept: {error}")),
+    };
     let _ = tokio::time::timeout(ENDING_MAX, cluster.stop()).await;
-    Ok(())
+    failed.map_or(Ok(()), |reason| Err(reason.into()))
 }
 
 /// The script in a file, or where it is wrong.

@@ -85,8 +85,16 @@ struct Broker(Child);
 
 impl Broker {
     fn start() -> (Self, String) {
+        Self::start_with(&[])
+    }
+
+    fn start_with(arguments: &[&str]) -> (Self, String) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tidemill"));
-        command.args(["broker", "--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).stderr(Stdio::null());
+        command
+            .args(["broker", "--listen", "127.0.0.1:0"])
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null());
         let mut broker = Self(command.spawn().unwrap());
         let mut address = String::new();
         BufReader::new(broker.0.stdout.take().unwrap()).read_line(&mut address).unwrap();
@@ -105,6 +113,27 @@ impl Drop for Broker {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
+}
+
+#[test]
+fn a_broker_with_a_directory_goes_on_after_it_was_killed() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = ["--data", directory.path().to_str().unwrap()];
+    let bed = |address: String| Bed { name: "broker --data", bootstrap: address.leak() };
+    let (broker, address) = Broker::start_with(&data);
+    bed(address).write("kept", 1, ["a", "b"]);
+    let second = Command::new(env!("CARGO_BIN_EXE_tidemill"))
+        .args(["broker", "--listen", "127.0.0.1:0"])
+        .args(data)
+        .output()
+        .unwrap();
+    assert_eq!(second.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&second.stderr).contains("in use by another broker"));
+    drop(broker);
+    let (_broker, address) = Broker::start_with(&data);
+    let bed = bed(address);
+    bed.write("kept", 1, ["c"]);
+    assert_eq!(bed.read_until("kept", |values| values.len() == 3), ["a", "b", "c"]);
 }
 
 #[test]

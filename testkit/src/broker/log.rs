@@ -5,9 +5,12 @@
 //! timestamps are found by binary search over the batches of a segment.
 //!
 //! A segment is closed at `segment.bytes`, but at 4 MiB at the latest: it lies in memory, and retention, which removes
-//! whole segments, is to keep up.
+//! whole segments, is to keep up. `keeping` says what of it is to be written to a directory, and reads it from there.
+
+mod keeping;
 
 use std::collections::VecDeque;
+use std::ops::Range;
 
 use bytes::Bytes;
 use tidemill_protocol::records::{RecordBatch, RecordBatches, TimestampType, assign_in};
@@ -34,6 +37,8 @@ pub(crate) struct Log {
     end_position: u64,
     /// Where each leader epoch began, oldest first.
     epochs: Vec<EpochStart>,
+    /// Counts what is done to it.
+    changes: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +58,8 @@ struct Segment {
     /// The last offsets of some batches and where they begin, one for every [`INDEX_INTERVAL_BYTES`].
     index: Vec<(i64, usize)>,
     unindexed_bytes: usize,
+    /// So many of its bytes are kept elsewhere as they are here.
+    kept_bytes: usize,
 }
 
 #[derive(Debug)]
@@ -101,6 +108,7 @@ impl Log {
             end_offset: 0,
             end_position: 0,
             epochs: vec![EpochStart { leader_epoch, start_offset: 0 }],
+            changes: 0,
         }
     }
 
@@ -128,6 +136,7 @@ impl Log {
         config: &TopicConfig,
         unix_ms: i64,
     ) -> Appended {
+        self.changes += 1;
         let base_offset = self.end_offset;
         let next_offset = behind(base_offset, batch);
         let log_append_time = (config.timestamp_type == TimestampType::LogAppendTime).then_some(unix_ms);
@@ -148,6 +157,7 @@ impl Log {
     /// What is appended from now on belongs to this leader epoch.
     pub(crate) fn begin_epoch(&mut self, leader_epoch: i32) {
         let start_offset = self.end_offset;
+        self.changes += 1;
         if self.epochs.last().is_none_or(|last| last.leader_epoch < leader_epoch) {
             self.epochs.push(EpochStart { leader_epoch, start_offset });
         }
@@ -155,6 +165,7 @@ impl Log {
 
     /// Removes the batches that end behind this offset.
     pub(crate) fn truncate(&mut self, end_offset: i64) {
+        self.changes += 1;
         while let Some(last) = self.segments.back()
             && last.base_offset >= end_offset
             && self.segments.len() > 1
@@ -290,6 +301,7 @@ impl Log {
 
     /// Moves the start of the log; it never goes back.
     fn start_at(&mut self, offset: i64) {
+        self.changes += 1;
         self.start_offset = self.start_offset.max(offset);
         // The epoch that holds the first offset stays, beginning there.
         let behind = self.epochs.partition_point(|epoch| epoch.start_offset <= self.start_offset);
@@ -304,6 +316,7 @@ impl Log {
     }
 
     fn roll(&mut self) {
+        self.changes += 1;
         if let Some(active) = self.segments.back_mut() {
             active.close();
         }
@@ -335,6 +348,7 @@ impl Segment {
             batches: Vec::new(),
             index: Vec::new(),
             unindexed_bytes: 0,
+            kept_bytes: 0,
         }
     }
 
@@ -353,22 +367,29 @@ impl Segment {
         if let Some(stored) = content.get_mut(start..) {
             assign_in(stored, base_offset, leader_epoch, log_append_time);
         }
-        if self.unindexed_bytes > INDEX_INTERVAL_BYTES {
-            self.index.push((behind(base_offset, batch) - 1, start));
-            self.unindexed_bytes = 0;
-        }
-        self.unindexed_bytes += content.len() - start;
+        let end = content.len();
         let max_timestamp = match log_append_time {
             Some(time) => time,
             None => batch.header().max_timestamp,
         };
+        let next_offset = behind(base_offset, batch);
+        self.place(base_offset..next_offset, start..end, leader_epoch, max_timestamp);
+    }
+
+    /// A batch with these offsets lies here.
+    fn place(&mut self, offsets: Range<i64>, bytes: Range<usize>, leader_epoch: i32, max_timestamp: i64) {
+        if self.unindexed_bytes > INDEX_INTERVAL_BYTES {
+            self.index.push((offsets.end - 1, bytes.start));
+            self.unindexed_bytes = 0;
+        }
+        self.unindexed_bytes += bytes.len();
         let max_timestamp_so_far =
             self.batches.last().map_or(max_timestamp, |last| last.max_timestamp_so_far.max(max_timestamp));
         self.batches.push(Place {
-            base_offset,
-            next_offset: behind(base_offset, batch),
-            start,
-            end: content.len(),
+            base_offset: offsets.start,
+            next_offset: offsets.end,
+            start: bytes.start,
+            end: bytes.end,
             leader_epoch,
             max_timestamp,
             max_timestamp_so_far,
@@ -386,6 +407,7 @@ impl Segment {
             Content::Closed(content) => content.to_vec(),
         };
         kept.truncate(bytes);
+        self.kept_bytes = self.kept_bytes.min(bytes);
         self.content = Content::Active(kept);
     }
 

@@ -17,6 +17,7 @@
 //! - `purgatory`: requests that wait
 //! - `fetch_sessions`: what readers have asked for before
 //! - `groups`: groups of either protocol
+//! - `storage`: what outlives the brokers, if they have a directory; `watched` knows what of it has changed
 //! - `transactions`: transactional ids, and the markers that end their transactions
 //! - `acls`, `authorization`: who may do what
 //! - `sasl`, `credentials`: how clients show who they are, and what that is held against
@@ -31,7 +32,7 @@ mod faults;
 mod fetch_sessions;
 pub(crate) mod groups;
 mod handlers;
-mod log;
+pub(crate) mod log;
 mod nodes;
 mod partition;
 mod producer_state;
@@ -39,9 +40,11 @@ mod purgatory;
 mod quotas;
 mod replication;
 mod sasl;
+pub(crate) mod storage;
 mod topic_config;
 mod topics;
 pub(crate) mod transactions;
+mod watched;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -241,6 +244,8 @@ pub struct Cluster {
     started_unix_ms: i64,
     next_retention_check: Instant,
     pub(crate) random: fastrand::Rng,
+    /// The next producer id when it was last kept.
+    kept_producer_id: Option<i64>,
 }
 
 impl Cluster {
@@ -272,6 +277,7 @@ impl Cluster {
             started_unix_ms: unix_ms,
             next_retention_check: now + RETENTION_CHECK_INTERVAL,
             random,
+            kept_producer_id: None,
         };
         if let Some(sasl) = &cluster.config.sasl {
             cluster.credentials = Credentials::new(sasl, &mut cluster.random);

@@ -30,7 +30,7 @@ pub(crate) struct Partition {
     pub(crate) log: Log,
     pub(crate) producers: ProducerState,
     /// The replicas before a move began.
-    held_before: Vec<i32>,
+    pub(super) held_before: Vec<i32>,
     /// Where the copy of each replica ends; the leader's is the end of the log.
     ends: Vec<i64>,
     high_watermark: i64,
@@ -60,6 +60,15 @@ impl Partition {
             producers: ProducerState::default(),
             high_watermark: 0,
         }
+    }
+
+    /// Takes over a log that was kept: all replicas in sync have all of it.
+    pub(super) fn start_with(&mut self, log: Log) {
+        let (start, end) = (log.start_offset(), log.end_offset());
+        let end_of = |id: &i32| if self.in_sync.contains(id) { end } else { start };
+        self.ends = self.replicas.iter().map(end_of).collect();
+        self.high_watermark = end;
+        self.log = log;
     }
 
     /// The end of what may be read: all replicas in sync have it.

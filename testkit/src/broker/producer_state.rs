@@ -217,10 +217,14 @@ impl ProducerState {
         self.ended.retain(|_, marker| *marker >= high_watermark);
         self.ended.insert(first_offset, offset);
         if !marker.committed {
-            let last_stable_offset = self.open.keys().next().copied().unwrap_or(offset + 1);
-            let producer_id = marker.producer_id;
-            self.aborted.push_back(Aborted { producer_id, first_offset, last_offset: offset, last_stable_offset });
+            self.note_aborted(marker.producer_id, first_offset, offset);
         }
+    }
+
+    /// A transaction was aborted by a marker at this offset.
+    fn note_aborted(&mut self, producer_id: i64, first_offset: i64, offset: i64) {
+        let last_stable_offset = self.open.keys().next().copied().unwrap_or(offset + 1);
+        self.aborted.push_back(Aborted { producer_id, first_offset, last_offset: offset, last_stable_offset });
     }
 
     /// Ends the open transaction of a producer; its first offset if there was one.
@@ -311,6 +315,32 @@ impl ProducerState {
             } else {
                 let (base_offset, last_offset) = (header.base_offset, header.last_offset());
                 self.record(header, Appended { base_offset, last_offset, log_append_time: None }, header.max_timestamp);
+            }
+        }
+    }
+
+    /// Reads anew who has written what. `unix_ms` counts as the time of all of it.
+    pub(crate) fn rebuild(&mut self, batches: impl Iterator<Item = RecordBatch>, unix_ms: i64) {
+        for batch in batches {
+            let header = batch.header();
+            if header.producer_id < 0 {
+                continue;
+            }
+            if !header.is_control() {
+                let (base_offset, last_offset) = (header.base_offset, header.last_offset());
+                self.record(header, Appended { base_offset, last_offset, log_append_time: None }, unix_ms);
+                continue;
+            }
+            let marker = EndMarker {
+                producer_id: header.producer_id,
+                producer_epoch: header.producer_epoch,
+                coordinator_epoch: NO_COORDINATOR_EPOCH,
+                committed: control::read(&batch).is_ok_and(control::Marker::is_commit),
+                v2: false,
+            };
+            let ended = self.end(&marker, header.base_offset, header.max_timestamp, unix_ms);
+            if let Some(first_offset) = ended.filter(|_| !marker.committed) {
+                self.note_aborted(marker.producer_id, first_offset, header.base_offset);
             }
         }
     }

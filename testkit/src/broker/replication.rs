@@ -238,7 +238,7 @@ impl Cluster {
     }
 
     /// Runs through all partitions, then wakes who waits for them.
-    fn each_partition(&mut self, mut change: impl FnMut(&Nodes, &TopicConfig, &mut Partition)) {
+    pub(super) fn each_partition(&mut self, mut change: impl FnMut(&Nodes, &TopicConfig, &mut Partition)) {
         for topic in self.topics.iter_mut() {
             let Topic { config, partitions, .. } = topic;
             for partition in partitions {
@@ -261,7 +261,7 @@ impl Cluster {
 }
 
 /// Gives a partition the leader that it can have.
-fn elect(partition: &mut Partition, unclean: bool, runs: impl Fn(i32) -> bool) {
+pub(super) fn elect(partition: &mut Partition, unclean: bool, runs: impl Fn(i32) -> bool) {
     let clean = partition.replicas.iter().copied().find(|id| partition.in_sync.contains(id) && runs(*id));
     let any = || partition.replicas.iter().copied().find(|id| unclean && runs(*id));
     let leader = clean.or_else(any);

@@ -2,7 +2,7 @@
 //!
 //! Handlers look partitions up here by name or by id. Nothing in here knows of connections.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tidemill_protocol::messages::TopicName;
 use tidemill_protocol::{ErrorCode, StrBytes};
@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::partition::Partition;
 use super::topic_config::TopicConfig;
+use super::watched::Watched;
 
 /// How many partitions one topic may be made with, as in Kafka.
 const PARTITIONS_MAX: i32 = 10_000;
@@ -20,7 +21,7 @@ const NAME_BYTES_MAX: usize = 249;
 /// Every topic, in the order of their names.
 #[derive(Debug, Default)]
 pub(crate) struct Topics {
-    topics: BTreeMap<String, Topic>,
+    topics: Watched<String, Topic>,
     names: BTreeMap<Uuid, String>,
 }
 
@@ -87,7 +88,7 @@ impl Topics {
         match id {
             Some(id) => {
                 let name = self.names.get(&id).ok_or(ErrorCode::UNKNOWN_TOPIC_ID)?;
-                self.topics.get_mut(name).ok_or(ErrorCode::UNKNOWN_TOPIC_ID)
+                self.topics.get_mut(name.as_str()).ok_or(ErrorCode::UNKNOWN_TOPIC_ID)
             }
             None => self.topics.get_mut(name).ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION),
         }
@@ -134,7 +135,8 @@ impl Topics {
             partitions: replicas.into_iter().map(Partition::new).collect(),
         };
         self.names.insert(id, name.to_owned());
-        Ok(self.topics.entry(name.to_owned()).insert_entry(topic).into_mut())
+        self.topics.remove(name);
+        Ok(self.topics.get_or_insert_with(name.to_owned(), || topic))
     }
 
     /// Adds partitions with these replicas to a topic that is there.
@@ -142,6 +144,28 @@ impl Topics {
         if let Some(topic) = self.topics.get_mut(name) {
             topic.partitions.extend(replicas.into_iter().map(Partition::new));
         }
+    }
+
+    /// Puts back a topic that was kept.
+    pub(crate) fn restore(&mut self, topic: Topic) {
+        let name = topic.name.0.as_str().to_owned();
+        self.names.insert(topic.id, name.clone());
+        self.topics.insert(name, topic);
+    }
+
+    /// A topic, to note that it is kept now.
+    pub(crate) fn kept_mut(&mut self, name: &str) -> Option<&mut Topic> {
+        self.topics.unnoted_mut(name)
+    }
+
+    /// Remembers from now on which topics may have changed.
+    pub(crate) fn watch(&mut self) {
+        self.topics.watch();
+    }
+
+    /// The topics that may have changed since the last call, also those that are gone.
+    pub(crate) fn take_changed(&mut self) -> BTreeSet<String> {
+        self.topics.take_changed()
     }
 
     pub(crate) fn remove(&mut self, name: &str) -> Option<Topic> {

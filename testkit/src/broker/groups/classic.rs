@@ -224,6 +224,18 @@ impl ClassicGroup {
         true
     }
 
+    /// A group without members, in this generation.
+    pub(super) fn restore(generation: i32, protocol_type: Option<StrBytes>) -> Self {
+        let mut group = Self { generation, protocol_type, ..Self::new() };
+        group.write();
+        group
+    }
+
+    /// The generation, and the protocol type that the group has once it had members.
+    pub(super) const fn kept(&self) -> (i32, Option<&StrBytes>) {
+        (self.generation, self.protocol_type.as_ref())
+    }
+
     /// Followers wait for the leader; who comes behind it gets its assignment at once.
     pub(super) fn on_sync(&mut self, request: SyncGroupRequest, asked: Asked, out: &mut Outbox<'_>) {
         let answer = |code: ErrorCode| GroupAnswer::Sync(SyncGroupResponse::default().with_error_code(code.0));

@@ -16,15 +16,13 @@ impl Groups {
             return;
         }
         self.coordinators_seen = Some(around.nodes.version());
-        let mut moved = Vec::new();
-        for (group_id, group) in &mut self.groups {
-            let coordinator = around.nodes.coordinator(CoordinatorKind::Group, group_id);
-            if group.coordinator != coordinator {
-                group.coordinator = coordinator;
-                moved.push(group_id.clone());
-            }
-        }
+        let coordinator = |group_id: &str| around.nodes.coordinator(CoordinatorKind::Group, group_id);
+        let moved = self.groups.iter().filter(|(group_id, group)| group.coordinator != coordinator(group_id));
+        let moved: Vec<String> = moved.map(|(group_id, _)| group_id.clone()).collect();
         for group_id in moved {
+            if let Some(group) = self.groups.get_mut(&group_id) {
+                group.coordinator = coordinator(&group_id);
+            }
             self.change(&group_id, around, |group, out| match &mut group.protocol {
                 Protocol::Classic(classic) => classic.on_moved(out),
                 Protocol::Consumer(consumer) => consumer.on_loaded(out.properties, out.now),

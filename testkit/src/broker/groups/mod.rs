@@ -10,6 +10,7 @@
 //! - `offsets`: what groups have committed
 //! - `transactions`: what is committed in transactions
 //! - `expiry`: offsets and groups that nobody uses are forgotten
+//! - `keeping`: what of a group outlives the brokers
 //! - `admin`: listing, describing and deleting groups
 //! - `subscription`: which topics a classic consumer says it reads
 //! - `config`: the settings
@@ -22,6 +23,7 @@ mod consumer;
 mod consumer_requests;
 mod coordination;
 mod expiry;
+mod keeping;
 mod migration;
 mod offsets;
 mod subscription;
@@ -29,7 +31,7 @@ mod subscription;
 mod tests;
 mod transactions;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use tidemill_protocol::messages::{JoinGroupResponse, SyncGroupResponse};
@@ -44,6 +46,7 @@ use self::transactions::Transactions;
 use super::Token;
 use super::nodes::{CoordinatorKind, Nodes};
 use super::topics::Topics;
+use super::watched::Watched;
 
 /// Since this version a JoinGroup answer may have no protocol.
 const PROTOCOL_MAY_BE_NULL_SINCE: i16 = 7;
@@ -51,7 +54,7 @@ const PROTOCOL_MAY_BE_NULL_SINCE: i16 = 7;
 /// Every group, with its offsets.
 #[derive(Debug)]
 pub(crate) struct Groups {
-    groups: BTreeMap<String, Group>,
+    groups: Watched<String, Group>,
     /// When which group has something to do.
     deadlines: BTreeSet<(Instant, String)>,
     answers: Vec<(Token, GroupAnswer)>,
@@ -141,7 +144,7 @@ impl Groups {
     /// No groups. Ids of members are drawn from `random`.
     pub(crate) fn new(random: fastrand::Rng) -> Self {
         Self {
-            groups: BTreeMap::new(),
+            groups: Watched::default(),
             deadlines: BTreeSet::new(),
             answers: Vec::new(),
             transactions: Transactions::default(),
@@ -196,7 +199,7 @@ impl Groups {
         self.next_expiry_check.get_or_insert(around.now + around.properties.offsets_retention_check_interval);
         let coordinator = around.nodes.coordinator(CoordinatorKind::Group, group_id);
         let new = || Group { protocol: protocol(), offsets: Offsets::default(), deadline: None, coordinator };
-        self.groups.entry(group_id.to_owned()).or_insert_with(new)
+        self.groups.get_or_insert_with(group_id.to_owned(), new)
     }
 
     fn remove_group(&mut self, group_id: &str) {

@@ -34,7 +34,7 @@ const SAYS_ERROR_OF_GROUP_SINCE: i16 = 2;
 /// The offsets of one group.
 #[derive(Debug, Default)]
 pub(super) struct Offsets {
-    topics: BTreeMap<String, BTreeMap<i32, Committed>>,
+    pub(super) topics: BTreeMap<String, BTreeMap<i32, Committed>>,
     /// What counts when the transaction of a producer id is committed.
     pub(super) pending: BTreeMap<i64, BTreeMap<(String, i32), Committed>>,
 }

@@ -14,20 +14,21 @@ use super::offsets::{Committed, checked_metadata};
 use super::{Around, Groups, Protocol};
 use crate::broker::producer_state::EndMarker;
 use crate::broker::transactions::offsets_partition;
+use crate::broker::watched::Watched;
 
 /// Who writes offsets in transactions.
 #[derive(Debug, Default)]
 pub(super) struct Transactions {
     /// The epochs of producers and whether they have a transaction open, by partition of `__consumer_offsets`.
-    partitions: BTreeMap<i32, BTreeMap<i64, Producer>>,
-    written: i64,
+    pub(super) partitions: Watched<i32, BTreeMap<i64, Producer>>,
+    pub(super) written: i64,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Producer {
-    epoch: i16,
-    coordinator_epoch: i32,
-    is_open: bool,
+pub(super) struct Producer {
+    pub(super) epoch: i16,
+    pub(super) coordinator_epoch: i32,
+    pub(super) is_open: bool,
 }
 
 impl Transactions {
@@ -65,7 +66,7 @@ impl Groups {
         }
         let epoch = request.producer_epoch;
         let (_, partition) = offsets_partition(group_id);
-        let producers = self.transactions.partitions.entry(partition).or_default();
+        let producers = self.transactions.partitions.get_or_insert_with(partition, BTreeMap::new);
         let producer =
             producers.entry(request.producer_id.0).or_insert(Producer { epoch, coordinator_epoch: -1, is_open: false });
         if epoch < producer.epoch {
@@ -98,7 +99,7 @@ impl Groups {
 
     /// A transaction has ended, for the groups that write to this partition of `__consumer_offsets`.
     pub(crate) fn end_transaction(&mut self, partition: i32, end: &EndMarker) -> Result<(), ErrorCode> {
-        let producers = self.transactions.partitions.entry(partition).or_default();
+        let producers = self.transactions.partitions.get_or_insert_with(partition, BTreeMap::new);
         if let Some(known) = producers.get(&end.producer_id) {
             let is_late = end.v2 && end.producer_epoch == known.epoch && known.is_open;
             if is_late || end.producer_epoch < known.epoch {
@@ -110,10 +111,12 @@ impl Groups {
         }
         let (epoch, coordinator_epoch) = (end.producer_epoch, end.coordinator_epoch);
         producers.insert(end.producer_id, Producer { epoch, coordinator_epoch, is_open: false });
-        for (id, group) in &mut self.groups {
-            if offsets_partition(id).1 != partition {
-                continue;
-            }
+        let has_pending = |(id, group): &(&String, &super::Group)| {
+            group.offsets.pending.contains_key(&end.producer_id) && offsets_partition(id).1 == partition
+        };
+        let ids: Vec<String> = self.groups.iter().filter(has_pending).map(|(id, _)| id.clone()).collect();
+        for id in ids {
+            let Some(group) = self.groups.get_mut(&id) else { continue };
             let Some(pending) = group.offsets.pending.remove(&end.producer_id) else { continue };
             for ((topic, number), committed) in pending {
                 if end.committed {

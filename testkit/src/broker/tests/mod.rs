@@ -3,6 +3,7 @@
 mod faults;
 mod fetch;
 mod groups;
+mod kept;
 mod produce;
 mod replication;
 mod retention;

@@ -21,6 +21,7 @@ use tidemill_protocol::records::{BatchBuilder, BatchFlags, NewRecord, ProducerSt
 use tidemill_protocol::{ApiKey, StrBytes};
 
 use crate::broker::*;
+use crate::directory::Directory;
 
 pub(super) const UNIX_MS: i64 = 1_800_000_000_000;
 pub(super) const FETCH: i16 = 12;
@@ -40,6 +41,8 @@ pub(super) struct World {
     pub(super) wake_at: Option<Instant>,
     told: BTreeMap<ConnectionId, std::collections::VecDeque<Action>>,
     correlation_id: i32,
+    /// Where the cluster is kept.
+    directory: Option<Directory>,
 }
 
 pub(super) const ALICE: ConnectionId = ConnectionId(1);
@@ -61,9 +64,19 @@ impl World {
         Self::with_properties(ClusterProperties { brokers, ..ClusterProperties::default() })
     }
 
+    /// A world whose cluster is kept in a directory, and goes on with what is there.
+    pub(super) fn kept_in(path: &std::path::Path, count: i32) -> std::io::Result<Self> {
+        let brokers = (1..=count).map(|node_id| BrokerConfig { node_id, ..BrokerConfig::default() }).collect();
+        Self::start(ClusterProperties { brokers, ..ClusterProperties::default() }, Some(path))
+    }
+
     /// A world whose brokers are started with these.
-    #[expect(clippy::disallowed_methods, reason = "a start for virtual time; nothing waits for it")]
     pub(super) fn with_properties(properties: ClusterProperties) -> Self {
+        Self::start(properties, None).unwrap()
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "a start for virtual time; nothing waits for it")]
+    fn start(properties: ClusterProperties, path: Option<&std::path::Path>) -> std::io::Result<Self> {
         let now = Instant::now();
         let count = i32::try_from(properties.brokers.len()).unwrap();
         let mut cluster = Cluster::new(properties, now, UNIX_MS, 7);
@@ -73,7 +86,8 @@ impl World {
         for node_id in 1..=count {
             cluster.handle_connected(to(node_id), node_id, "/127.0.0.1", now);
         }
-        Self { cluster, now, wake_at: None, told: BTreeMap::new(), correlation_id: 0 }
+        let directory = path.map(|path| Directory::start(path, &mut cluster, now)).transpose()?;
+        Ok(Self { cluster, now, wake_at: None, told: BTreeMap::new(), correlation_id: 0, directory })
     }
 
     /// A world with one topic of one partition, `clicks`.
@@ -105,6 +119,9 @@ impl World {
     pub(super) fn poll(&mut self) {
         let mut replies = Vec::new();
         self.wake_at = self.cluster.poll(self.now, &mut replies);
+        if let Some(directory) = &mut self.directory {
+            directory.save(&mut self.cluster).unwrap();
+        }
         for Reply { connection, action } in replies {
             self.told.entry(connection).or_default().push_back(action);
         }

@@ -5,10 +5,12 @@
 //! what it knows; who is asked is checked by [`Cluster::check_transaction_coordinator`].
 //!
 //! - `transaction`: one transactional id, as a machine
+//! - `keeping`: what of them outlives the brokers
 //! - `markers`: how the partitions of a transaction learn of its end, and what holds that up
 //!
 //! Simplification: transactional ids do not expire (`transactional.id.expiration.ms`, 7 days in Kafka).
 
+mod keeping;
 mod markers;
 #[cfg(test)]
 mod tests;
@@ -24,6 +26,7 @@ pub use self::markers::MarkersOf;
 use self::markers::Sending;
 pub(crate) use self::transaction::{Ended, Generation, Initialized, State, TopicPartition, Transaction};
 use super::nodes::{self, CoordinatorKind};
+use super::watched::Watched;
 use super::{Cluster, millis};
 
 /// The topic that groups write their offsets to. Here it is no topic, but transactions have partitions of it.
@@ -32,13 +35,16 @@ pub(crate) const OFFSETS_TOPIC: &str = "__consumer_offsets";
 /// Every transactional id.
 #[derive(Debug, Default)]
 pub(crate) struct Transactions {
-    transactions: BTreeMap<String, Transaction>,
+    transactions: Watched<String, Transaction>,
     /// When which open transaction has been open for too long, in milliseconds since 1970.
     expiring: BTreeSet<(i64, String)>,
     /// The ends that not all partitions know of.
     sending: BTreeMap<String, Sending>,
     held: BTreeSet<MarkersOf>,
     next_producer_id: i64,
+    /// The transactions whose end was decided since it was last asked for, as they were then.
+    decided: BTreeMap<String, Transaction>,
+    watches: bool,
 }
 
 /// What a request that writes in a transaction does with a partition that its transaction has not come to.
@@ -65,6 +71,9 @@ impl Transactions {
     /// What a transactional id is like from now on: the one place where it changes.
     fn apply(&mut self, id: &str, changed: Transaction) {
         let expires_at = changed.expires_at_ms();
+        if self.watches && matches!(changed.state, State::PrepareCommit(_) | State::PrepareAbort(_)) {
+            self.decided.insert(id.to_owned(), changed.clone());
+        }
         let before = self.transactions.insert(id.to_owned(), changed);
         if let Some(at) = before.and_then(|before| before.expires_at_ms()) {
             self.expiring.remove(&(at, id.to_owned()));

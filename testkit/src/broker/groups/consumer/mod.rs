@@ -80,6 +80,16 @@ impl ConsumerGroup {
         }
     }
 
+    /// A group without members, in this epoch.
+    pub(super) fn restore(epoch: i32) -> Self {
+        Self { epoch, target_epoch: epoch, ..Self::new() }
+    }
+
+    /// The epoch.
+    pub(super) const fn kept(&self) -> i32 {
+        self.epoch
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.members.is_empty()
     }
