@@ -10,6 +10,7 @@ use tidemill_protocol::messages::{AlterPartitionReassignmentsRequest, AlterParti
 use tidemill_protocol::{ErrorCode, StrBytes};
 
 use super::create_topics::check_replicas;
+use super::text_or_null;
 use crate::broker::acls::Operation;
 use crate::broker::authorization::{NEEDS_ALTER, Resource};
 use crate::broker::topics::TopicError;
@@ -34,8 +35,7 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
             partitions.push(match moved {
                 Ok(()) => response.with_error_message(None),
                 Err(TopicError { code, message }) => {
-                    let message = Some(message).filter(|message| !message.is_empty());
-                    response.with_error_code(code.0).with_error_message(message.map(StrBytes::from_string))
+                    response.with_error_code(code.0).with_error_message(text_or_null(message))
                 }
             });
         }

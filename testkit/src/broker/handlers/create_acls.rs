@@ -2,12 +2,13 @@
 //!
 //! Version 0, which only knows literal names, is not spoken any longer, as in Kafka 4.
 
+use tidemill_protocol::ErrorCode;
 use tidemill_protocol::api::VersionRange;
 use tidemill_protocol::messages::create_acls_request::AclCreation;
 use tidemill_protocol::messages::create_acls_response::AclCreationResult;
 use tidemill_protocol::messages::{CreateAclsRequest, CreateAclsResponse};
-use tidemill_protocol::{ErrorCode, StrBytes};
 
+use super::text_or_null;
 use crate::broker::acls::{ANY, Acl, CLUSTER_NAME, MATCH, Operation, PatternType, Permission, ResourceType};
 use crate::broker::authorization::{NEEDS_ALTER, Resource};
 use crate::broker::{Cluster, Outcome, Refused, Request};
@@ -45,9 +46,9 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
                 cluster.acls.apply_created(acl);
                 AclCreationResult::default()
             }
-            Err((code, message)) => AclCreationResult::default()
-                .with_error_code(code.0)
-                .with_error_message(Some(message).filter(|message| !message.is_empty()).map(StrBytes::from_string)),
+            Err((code, message)) => {
+                AclCreationResult::default().with_error_code(code.0).with_error_message(text_or_null(message))
+            }
         });
     }
     request.reply::<CreateAclsRequest>(&CreateAclsResponse::default().with_results(results))

@@ -11,6 +11,7 @@ use tidemill_protocol::messages::{CreatePartitionsRequest, CreatePartitionsRespo
 use tidemill_protocol::{ErrorCode, StrBytes};
 
 use super::create_topics::check_replicas;
+use super::text_or_null;
 use crate::broker::acls::Operation;
 use crate::broker::authorization::Resource;
 use crate::broker::topics::TopicError;
@@ -94,10 +95,7 @@ fn result(name: StrBytes, grown: Result<(), TopicError>) -> CreatePartitionsTopi
     let result = CreatePartitionsTopicResult::default().with_name(name.into());
     match grown {
         Ok(()) => result.with_error_message(None),
-        Err(error) => {
-            let message = Some(error.message).filter(|message| !message.is_empty());
-            result.with_error_code(error.code.0).with_error_message(message.map(StrBytes::from_string))
-        }
+        Err(error) => result.with_error_code(error.code.0).with_error_message(text_or_null(error.message)),
     }
 }
 

@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use tidemill_protocol::ErrorCode;
 use tidemill_protocol::api::VersionRange;
 use tidemill_protocol::messages::describe_client_quotas_request::ComponentData;
 use tidemill_protocol::messages::describe_client_quotas_response::{EntityData, EntryData, ValueData};
 use tidemill_protocol::messages::{DescribeClientQuotasRequest, DescribeClientQuotasResponse};
-use tidemill_protocol::{ErrorCode, StrBytes};
 
-use super::text;
+use super::{text, text_or_null};
 use crate::broker::acls::Operation;
 use crate::broker::authorization::Resource;
 use crate::broker::quotas::{CLIENT_ID, Entity, IP, USER};
@@ -38,10 +38,9 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
             let found = cluster.quotas.iter().filter(|(entity, _)| wanted.means(entity));
             response.with_entries(Some(found.map(describe).collect()))
         }
-        Err((code, message)) => response
-            .with_error_code(code.0)
-            .with_error_message(Some(message).filter(|message| !message.is_empty()).map(StrBytes::from_string))
-            .with_entries(None),
+        Err((code, message)) => {
+            response.with_error_code(code.0).with_error_message(text_or_null(message)).with_entries(None)
+        }
     };
     request.reply::<DescribeClientQuotasRequest>(&response)
 }

@@ -5,13 +5,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use tidemill_protocol::ErrorCode;
 use tidemill_protocol::api::VersionRange;
 use tidemill_protocol::messages::incremental_alter_configs_request::{AlterConfigsResource, AlterableConfig};
 use tidemill_protocol::messages::incremental_alter_configs_response::AlterConfigsResourceResponse;
 use tidemill_protocol::messages::{IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse};
-use tidemill_protocol::{ErrorCode, StrBytes};
 
 use super::describe_configs::configured;
+use super::text_or_null;
 use crate::broker::acls::Operation;
 use crate::broker::authorization::words;
 use crate::broker::topic_config::{Kind, TopicConfig, option_named};
@@ -37,10 +38,7 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
             .with_resource_name(resource.resource_name.clone());
         responses.push(match altered {
             Ok(()) => response.with_error_message(None),
-            Err(error) => {
-                let message = Some(error.message).filter(|message| !message.is_empty());
-                response.with_error_code(error.code.0).with_error_message(message.map(StrBytes::from_string))
-            }
+            Err(error) => response.with_error_code(error.code.0).with_error_message(text_or_null(error.message)),
         });
     }
     request

@@ -162,6 +162,11 @@ fn text(text: &str) -> StrBytes {
     StrBytes::from_string(text.to_owned())
 }
 
+/// The words of a refusal; where Kafka has none, its answer says null.
+fn text_or_null(words: String) -> Option<StrBytes> {
+    Some(words).filter(|words| !words.is_empty()).map(StrBytes::from_string)
+}
+
 /// `PRODUCER_FENCED`, which clients of the versions before this one do not know.
 fn fenced_before(since: i16, version: i16, code: ErrorCode) -> ErrorCode {
     if version < since && code == ErrorCode::PRODUCER_FENCED { ErrorCode::INVALID_PRODUCER_EPOCH } else { code }
