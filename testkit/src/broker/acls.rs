@@ -4,7 +4,7 @@
 //! is enough; and where no rule is about the resource at all, `allow.everyone.if.no.acl.found` decides.
 //! [`authorization`](super::authorization) asks on behalf of a request, and `handlers` change the lists.
 
-use std::collections::BTreeSet;
+use super::watched::Watched;
 
 /// A set of names that the wire has as numbers. Those that only make sense in filters are not among them.
 macro_rules! codes {
@@ -90,7 +90,7 @@ pub(crate) struct Filter {
 /// Every rule there is.
 #[derive(Debug, Default)]
 pub(crate) struct Acls {
-    acls: BTreeSet<Acl>,
+    pub(super) acls: Watched<Acl, ()>,
 }
 
 /// Who wants to do something.
@@ -105,7 +105,7 @@ pub(crate) struct Subject<'a> {
 impl Acls {
     /// Adds a rule; nothing happens when it is there.
     pub(crate) fn apply_created(&mut self, acl: Acl) {
-        self.acls.insert(acl);
+        self.acls.insert(acl, ());
     }
 
     /// Removes a rule.
@@ -115,7 +115,7 @@ impl Acls {
 
     /// The rules that a filter means.
     pub(crate) fn find<'a>(&'a self, filter: &'a Filter) -> impl Iterator<Item = &'a Acl> {
-        self.acls.iter().filter(|acl| filter.means(acl))
+        self.acls.keys().filter(|acl| filter.means(acl))
     }
 
     /// What the rules say about an operation on a resource; none when there are none about the resource.
@@ -127,7 +127,7 @@ impl Acls {
         name: &str,
     ) -> Option<bool> {
         let mut verdict = None;
-        for acl in self.acls.iter().filter(|acl| acl.resource_type == kind && acl.is_about(name)) {
+        for acl in self.acls.keys().filter(|acl| acl.resource_type == kind && acl.is_about(name)) {
             match acl.permission {
                 _ if !acl.applies_to(subject, operation) => verdict = verdict.or(Some(false)),
                 Permission::Deny => return Some(false),
@@ -144,7 +144,7 @@ impl Acls {
             acl.resource_type == kind && acl.is_for(subject) && operations.contains(&acl.operation)
         };
         let (denied, allowed): (Vec<&Acl>, Vec<&Acl>) =
-            self.acls.iter().filter(is_meant).partition(|acl| acl.permission == Permission::Deny);
+            self.acls.keys().filter(is_meant).partition(|acl| acl.permission == Permission::Deny);
         let is_wildcard = |acl: &&Acl| acl.pattern == PatternType::Literal && acl.name == WILDCARD;
         if denied.iter().any(is_wildcard) {
             return false;

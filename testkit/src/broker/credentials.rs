@@ -1,6 +1,7 @@
 //! What is known of users to prove themselves by: passwords for PLAIN, and what SCRAM keeps of a password.
 //!
-//! [`sasl`](super::sasl) asks; AlterUserScramCredentials changes what SCRAM knows. Nothing in here is ever shown.
+//! [`sasl`](super::sasl) asks; AlterUserScramCredentials changes what SCRAM knows, and what it has changed counts before what
+//! the cluster was started with. Nothing in here is ever shown.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,8 +9,12 @@ use std::num::NonZeroU32;
 
 use bytes::Bytes;
 use ring::{digest, hmac, pbkdf2};
+use serde_json::{Value, json};
 
 use super::config::{SaslProperties, User};
+use super::sasl::base64;
+use super::storage::{Damage, Entry};
+use super::watched::Watched;
 
 /// Rounds that SCRAM takes at least, in both mechanisms of Kafka.
 pub(crate) const ITERATIONS_MIN: u32 = 4096;
@@ -36,13 +41,16 @@ pub(crate) struct ScramCredential {
 #[derive(Default)]
 pub(crate) struct Credentials {
     passwords: BTreeMap<String, String>,
-    scram: BTreeMap<(String, ScramHash), ScramCredential>,
+    /// Of those who were there when the cluster started.
+    configured: BTreeMap<(String, ScramHash), ScramCredential>,
+    /// What has become of users since then, and what is kept of them. None: gone, though configured.
+    pub(super) altered: Watched<(String, ScramHash), Option<ScramCredential>>,
 }
 
 /// Users are counted, not shown.
 impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Credentials({} passwords, {} for SCRAM)", self.passwords.len(), self.scram.len())
+        write!(f, "Credentials({} passwords, {} for SCRAM)", self.passwords.len(), self.all_scram().count())
     }
 }
 
@@ -109,6 +117,32 @@ impl ScramCredential {
     }
 }
 
+/// What of it outlives the brokers: the keys, from which no password can be read.
+impl ScramCredential {
+    pub(super) fn keep(&self) -> Value {
+        json!({
+            "salt": base64::encode(&self.salt),
+            "iterations": self.iterations,
+            "stored_key": base64::encode(&self.stored_key),
+            "server_key": base64::encode(&self.server_key),
+        })
+    }
+
+    pub(super) fn restore(kept: Entry<'_>) -> Result<Self, Damage> {
+        let bytes = |name: &str| {
+            let decoded = base64::decode(kept.text(name)?.as_bytes());
+            decoded.map(Bytes::from).ok_or_else(|| format!("{name} is not in base 64"))
+        };
+        let iterations = kept.number("iterations")?;
+        Ok(Self {
+            salt: bytes("salt")?,
+            iterations,
+            stored_key: bytes("stored_key")?,
+            server_key: bytes("server_key")?,
+        })
+    }
+}
+
 impl Credentials {
     /// The users that a cluster is started with.
     pub(crate) fn new(sasl: &SaslProperties, random: &mut fastrand::Rng) -> Self {
@@ -120,7 +154,7 @@ impl Credentials {
                 let iterations = NonZeroU32::new(ITERATIONS_MIN).unwrap_or(NonZeroU32::MIN);
                 let salted = hash.salted(password, &salt, iterations);
                 let credential = ScramCredential::new(hash, salt, iterations.get(), &salted);
-                credentials.apply_scram(name, hash, Some(credential));
+                credentials.configured.insert((name.clone(), hash), credential);
             }
         }
         credentials
@@ -132,28 +166,32 @@ impl Credentials {
     }
 
     pub(crate) fn scram(&self, user: &str, hash: ScramHash) -> Option<&ScramCredential> {
-        self.scram.get(&(user.to_owned(), hash))
+        let key = (user.to_owned(), hash);
+        self.altered.get(&key).map_or_else(|| self.configured.get(&key), Option::as_ref)
     }
 
     /// What SCRAM knows of, in the order of the users' names.
     pub(crate) fn all_scram(&self) -> impl Iterator<Item = (&str, ScramHash, &ScramCredential)> {
-        self.scram.iter().map(|((user, hash), credential)| (user.as_str(), *hash, credential))
+        let altered = self.altered.iter().map(|(key, credential)| (key, credential.as_ref()));
+        let mut all: BTreeMap<_, _> = self.configured.iter().map(|(key, known)| (key, Some(known))).collect();
+        all.extend(altered);
+        all.into_iter().filter_map(|((user, hash), credential)| Some((user.as_str(), *hash, credential?)))
     }
 
     /// Sets, or removes, what SCRAM knows of a user.
     pub(crate) fn apply_scram(&mut self, user: &str, hash: ScramHash, credential: Option<ScramCredential>) {
         let key = (user.to_owned(), hash);
-        match credential {
-            Some(credential) => self.scram.insert(key, credential),
-            None => self.scram.remove(&key),
-        };
+        if credential.is_some() || self.configured.contains_key(&key) {
+            self.altered.insert(key, credential);
+        } else {
+            self.altered.remove(&key);
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::broker::sasl::base64;
 
     /// The exchange that RFC 7677 shows.
     #[test]

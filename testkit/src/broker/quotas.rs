@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use super::watched::Watched;
+
 /// Whom a quota is for: kinds of names, and which name. Without a name it is for all that have no quota of their own.
 pub(crate) type Entity = BTreeMap<String, Option<String>>;
 
@@ -13,7 +15,7 @@ pub(crate) const IP: &str = "ip";
 /// Every quota there is.
 #[derive(Debug, Default)]
 pub(crate) struct Quotas {
-    quotas: BTreeMap<Entity, BTreeMap<String, f64>>,
+    pub(super) quotas: Watched<Entity, BTreeMap<String, f64>>,
 }
 
 /// What values a quota takes.
@@ -27,7 +29,7 @@ enum Kind {
 impl Quotas {
     /// Sets a quota, or removes it.
     pub(crate) fn apply(&mut self, entity: &Entity, key: &str, value: Option<f64>) {
-        let quotas = self.quotas.entry(entity.clone()).or_default();
+        let quotas = self.quotas.get_or_insert_with(entity.clone(), BTreeMap::new);
         match value {
             Some(value) => quotas.insert(key.to_owned(), value),
             None => quotas.remove(key),

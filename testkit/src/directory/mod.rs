@@ -60,7 +60,6 @@ struct KeptPartition {
 }
 
 /// What was found in a directory.
-#[derive(Debug)]
 pub(crate) struct Found {
     pub(crate) entries: Entries,
     pub(crate) logs: KeptLogs,

@@ -6,8 +6,8 @@ use tidemill_protocol::StrBytes;
 /// Why what was kept cannot be used.
 pub(crate) type Damage = String;
 
-/// A kept value, or a part of one.
-#[derive(Debug, Clone, Copy)]
+/// A kept value, or a part of one. Without `Debug`: it may be what a user is known by.
+#[derive(Clone, Copy)]
 pub(crate) struct Entry<'a>(pub(crate) &'a Value);
 
 impl<'a> Entry<'a> {
@@ -38,6 +38,15 @@ impl<'a> Entry<'a> {
 
     pub(crate) fn flag(self, name: &str) -> Result<bool, Damage> {
         self.field(name)?.0.as_bool().ok_or_else(|| format!("{name} is neither true nor false"))
+    }
+
+    pub(crate) fn is_false(self) -> bool {
+        self.0.as_bool() == Some(false)
+    }
+
+    /// The fields of an object, by their names.
+    pub(crate) fn fields(self) -> Option<impl Iterator<Item = (&'a str, Self)>> {
+        Some(self.0.as_object()?.iter().map(|(name, value)| (name.as_str(), Entry(value))))
     }
 
     pub(crate) fn list(self, name: &str) -> Result<impl Iterator<Item = Self>, Damage> {

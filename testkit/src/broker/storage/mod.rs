@@ -13,12 +13,14 @@
 //! | `transaction/ID` | as in `__transaction_state` |
 //! | `group/ID` | generation, committed and pending offsets |
 //! | `offsets/N` | the producers of a partition of `__consumer_offsets` |
+//! | `acl/[..]`, `scram/HASH/USER`, `quota/{..}` | what administrators have set, see `settings` |
 //!
 //! What is not kept: members of groups and fetch sessions, which begin anew; what producers wrote whose batches are all
 //! deleted; which broker was made to coordinate what; faults.
 
 mod entry;
 mod partition;
+mod settings;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -41,8 +43,8 @@ pub(crate) type Entries = BTreeMap<String, Value>;
 /// The segments of each log that was kept: their base offsets and bytes, by topic and partition.
 pub(crate) type KeptLogs = BTreeMap<(String, i32), BTreeMap<i64, Vec<u8>>>;
 
-/// What has changed.
-#[derive(Debug, Default)]
+/// What has changed. Without `Debug`: it may hold what users are known by.
+#[derive(Default)]
 pub(crate) struct Changed {
     /// To be kept before the logs are.
     pub(crate) before_logs: Entries,
@@ -58,6 +60,9 @@ impl Changed {
     }
 }
 
+/// What is said of a value that another release may know.
+const UNKNOWN: &str = "what this is, is not known";
+
 /// The format of what is kept.
 const FORMAT: i32 = 1;
 
@@ -67,6 +72,7 @@ impl Cluster {
         self.topics.watch();
         self.groups.watch();
         self.transactions.watch();
+        self.watch_settings();
         self.kept_producer_id = None;
     }
 
@@ -89,6 +95,7 @@ impl Cluster {
             let kept = self.transactions.get(&id).map_or(Value::Null, Transaction::keep);
             changed.after_logs.insert(format!("transaction/{id}"), kept);
         }
+        self.take_changed_settings(&mut changed.after_logs);
         let (groups, partitions) = self.groups.take_changed();
         for id in groups {
             let kept = self.groups.keep(&id).unwrap_or_default();
@@ -145,7 +152,8 @@ impl Cluster {
                 let partition = partition.parse().map_err(|_| "no number".to_owned())?;
                 self.groups.restore_producers(partition, kept)?;
             }
-            None | Some(_) => return Err("what this is, is not known".to_owned()),
+            Some((kind, name)) => self.restore_setting(kind, name, kept)?,
+            None => return Err(UNKNOWN.to_owned()),
         }
         Ok(())
     }

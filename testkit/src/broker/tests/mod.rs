@@ -4,6 +4,7 @@ mod faults;
 mod fetch;
 mod groups;
 mod kept;
+mod kept_settings;
 mod produce;
 mod replication;
 mod retention;

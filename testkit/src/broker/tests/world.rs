@@ -42,7 +42,7 @@ pub(super) struct World {
     told: BTreeMap<ConnectionId, std::collections::VecDeque<Action>>,
     correlation_id: i32,
     /// Where the cluster is kept.
-    directory: Option<Directory>,
+    pub(super) directory: Option<Directory>,
 }
 
 pub(super) const ALICE: ConnectionId = ConnectionId(1);
@@ -76,7 +76,7 @@ impl World {
     }
 
     #[expect(clippy::disallowed_methods, reason = "a start for virtual time; nothing waits for it")]
-    fn start(properties: ClusterProperties, path: Option<&std::path::Path>) -> std::io::Result<Self> {
+    pub(super) fn start(properties: ClusterProperties, path: Option<&std::path::Path>) -> std::io::Result<Self> {
         let now = Instant::now();
         let count = i32::try_from(properties.brokers.len()).unwrap();
         let mut cluster = Cluster::new(properties, now, UNIX_MS, 7);
