@@ -226,11 +226,11 @@ impl ClusterConfig {
     }
 
     /// `log.dirs`: keeps everything in this directory, which is made if it is not there: topics and their settings, records,
-    /// committed offsets, producer ids, transactions, ACLs, quotas, and SCRAM users as AlterUserScramCredentials leaves them,
-    /// which counts before [those it is started with](Self::sasl), by their keys and not their passwords. A cluster that is started on it again goes on where the last one ended,
-    /// also by `kill -9`: what was acknowledged is there, once. It does not wait for the disk, so a loss of power may cost
-    /// what was written last. Records are still served from memory, so that all of them must fit. Default none: everything
-    /// is gone with the cluster.
+    /// committed offsets, producer ids, transactions, ACLs, quotas, and what AlterUserScramCredentials has made of users,
+    /// which counts before [those it is started with](Self::sasl): their keys, not their passwords. A cluster that is started
+    /// on it again goes on where the last one ended, also by `kill -9`: what was acknowledged is there, once. It does not
+    /// wait for the disk, so a loss of power may cost what was written last. Records are still served from memory, so that
+    /// all of them must fit. Default none: everything is gone with the cluster.
     ///
     /// A directory belongs to one cluster at a time. In the folders of its partitions lie segments as Kafka writes them; its
     /// `kafka-dump-log` reads them.

@@ -45,6 +45,17 @@ pub struct ClusterProperties {
     /// `transaction.abort.timed.out.transaction.cleanup.interval.ms`: how often, from the start on, transactions are looked
     /// for that have been open for too long. Default 10 s.
     pub transaction_abort_interval: Duration,
+    /// `transactional.id.expiration.ms`: how long a transactional id is remembered that does nothing and has no transaction
+    /// open. Default 7 days.
+    pub transactional_id_expiration: Duration,
+    /// `transaction.remove.expired.transaction.cleanup.interval.ms`: how often, from the start on, such ids are looked for.
+    /// Default 1 h.
+    pub transactional_id_expiration_interval: Duration,
+    /// `producer.id.expiration.ms`: how long a partition remembers a producer id, by the timestamp of the last that it wrote.
+    /// Default 1 day.
+    pub producer_id_expiration: Duration,
+    /// `producer.id.expiration.check.interval.ms`: how often, from the start on, such ids are looked for. Default 10 min.
+    pub producer_id_expiration_interval: Duration,
     /// How groups are coordinated.
     pub groups: GroupProperties,
     /// `authorizer.class.name`: who may do what. Default none: everyone may do everything.
@@ -151,6 +162,10 @@ impl Default for ClusterProperties {
             transaction_version: 2,
             transaction_timeout_max: Duration::from_secs(15 * 60),
             transaction_abort_interval: Duration::from_secs(10),
+            transactional_id_expiration: Duration::from_secs(7 * 24 * 60 * 60),
+            transactional_id_expiration_interval: Duration::from_secs(60 * 60),
+            producer_id_expiration: Duration::from_secs(24 * 60 * 60),
+            producer_id_expiration_interval: Duration::from_secs(10 * 60),
             groups: GroupProperties::default(),
             authorizer: None,
             sasl: None,

@@ -5,6 +5,7 @@
 //! [`server`](crate::server) moves bytes between this and its connections.
 //!
 //! - `config`: what the brokers are started with
+//! - `internal_topics`: the topics of the coordinators
 //! - `nodes`: which brokers there are, where replicas lie and who coordinates what
 //! - `replication`: who leads and who is in sync, as brokers come and go
 //! - `faults`: the script that is played, and what it does to connections, requests, answers and the cluster
@@ -32,6 +33,7 @@ mod faults;
 mod fetch_sessions;
 pub(crate) mod groups;
 mod handlers;
+mod internal_topics;
 pub(crate) mod log;
 mod nodes;
 mod partition;
@@ -76,7 +78,7 @@ use self::sasl::Session;
 use self::topic_config::TopicConfig;
 use self::topics::{Topic, TopicError, Topics};
 pub use self::transactions::MarkersOf;
-use self::transactions::Transactions;
+use self::transactions::{Transactions, next_look};
 
 /// `log.retention.check.interval.ms`: how often records are looked for that have become too old. What is too much is
 /// removed as it is written.
@@ -243,6 +245,7 @@ pub struct Cluster {
     started: Instant,
     started_unix_ms: i64,
     next_retention_check: Instant,
+    next_producer_check: Instant,
     pub(crate) random: fastrand::Rng,
     /// The next producer id when it was last kept.
     kept_producer_id: Option<i64>,
@@ -254,6 +257,7 @@ impl Cluster {
     #[must_use]
     pub fn new(config: ClusterProperties, now: Instant, unix_ms: i64, seed: u64) -> Self {
         let mut random = fastrand::Rng::with_seed(seed);
+        let next_producer_check = now + config.producer_id_expiration_interval;
         let mut cluster = Self {
             nodes: Nodes::new(&config.brokers),
             credentials: Credentials::default(),
@@ -276,6 +280,7 @@ impl Cluster {
             started: now,
             started_unix_ms: unix_ms,
             next_retention_check: now + RETENTION_CHECK_INTERVAL,
+            next_producer_check,
             random,
             kept_producer_id: None,
         };
@@ -345,6 +350,7 @@ impl Cluster {
     /// ask again.
     pub fn poll(&mut self, now: Instant, replies: &mut Vec<Reply>) -> Option<Instant> {
         self.retain(now);
+        self.expire_producers(now);
         let mut wake_at;
         loop {
             let mut answers = Vec::new();
@@ -353,10 +359,8 @@ impl Cluster {
             let groups = self.poll_groups(now, &mut answers);
             let produces = produce::poll(self, now);
             let fetches = fetch::poll(self, now);
-            wake_at = [script, transactions, groups, produces, fetches, Some(self.next_retention_check)]
-                .into_iter()
-                .flatten()
-                .min();
+            let checks = self.next_retention_check.min(self.next_producer_check);
+            wake_at = [script, transactions, groups, produces, fetches, Some(checks)].into_iter().flatten().min();
             for (token, answer) in answers.drain(..) {
                 match answer {
                     GroupAnswer::Join(response) => self.complete::<JoinGroupRequest>(token, &response, now),
@@ -396,7 +400,9 @@ impl Cluster {
         let config = TopicConfig::new(settings).map_err(|reason| TopicError::new(ErrorCode::INVALID_CONFIG, reason))?;
         let id = self.random_id();
         self.playing.faults_mut().name_topic(id, name);
-        self.topics.create(name, id, replicas, config)
+        self.topics.create(name, id, replicas, config)?;
+        self.follow_leaders();
+        self.topics.by_name(name).ok_or_else(|| TopicError::new(ErrorCode::UNKNOWN_SERVER_ERROR, "It is gone."))
     }
 
     /// Adds partitions with these replicas to a topic that is there.
@@ -437,6 +443,7 @@ impl Cluster {
     pub(crate) fn delete_topic(&mut self, name: &str) {
         let Some(topic) = self.topics.remove(name) else { return };
         self.groups.handle_topic_deleted(name);
+        self.follow_leaders();
         for (number, _) in topic.numbered() {
             self.fetches.touch((topic.id, number));
             self.produces.touch((topic.id, number));
@@ -495,8 +502,19 @@ impl Cluster {
             for partition in &mut topic.partitions {
                 partition.log.retain_time(&topic.config, unix_ms);
                 partition.producers.forget_before(partition.log.start_offset());
-                partition.producers.expire(unix_ms);
             }
+        }
+    }
+
+    /// Makes partitions forget producers that have written nothing for long.
+    fn expire_producers(&mut self, now: Instant) {
+        if now < self.next_producer_check {
+            return;
+        }
+        self.next_producer_check = next_look(self.started, self.config.producer_id_expiration_interval, now);
+        let before_ms = self.unix_ms(now).saturating_sub(millis(self.config.producer_id_expiration));
+        for topic in self.topics.iter_mut() {
+            topic.partitions.iter_mut().for_each(|partition| partition.producers.expire(before_ms));
         }
     }
 

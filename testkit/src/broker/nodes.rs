@@ -9,7 +9,7 @@ use super::config::BrokerConfig;
 
 /// `offsets.topic.num.partitions` and `transaction.state.log.num.partitions`: a coordinator is responsible for the ids
 /// whose hash falls into one of its slots.
-const COORDINATOR_SLOTS: u32 = 50;
+pub(crate) const COORDINATOR_SLOTS: u32 = 50;
 
 /// Every broker that the cluster has.
 #[derive(Debug)]
@@ -17,6 +17,8 @@ pub(crate) struct Nodes {
     nodes: BTreeMap<i32, Node>,
     /// The coordinators that were moved, by slot.
     moved: BTreeMap<(CoordinatorKind, u32), i32>,
+    /// Who leads the partitions of the coordinators' topics, where those are there: each a slot.
+    leaders: BTreeMap<CoordinatorKind, Vec<Option<i32>>>,
     /// Who coordinates each slot, and how often that has changed.
     epochs: BTreeMap<(CoordinatorKind, u32), (i32, i32)>,
     /// Rises when a coordinator may have changed.
@@ -47,8 +49,14 @@ impl Nodes {
         let node =
             |config: &BrokerConfig| (config.node_id, Node { config: config.clone(), running: true, follows: true });
         let nodes = brokers.iter().map(node).collect();
-        let mut nodes =
-            Self { nodes, moved: BTreeMap::new(), epochs: BTreeMap::new(), version: 0, parted: BTreeSet::new() };
+        let mut nodes = Self {
+            nodes,
+            moved: BTreeMap::new(),
+            leaders: BTreeMap::new(),
+            epochs: BTreeMap::new(),
+            version: 0,
+            parted: BTreeSet::new(),
+        };
         nodes.count_coordinator_epochs();
         nodes
     }
@@ -125,15 +133,32 @@ impl Nodes {
         self.coordinator_of_slot(kind, slot(id))
     }
 
-    fn coordinator_of_slot(&self, kind: CoordinatorKind, slot: u32) -> Option<i32> {
+    pub(crate) fn coordinator_of_slot(&self, kind: CoordinatorKind, slot: u32) -> Option<i32> {
+        let index = usize::try_from(slot).unwrap_or_default();
+        if let Some(leader) = self.leaders.get(&kind).and_then(|leaders| leaders.get(index)) {
+            return leader.filter(|leader| self.is_running(*leader));
+        }
         if let Some(moved) = self.moved.get(&(kind, slot)).filter(|moved| self.is_running(**moved)) {
             return Some(*moved);
         }
         // Slots lie over all brokers in turn; the next one that runs takes those of one that does not.
         let ids: Vec<i32> = self.nodes.keys().copied().collect();
-        let start = usize::try_from(slot).unwrap_or_default();
-        let in_turn = ids.iter().cycle().skip(start).take(ids.len());
+        let in_turn = ids.iter().cycle().skip(index).take(ids.len());
         in_turn.copied().find(|id| self.is_running(*id))
+    }
+
+    /// These lead the partitions of the topic of these coordinators, and so coordinate; none where it has no topic.
+    pub(crate) fn set_leaders(&mut self, kind: CoordinatorKind, leaders: Vec<Option<i32>>) {
+        if self.leaders.get(&kind).map_or(&[] as &[_], Vec::as_slice) == leaders {
+            return;
+        }
+        if leaders.is_empty() {
+            self.leaders.remove(&kind);
+        } else {
+            self.leaders.insert(kind, leaders);
+        }
+        self.version += 1;
+        self.count_coordinator_epochs();
     }
 
     /// Lets this broker coordinate the slot of a group or transactional id from now on.

@@ -85,7 +85,7 @@ impl Partition {
     pub(crate) fn append(&mut self, batch: &RecordBatch, config: &TopicConfig, unix_ms: i64) -> Appended {
         let appended = self.log.append(batch, self.leader_epoch, config, unix_ms);
         if batch.header().producer_id >= 0 {
-            self.producers.record(batch.header(), appended, unix_ms);
+            self.producers.record(batch.header(), appended);
         }
         self.producers.forget_before(self.log.start_offset());
         appended

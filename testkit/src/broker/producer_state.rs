@@ -6,8 +6,8 @@
 //!
 //! The last five batches of each producer id are kept, as in Kafka; that is why a producer may have five in flight. As in
 //! Kafka 4, a producer id that the partition does not know may begin at any sequence, so `UNKNOWN_PRODUCER_ID` is never
-//! answered; only in a transaction of the second generation it must begin at 0. A producer that has written nothing for a
-//! day and has no transaction open is forgotten, by the time of its last append where Kafka takes its records' timestamps.
+//! answered; only in a transaction of the second generation it must begin at 0. A producer whose last records are a day old
+//! (`producer.id.expiration.ms`), by their own timestamps, and that has no transaction open is forgotten.
 
 #[cfg(test)]
 mod tests;
@@ -21,9 +21,6 @@ use super::log::Appended;
 
 /// How many batches of a producer are recognised when they come again.
 const BATCHES_KEPT: usize = 5;
-
-/// `producer.id.expiration.ms`.
-const EXPIRATION_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// Of a producer that no marker has ended a transaction of.
 const NO_COORDINATOR_EPOCH: i32 = -1;
@@ -49,7 +46,6 @@ pub(crate) struct Producer {
     pub(crate) epoch: i16,
     /// The oldest first, all of this epoch.
     batches: VecDeque<Written>,
-    last_append_ms: i64,
     /// Of its newest batch or marker.
     pub(crate) last_timestamp: i64,
     pub(crate) coordinator_epoch: i32,
@@ -177,11 +173,11 @@ impl ProducerState {
     }
 
     /// Remembers a batch that was appended.
-    pub(crate) fn record(&mut self, batch: &BatchHeader, appended: Appended, unix_ms: i64) {
+    pub(crate) fn record(&mut self, batch: &BatchHeader, appended: Appended) {
         let (first_sequence, last_sequence) = sequences(batch);
         let max_timestamp = appended.log_append_time.unwrap_or(batch.max_timestamp);
         let written = Written { first_sequence, last_sequence, base_offset: appended.base_offset, max_timestamp };
-        let producer = self.change(batch.producer_id, batch.producer_epoch, appended.last_offset, unix_ms);
+        let producer = self.change(batch.producer_id, batch.producer_epoch, appended.last_offset);
         if producer.batches.len() == BATCHES_KEPT {
             producer.batches.pop_front();
         }
@@ -213,7 +209,7 @@ impl ProducerState {
 
     /// Remembers a marker that was written at this offset. `high_watermark` is how far all replicas have come.
     pub(crate) fn record_marker(&mut self, marker: &EndMarker, offset: i64, unix_ms: i64, high_watermark: i64) {
-        let Some(first_offset) = self.end(marker, offset, unix_ms, unix_ms) else { return };
+        let Some(first_offset) = self.end(marker, offset, unix_ms) else { return };
         self.ended.retain(|_, marker| *marker >= high_watermark);
         self.ended.insert(first_offset, offset);
         if !marker.committed {
@@ -228,9 +224,9 @@ impl ProducerState {
     }
 
     /// Ends the open transaction of a producer; its first offset if there was one.
-    fn end(&mut self, marker: &EndMarker, offset: i64, timestamp: i64, unix_ms: i64) -> Option<i64> {
+    fn end(&mut self, marker: &EndMarker, offset: i64, timestamp: i64) -> Option<i64> {
         self.lowest.remove(&marker.producer_id);
-        let producer = self.change(marker.producer_id, marker.producer_epoch, offset, unix_ms);
+        let producer = self.change(marker.producer_id, marker.producer_epoch, offset);
         producer.coordinator_epoch = marker.coordinator_epoch;
         producer.last_timestamp = timestamp;
         let first_offset = producer.transaction_start.take()?;
@@ -239,11 +235,10 @@ impl ProducerState {
     }
 
     /// The producer, in this epoch, which has written at this offset now.
-    fn change(&mut self, id: i64, epoch: i16, offset: i64, unix_ms: i64) -> &mut Producer {
+    fn change(&mut self, id: i64, epoch: i16, offset: i64) -> &mut Producer {
         let producer = self.producers.entry(id).or_insert_with(|| Producer {
             epoch,
             batches: VecDeque::new(),
-            last_append_ms: unix_ms,
             last_timestamp: -1,
             coordinator_epoch: NO_COORDINATOR_EPOCH,
             transaction_start: None,
@@ -253,7 +248,6 @@ impl ProducerState {
             producer.epoch = epoch;
             producer.batches.clear();
         }
-        producer.last_append_ms = unix_ms;
         producer.last_offset = offset;
         producer
     }
@@ -311,16 +305,16 @@ impl ProducerState {
                     committed,
                     v2: false,
                 };
-                self.end(&marker, header.base_offset, header.max_timestamp, header.max_timestamp);
+                self.end(&marker, header.base_offset, header.max_timestamp);
             } else {
                 let (base_offset, last_offset) = (header.base_offset, header.last_offset());
-                self.record(header, Appended { base_offset, last_offset, log_append_time: None }, header.max_timestamp);
+                self.record(header, Appended { base_offset, last_offset, log_append_time: None });
             }
         }
     }
 
-    /// Reads anew who has written what. `unix_ms` counts as the time of all of it.
-    pub(crate) fn rebuild(&mut self, batches: impl Iterator<Item = RecordBatch>, unix_ms: i64) {
+    /// Reads anew who has written what.
+    pub(crate) fn rebuild(&mut self, batches: impl Iterator<Item = RecordBatch>) {
         for batch in batches {
             let header = batch.header();
             if header.producer_id < 0 {
@@ -328,7 +322,7 @@ impl ProducerState {
             }
             if !header.is_control() {
                 let (base_offset, last_offset) = (header.base_offset, header.last_offset());
-                self.record(header, Appended { base_offset, last_offset, log_append_time: None }, unix_ms);
+                self.record(header, Appended { base_offset, last_offset, log_append_time: None });
                 continue;
             }
             let marker = EndMarker {
@@ -338,18 +332,17 @@ impl ProducerState {
                 committed: control::read(&batch).is_ok_and(control::Marker::is_commit),
                 v2: false,
             };
-            let ended = self.end(&marker, header.base_offset, header.max_timestamp, unix_ms);
+            let ended = self.end(&marker, header.base_offset, header.max_timestamp);
             if let Some(first_offset) = ended.filter(|_| !marker.committed) {
                 self.note_aborted(marker.producer_id, first_offset, header.base_offset);
             }
         }
     }
 
-    /// Forgets who has been silent for too long.
-    pub(crate) fn expire(&mut self, unix_ms: i64) {
-        self.producers.retain(|_, producer| {
-            producer.transaction_start.is_some() || unix_ms.saturating_sub(producer.last_append_ms) < EXPIRATION_MS
-        });
+    /// Forgets who has written nothing that is newer than this, and has no transaction open.
+    pub(crate) fn expire(&mut self, before_ms: i64) {
+        self.producers
+            .retain(|_, producer| producer.transaction_start.is_some() || producer.last_timestamp > before_ms);
     }
 }
 

@@ -206,12 +206,12 @@ impl Cluster {
 
     /// Lets another broker coordinate a group, and all whose ids have the same hash.
     pub fn move_group_coordinator(&mut self, group_id: &str, to: i32) {
-        self.nodes.move_coordinator(CoordinatorKind::Group, group_id, to);
+        self.move_coordinator(CoordinatorKind::Group, group_id, to);
     }
 
     /// Lets another broker coordinate a transactional id, and all that have the same hash.
     pub fn move_transaction_coordinator(&mut self, transactional_id: &str, to: i32) {
-        self.nodes.move_coordinator(CoordinatorKind::Transaction, transactional_id, to);
+        self.move_coordinator(CoordinatorKind::Transaction, transactional_id, to);
     }
 
     /// Replicas that follow copy what there is and are in sync again.
@@ -245,6 +245,7 @@ impl Cluster {
                 change(&self.nodes, config, partition);
             }
         }
+        self.follow_leaders();
         self.changed_leader();
     }
 

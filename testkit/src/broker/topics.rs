@@ -8,6 +8,7 @@ use tidemill_protocol::messages::TopicName;
 use tidemill_protocol::{ErrorCode, StrBytes};
 use uuid::Uuid;
 
+use super::internal_topics::is_internal;
 use super::partition::Partition;
 use super::topic_config::TopicConfig;
 use super::watched::Watched;
@@ -193,7 +194,7 @@ impl Topic {
 
     /// Whether it is one of Kafka's own.
     pub(crate) fn is_internal(&self) -> bool {
-        matches!(self.name.0.as_str(), "__consumer_offsets" | "__transaction_state" | "__share_group_state")
+        is_internal(&self.name.0)
     }
 }
 

@@ -18,6 +18,7 @@ use tidemill_protocol::messages::{AddPartitionsToTxnRequest, AddPartitionsToTxnR
 use super::fenced_before;
 use crate::broker::acls::Operation;
 use crate::broker::authorization::Resource;
+use crate::broker::internal_topics::is_internal;
 use crate::broker::transactions::{OFFSETS_TOPIC, TopicPartition};
 use crate::broker::{Cluster, Outcome, Refused, Request};
 
@@ -69,7 +70,7 @@ fn add(
     let id = transaction.transactional_id.as_str();
     let may_write = |topic: &str| {
         let by_broker = request.version >= BATCHED_SINCE;
-        by_broker || request.may(cluster, Operation::Write, Resource::Topic(topic))
+        by_broker || !is_internal(topic) && request.may(cluster, Operation::Write, Resource::Topic(topic))
     };
     let denied: BTreeSet<TopicPartition> = asked.iter().filter(|(topic, _)| !may_write(topic)).cloned().collect();
     let may = request.authorize(cluster, Operation::Write, Resource::TransactionalId(id));

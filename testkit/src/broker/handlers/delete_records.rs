@@ -10,6 +10,7 @@ use tidemill_protocol::messages::{DeleteRecordsRequest, DeleteRecordsResponse};
 
 use crate::broker::acls::Operation;
 use crate::broker::authorization::Resource;
+use crate::broker::internal_topics::is_internal;
 use crate::broker::{Cluster, Outcome, Refused, Request};
 
 pub(super) const VERSIONS: VersionRange = VersionRange::new(0, 2);
@@ -39,6 +40,9 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
 
 /// The new start of the partition.
 fn delete(cluster: &mut Cluster, node_id: i32, name: &str, wanted: &DeleteRecordsPartition) -> Result<i64, ErrorCode> {
+    if is_internal(name) {
+        return Err(ErrorCode::INVALID_TOPIC_EXCEPTION);
+    }
     let topic = cluster.topics.find_mut(name, None)?;
     let id = topic.id;
     let deletes = topic.config.deletes;

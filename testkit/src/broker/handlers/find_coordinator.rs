@@ -1,6 +1,6 @@
 //! `FindCoordinator` 0-6 (KIP-98, KIP-699): who coordinates a group or a transactional id.
 //!
-//! Share groups are not coordinated: a partition of one (KIP-932) has no coordinator yet, as in Kafka before it has made
+//! The topic of the coordinators is made if it is not there. Share groups are not coordinated: a partition of one (KIP-932) has no coordinator yet, as in Kafka before it has made
 //! the topic for their state.
 
 use tidemill_protocol::api::VersionRange;
@@ -52,6 +52,10 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
             // The versions that ask for several keep the words to themselves.
             let message = if request.version >= 4 { String::new() } else { words(code).to_owned() };
             return nobody(coordinator, code, message).with_key(key.clone());
+        }
+        if let Some(kind) = kind {
+            // Where it cannot be made, nobody is found below.
+            let _ = cluster.make_coordinators(kind);
         }
         let coordinator = match kind.map(|kind| cluster.nodes.coordinator(kind, &key)) {
             None if body.key_type == SHARE && request.version >= KNOWS_SHARE_SINCE && is_share_partition(&key) => {

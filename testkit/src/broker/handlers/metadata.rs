@@ -15,6 +15,7 @@ use tidemill_protocol::messages::{BrokerId, MetadataRequest, MetadataResponse};
 use super::text;
 use crate::broker::acls::Operation;
 use crate::broker::authorization::Resource;
+use crate::broker::internal_topics::{is_internal, kind_of};
 use crate::broker::topics::{Topic, check_name};
 use crate::broker::{Cluster, Outcome, Refused, Request};
 
@@ -129,6 +130,7 @@ fn missing(wanted: &MetadataRequestTopic, code: ErrorCode) -> MetadataResponseTo
     MetadataResponseTopic::default()
         .with_name(wanted.name.clone())
         .with_topic_id(wanted.topic_id)
+        .with_is_internal(wanted.name.as_ref().is_some_and(|name| is_internal(&name.0)))
         .with_error_code(code.0)
 }
 
@@ -164,8 +166,11 @@ fn look_up(
         return (Place::Told, missing(wanted, refused.code));
     }
     if may_create {
-        let created =
-            cluster.create_topic(&name.0, cluster.config.num_partitions, cluster.config.default_replication_factor, []);
+        let (partitions, factor) = (cluster.config.num_partitions, cluster.config.default_replication_factor);
+        let created = match kind_of(&name.0) {
+            Some(kind) => cluster.make_coordinators(kind),
+            None => cluster.create_topic(&name.0, partitions, factor, []).map(|_| ()),
+        };
         if let Err(refused) = created {
             return (Place::Told, missing(wanted, refused.code));
         }

@@ -27,6 +27,7 @@ use crate::broker::acls::Operation;
 use crate::broker::partition::Partition;
 use crate::broker::producer_state::Verdict;
 use crate::broker::topic_config::TopicConfig;
+use crate::broker::topics::Topic;
 use crate::broker::{Cluster, Outcome, Refused, Request};
 
 use self::transactional::Verification;
@@ -37,6 +38,9 @@ pub(super) const VERSIONS: VersionRange = VersionRange::new(3, 13);
 
 /// The first version whose batches may be compressed with zstd (KIP-110).
 const ZSTD_SINCE: i16 = 7;
+
+/// The client id of Kafka's own tools that may write to Kafka's own topics.
+const ADMIN_CLIENT: &str = "__admin_client";
 
 /// What the records of a batch may inflate to.
 const INFLATED_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -58,14 +62,17 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
         let id = (request.version >= 13).then_some(topic.topic_id);
         for data in topic.partition_data {
             let index = data.index;
-            let allowed = request.topic(cluster, Operation::Write, &topic.name.0, id).map(|_| ());
+            let allowed = request.topic(cluster, Operation::Write, &topic.name.0, id).map(Topic::is_internal);
             let written = match (&verification, allowed) {
                 (Err(code), _) => Err(transactional::refuse_all(*code)),
                 (Ok(_), Err(code)) => Err(Rejection::new(code, "")),
-                (Ok(verification), Ok(())) if (-1..=1).contains(&body.acks) => {
+                (Ok(_), Ok(true)) if (-1..=1).contains(&body.acks) && request.caller.client_id != ADMIN_CLIENT => {
+                    Err(Rejection::new(ErrorCode::INVALID_TOPIC_EXCEPTION, "Kafka's own topics are not written to"))
+                }
+                (Ok(verification), Ok(_)) if (-1..=1).contains(&body.acks) => {
                     write(cluster, &topic.name.0, id, data, verification, body.acks, request)
                 }
-                (Ok(_), Ok(())) => Err(Rejection::new(ErrorCode::INVALID_REQUIRED_ACKS, "")),
+                (Ok(_), Ok(_)) => Err(Rejection::new(ErrorCode::INVALID_REQUIRED_ACKS, "")),
             };
             failed |= written.is_err();
             let response = match written {

@@ -39,11 +39,7 @@ impl Partition {
         let batch = self.append(builder.seal(Codec::None).stamp(Some(producer), flags));
         let offset = batch.header().base_offset;
         assert_eq!(self.state.check(batch.header(), true), Verdict::Append);
-        self.state.record(
-            batch.header(),
-            Appended { base_offset: offset, last_offset: offset, log_append_time: None },
-            0,
-        );
+        self.state.record(batch.header(), Appended { base_offset: offset, last_offset: offset, log_append_time: None });
     }
 
     fn mark(&mut self, producer_id: i64, committed: bool) {

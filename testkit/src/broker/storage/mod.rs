@@ -16,7 +16,7 @@
 //! | `acl/[..]`, `scram/HASH/USER`, `quota/{..}` | what administrators have set, see `settings` |
 //!
 //! What is not kept: members of groups and fetch sessions, which begin anew; what producers wrote whose batches are all
-//! deleted; which broker was made to coordinate what; faults.
+//! deleted; which broker was made to coordinate what before its topic was there; faults.
 
 mod entry;
 mod partition;
@@ -141,12 +141,12 @@ impl Cluster {
             }
             None if name == "producer_ids" => self.transactions.restore_next_producer_id(kept.number("next")?),
             Some(("topic", topic)) => {
-                let topic = self.restore_topic(topic, kept, entries, logs, now)?;
+                let topic = Self::restore_topic(topic, kept, entries, logs)?;
                 self.topics.restore(topic);
             }
             // With its topic.
             Some(("partition", _)) => {}
-            Some(("transaction", id)) => self.transactions.restore(id, kept)?,
+            Some(("transaction", id)) => self.transactions.restore(id, kept, self.unix_ms(now))?,
             Some(("group", id)) => self.groups.restore(id, kept)?,
             Some(("offsets", partition)) => {
                 let partition = partition.parse().map_err(|_| "no number".to_owned())?;
@@ -158,14 +158,7 @@ impl Cluster {
         Ok(())
     }
 
-    fn restore_topic(
-        &self,
-        name: &str,
-        kept: Entry<'_>,
-        entries: &Entries,
-        logs: &mut KeptLogs,
-        now: Instant,
-    ) -> Result<Topic, Damage> {
+    fn restore_topic(name: &str, kept: Entry<'_>, entries: &Entries, logs: &mut KeptLogs) -> Result<Topic, Damage> {
         let id = Uuid::parse_str(kept.text("id")?).map_err(|error| error.to_string())?;
         let settings = kept.field("settings")?.0.as_object().ok_or("settings are no object")?;
         let settings = settings.iter().map(|(name, value)| (name.as_str(), value.as_str().unwrap_or_default()));
@@ -175,7 +168,7 @@ impl Cluster {
             let entry = partition_name(name, number);
             let value = entries.get(&entry).ok_or_else(|| format!("there is no {entry}"))?;
             let files = logs.remove(&(name.to_owned(), number)).unwrap_or_default();
-            let (partition, damage) = Partition::restore(Entry(value), files, self.unix_ms(now))?;
+            let (partition, damage) = Partition::restore(Entry(value), files)?;
             if let Some(damage) = damage {
                 let end = partition.log.end_offset();
                 tracing::warn!(topic = name, partition = number, end, damage, "the log was cut");

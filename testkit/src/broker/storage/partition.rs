@@ -41,11 +41,7 @@ impl Partition {
     }
 
     /// The partition, and what was wrong with its log, if anything was.
-    pub(crate) fn restore(
-        kept: Entry<'_>,
-        files: BTreeMap<i64, Vec<u8>>,
-        unix_ms: i64,
-    ) -> Result<(Self, Option<Damage>), Damage> {
+    pub(crate) fn restore(kept: Entry<'_>, files: BTreeMap<i64, Vec<u8>>) -> Result<(Self, Option<Damage>), Damage> {
         let mut epochs = Vec::new();
         for epoch in kept.list("epochs")? {
             let pair = epoch.0.as_array().map(Vec::as_slice).unwrap_or_default();
@@ -63,7 +59,7 @@ impl Partition {
             partition.moves_to = Some(kept.numbers("moves_to")?);
         }
         partition.held_before = kept.numbers("held_before")?;
-        partition.producers.rebuild(log.batches(), unix_ms);
+        partition.producers.rebuild(log.batches());
         partition.producers.forget_before(log.start_offset());
         partition.start_with(log);
         Ok((partition, damage))

@@ -1,8 +1,10 @@
 //! The broker in virtual time: requests in, replies out, no socket.
 
+mod expiry;
 mod faults;
 mod fetch;
 mod groups;
+mod internal_topics;
 mod kept;
 mod kept_settings;
 mod produce;

@@ -41,8 +41,9 @@ impl Transactions {
     }
 
     /// Puts back a transactional id that was kept.
-    pub(crate) fn restore(&mut self, id: &str, kept: Entry<'_>) -> Result<(), Damage> {
-        self.apply(id, Transaction::restore(kept)?);
+    pub(crate) fn restore(&mut self, id: &str, kept: Entry<'_>, unix_ms: i64) -> Result<(), Damage> {
+        let updated_ms = kept.optional("updated_ms").and_then(Entry::as_number);
+        self.apply(id, Transaction::restore(kept)?, updated_ms.unwrap_or(unix_ms));
         Ok(())
     }
 }
@@ -71,6 +72,7 @@ impl Transaction {
             "producer_epoch": self.producer_epoch,
             "last_producer_epoch": self.last_producer_epoch,
             "timeout_ms": self.timeout_ms,
+            "updated_ms": self.updated_ms,
             "state": self.state.name(),
             "started_ms": self.state.started_ms(),
             "partitions": partitions,
@@ -107,6 +109,7 @@ impl Transaction {
             producer_epoch: kept.number("producer_epoch")?,
             last_producer_epoch: kept.number("last_producer_epoch")?,
             timeout_ms: kept.number("timeout_ms")?,
+            updated_ms: -1,
             state,
         })
     }

@@ -103,7 +103,8 @@ impl Cluster {
         }
         let completed = self.transactions.transactions.get(id).and_then(Transaction::on_markers_written);
         if let Some(completed) = completed {
-            self.transactions.apply(id, completed);
+            let unix_ms = self.unix_ms(now);
+            self.transactions.apply(id, completed, unix_ms);
         }
     }
 

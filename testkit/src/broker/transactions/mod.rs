@@ -6,10 +6,10 @@
 //!
 //! - `transaction`: one transactional id, as a machine
 //! - `keeping`: what of them outlives the brokers
+//! - `expiry`: transactional ids that nobody uses are forgotten
 //! - `markers`: how the partitions of a transaction learn of its end, and what holds that up
-//!
-//! Simplification: transactional ids do not expire (`transactional.id.expiration.ms`, 7 days in Kafka).
 
+mod expiry;
 mod keeping;
 mod markers;
 #[cfg(test)]
@@ -22,15 +22,14 @@ use std::time::Duration;
 use tidemill_protocol::ErrorCode;
 use tokio::time::Instant;
 
+pub(crate) use self::expiry::next_look;
 pub use self::markers::MarkersOf;
 use self::markers::Sending;
 pub(crate) use self::transaction::{Ended, Generation, Initialized, State, TopicPartition, Transaction};
+pub(crate) use super::internal_topics::OFFSETS_TOPIC;
 use super::nodes::{self, CoordinatorKind};
 use super::watched::Watched;
 use super::{Cluster, millis};
-
-/// The topic that groups write their offsets to. Here it is no topic, but transactions have partitions of it.
-pub(crate) const OFFSETS_TOPIC: &str = "__consumer_offsets";
 
 /// Every transactional id.
 #[derive(Debug, Default)]
@@ -45,6 +44,8 @@ pub(crate) struct Transactions {
     /// The transactions whose end was decided since it was last asked for, as they were then.
     decided: BTreeMap<String, Transaction>,
     watches: bool,
+    /// When it is next looked for transactional ids that nobody uses; none before the first look.
+    next_expiry_check: Option<Instant>,
 }
 
 /// What a request that writes in a transaction does with a partition that its transaction has not come to.
@@ -69,7 +70,8 @@ impl Transactions {
     }
 
     /// What a transactional id is like from now on: the one place where it changes.
-    fn apply(&mut self, id: &str, changed: Transaction) {
+    fn apply(&mut self, id: &str, changed: Transaction, unix_ms: i64) {
+        let changed = Transaction { updated_ms: unix_ms, ..changed };
         let expires_at = changed.expires_at_ms();
         if self.watches && matches!(changed.state, State::PrepareCommit(_) | State::PrepareAbort(_)) {
             self.decided.insert(id.to_owned(), changed.clone());
@@ -121,18 +123,18 @@ impl Cluster {
         timeout_ms: i32,
         now: Instant,
     ) -> Result<(i64, i16), ErrorCode> {
-        let fence = self.own_generation();
+        let (fence, unix_ms) = (self.own_generation(), self.unix_ms(now));
         let known = self.transactions.get(id).cloned();
         let known = known.unwrap_or_else(|| Transaction::new(self.transactions.new_producer_id()));
         let initialized = known.on_init(expected, timeout_ms, fence, || self.transactions.new_producer_id())?;
         match initialized {
             Initialized::Ready(transaction) => {
                 let producer = (transaction.producer_id, transaction.producer_epoch);
-                self.transactions.apply(id, transaction);
+                self.transactions.apply(id, transaction, unix_ms);
                 Ok(producer)
             }
             Initialized::Aborting(transaction) => {
-                self.transactions.apply(id, transaction);
+                self.transactions.apply(id, transaction, unix_ms);
                 self.send_markers(id, now);
                 Err(ErrorCode::CONCURRENT_TRANSACTIONS)
             }
@@ -152,7 +154,7 @@ impl Cluster {
         let unix_ms = self.unix_ms(now);
         let known = self.transactions.get(id).ok_or(ErrorCode::INVALID_PRODUCER_ID_MAPPING)?;
         if let Some(changed) = known.on_add_partitions(producer, partitions, unix_ms)? {
-            self.transactions.apply(id, changed);
+            self.transactions.apply(id, changed, unix_ms);
         }
         Ok(())
     }
@@ -219,7 +221,7 @@ impl Cluster {
             Ended::Already => Ok((known.producer_id, known.producer_epoch)),
             Ended::Ending(transaction) => {
                 let after = transaction.producer_after_end();
-                self.transactions.apply(id, transaction);
+                self.transactions.apply(id, transaction, unix_ms);
                 self.send_markers(id, now);
                 Ok(after)
             }
@@ -239,13 +241,15 @@ impl Cluster {
                 self.transactions.expiring.remove(&(at_ms, id));
                 continue;
             };
-            self.transactions.apply(&id, fenced);
+            let unix_ms = self.unix_ms(now);
+            self.transactions.apply(&id, fenced, unix_ms);
             self.send_markers(&id, now);
         }
         for id in self.transactions.sending.keys().cloned().collect::<Vec<_>>() {
             self.send_markers(&id, now);
         }
-        self.transactions.expiring.first().map(|(at_ms, _)| self.next_abort(*at_ms))
+        let aborts = self.transactions.expiring.first().map(|(at_ms, _)| self.next_abort(*at_ms));
+        aborts.into_iter().chain(self.expire_transactional_ids(now)).min()
     }
 
     /// When the coordinators look for transactions for the first time from this time on.

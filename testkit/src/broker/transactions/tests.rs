@@ -19,6 +19,7 @@ fn transaction(state: State) -> Transaction {
         producer_epoch: PRODUCER.1,
         last_producer_epoch: PRODUCER.1 - 1,
         timeout_ms: 1000,
+        updated_ms: 0,
         state,
     }
 }

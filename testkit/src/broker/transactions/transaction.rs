@@ -26,6 +26,8 @@ pub(crate) struct Transaction {
     /// The epoch before, while the one who had it may ask again for what it was not told.
     pub(crate) last_producer_epoch: i16,
     pub(crate) timeout_ms: i32,
+    /// When it last changed, in milliseconds since 1970.
+    pub(crate) updated_ms: i64,
     pub(crate) state: State,
 }
 
@@ -40,7 +42,7 @@ pub(crate) struct Transaction {
 ///                                                                         └──── EndTxn of the second generation ───┘
 /// ```
 /// In the second generation an abort that added no partition goes the whole way as well, also from Empty: it bumps the
-/// epoch. Kafka's Dead is that of an id that expires, which none does here; its PrepareEpochFence is passed in one step.
+/// epoch. Kafka's Dead is that of an id that expires, and is forgotten in the same step; its PrepareEpochFence is passed in one step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum State {
     Empty,
@@ -95,6 +97,7 @@ impl Transaction {
             producer_epoch: NO_PRODUCER_EPOCH,
             last_producer_epoch: NO_PRODUCER_EPOCH,
             timeout_ms: 0,
+            updated_ms: -1,
             state: State::Empty,
         }
     }
@@ -369,6 +372,14 @@ impl Transaction {
 }
 
 impl State {
+    /// Whether it may be forgotten when nothing has been done with it for long.
+    pub(crate) const fn may_expire(&self) -> bool {
+        match self {
+            Self::Empty | Self::CompleteCommit { .. } | Self::CompleteAbort { .. } => true,
+            Self::Ongoing { .. } | Self::PrepareCommit(_) | Self::PrepareAbort(_) => false,
+        }
+    }
+
     /// As Kafka calls it.
     pub(crate) const fn name(&self) -> &'static str {
         match self {
