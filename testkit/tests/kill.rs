@@ -1,5 +1,5 @@
 //! A broker with a directory is killed (`kill -9`) while it is written to, again and again: every record that was
-//! acknowledged is there, once, in order, and none is torn.
+//! acknowledged is there, once, in order, and none is torn. So is what an administrator has set.
 //!
 //! `TIDEMILL_KILL_ROUNDS=50` kills it so often instead of five times; `TIDEMILL_KILL_SEED` repeats the pauses of a run.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
@@ -15,6 +15,8 @@ use std::time::Duration;
 use bytes::{Buf, Bytes};
 use tidemill_protocol::compression::Codec;
 use tidemill_protocol::header::{decode_response, encode_request};
+use tidemill_protocol::messages::alter_client_quotas_request::{EntityData, EntryData, OpData};
+use tidemill_protocol::messages::alter_user_scram_credentials_request::ScramCredentialUpsertion;
 use tidemill_protocol::messages::create_topics_request::CreatableTopic;
 use tidemill_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use tidemill_protocol::messages::offset_commit_request::{OffsetCommitRequestPartition, OffsetCommitRequestTopic};
@@ -183,6 +185,63 @@ impl Writer {
     }
 }
 
+/// Counts up a quota, and behind it the rounds of a SCRAM user.
+#[derive(Default)]
+struct Administrator {
+    quota: i32,
+    rounds: i32,
+}
+
+impl Administrator {
+    const USER: &str = "alice";
+    const ROUNDS_MIN: i32 = 4096;
+
+    /// Sets until the broker is gone.
+    fn run(&mut self, address: &str, stop: &AtomicBool) {
+        let Ok(mut connection) = Connection::open(address) else { return };
+        let text = |text: &'static str| StrBytes::from_static_str(text);
+        while !stop.load(Ordering::Relaxed) {
+            let entity = EntityData::default().with_entity_type(text("user")).with_entity_name(Some(text(Self::USER)));
+            let value = f64::from(self.quota + 1);
+            let op = OpData::default().with_key(text("request_percentage")).with_value(value);
+            let entry = EntryData::default().with_entity(vec![entity]).with_ops(vec![op]);
+            let body = AlterClientQuotasRequest::default().with_entries(vec![entry]);
+            let Ok(response) = connection.ask(1, &body) else { return };
+            assert_eq!(response.entries[0].error_code, 0, "{response:?}");
+            self.quota += 1;
+            let upsertion = ScramCredentialUpsertion::default()
+                .with_name(text(Self::USER))
+                .with_mechanism(1)
+                .with_iterations(Self::rounds_of(self.rounds + 1))
+                .with_salt("salt".into())
+                .with_salted_password("salted".into());
+            let body = AlterUserScramCredentialsRequest::default().with_upsertions(vec![upsertion]);
+            let Ok(response) = connection.ask(0, &body) else { return };
+            assert_eq!(response.results[0].error_code, 0);
+            self.rounds += 1;
+        }
+    }
+
+    fn rounds_of(number: i32) -> i32 {
+        Self::ROUNDS_MIN + number % 10_000
+    }
+
+    /// What was acknowledged is set, or what came after it.
+    fn check(&mut self, connection: &mut Connection) {
+        let quotas = connection.ask(1, &DescribeClientQuotasRequest::default()).unwrap().entries.unwrap_or_default();
+        let quota = quotas.first().map_or(0.0, |entry| entry.values[0].value);
+        assert!([self.quota, self.quota + 1].map(f64::from).contains(&quota), "{quota} of {}", self.quota);
+        let body = DescribeUserScramCredentialsRequest::default().with_users(None);
+        let users = connection.ask(0, &body).unwrap().results;
+        let rounds = users.first().map_or(Self::rounds_of(0), |user| user.credential_infos[0].iterations);
+        let possible = [self.rounds, self.rounds + 1].map(Self::rounds_of);
+        assert!(possible.contains(&rounds), "{rounds} of {possible:?}");
+        // What was not acknowledged, and is there, is counted.
+        self.quota += i32::from(quota > f64::from(self.quota));
+        self.rounds += i32::from(rounds == possible[1]);
+    }
+}
+
 /// All values of a partition, every batch of which must be whole and in its place.
 fn read(connection: &mut Connection, partition: i32) -> Vec<String> {
     let mut found = Vec::new();
@@ -264,6 +323,8 @@ fn a_broker_that_is_killed_loses_nothing_that_it_acknowledged() {
         |id| Writer { id, producer_id: -1, sequence: 0, in_doubt: None, count: 0, acknowledged: 0, committed: -1 };
     let mut writers: Vec<Writer> = (0..WRITERS).map(writer).collect();
 
+    let mut administrator = Administrator::default();
+
     let mut broker = Broker::start(directory.path());
     let topic = CreatableTopic::default().with_name(name()).with_num_partitions(PARTITIONS).with_replication_factor(1);
     let body = CreateTopicsRequest::default().with_topics(vec![topic]).with_timeout_ms(5000);
@@ -277,14 +338,17 @@ fn a_broker_that_is_killed_loses_nothing_that_it_acknowledged() {
             for writer in &mut writers {
                 scope.spawn(|| writer.run(&address, &stop));
             }
+            scope.spawn(|| administrator.run(&address, &stop));
             std::thread::sleep(pause);
             broker.kill();
             stop.store(true, Ordering::Relaxed);
         });
         broker = Broker::start(directory.path());
         let records = check(&broker, &writers);
+        administrator.check(&mut Connection::open(&broker.address).unwrap());
         println!("round {round}: {records} records acknowledged");
     }
     broker.kill();
     assert!(writers.iter().all(|writer| writer.acknowledged > 0));
+    assert!(administrator.rounds > 0);
 }

@@ -103,7 +103,8 @@ pub(super) fn flush_complete(evidence: &Evidence<'_>, verdict: &mut Verdict) {
             Moment::Invoked(id, operation) => {
                 if matches!(operation.action, Action::Send(_)) {
                     open.entry(operation.client).or_default().insert(id);
-                } else if matches!(operation.action, Action::Flush | Action::Close) {
+                } else if matches!(operation.action, Action::Flush | Action::Close) && operation.ended_us.is_some() {
+                    // One that never ends is for others to judge.
                     let open = open.get(&operation.client).map_or(0, BTreeSet::len);
                     let wait = Waiting { flush: id, open, done_us: operation.invoked_us };
                     waiting.entry(operation.client).or_default().push(wait);

@@ -27,6 +27,12 @@ pub struct PartitionLog {
     end_offset: i64,
     pub(super) entries: Vec<Entry>,
     changes: Vec<Change>,
+    /// The lowest offset that the log was truncated to.
+    truncated_to: Option<i64>,
+    /// Truncations that took away what no later one did: when, and to where, both rising.
+    truncations: Vec<(u64, i64)>,
+    /// The highest offset below which it was compacted.
+    compacted_below: Option<i64>,
 }
 
 /// What lies at one offset.
@@ -141,7 +147,15 @@ impl PartitionLog {
     pub fn new(mut entries: Vec<Entry>) -> Self {
         entries.sort_by_key(|entry| entry.offset);
         let end_offset = entries.last().map_or(0, |entry| entry.offset.saturating_add(1));
-        Self { start_offset: 0, end_offset, entries, changes: Vec::new() }
+        Self {
+            start_offset: 0,
+            end_offset,
+            entries,
+            changes: Vec::new(),
+            truncated_to: None,
+            truncations: Vec::new(),
+            compacted_below: None,
+        }
     }
 
     /// Adds what lies at the next offset, or anywhere.
@@ -159,6 +173,18 @@ impl PartitionLog {
 
     /// What the cluster did to it.
     pub fn change(&mut self, change: Change) {
+        match &change {
+            Change::Truncated { at_us, to, .. } => {
+                self.truncated_to = Some(self.truncated_to.map_or(*to, |lowest| lowest.min(*to)));
+                let takes_more = |(later_us, lower): &(u64, i64)| later_us >= at_us && lower <= to;
+                if !self.truncations.iter().any(takes_more) {
+                    self.truncations.retain(|(before_us, higher)| before_us > at_us || higher < to);
+                    let at = self.truncations.partition_point(|(before_us, _)| before_us < at_us);
+                    self.truncations.insert(at, (*at_us, *to));
+                }
+            }
+            Change::Compacted { below } => self.compacted_below = self.compacted_below.max(Some(*below)),
+        }
         self.changes.push(change);
     }
 
@@ -205,15 +231,23 @@ impl PartitionLog {
     /// Whether the cluster may have removed a record that was written to this offset, by an operation invoked then.
     pub(super) fn may_have_lost(&self, offset: i64, invoked_us: u64) -> bool {
         offset < self.start_offset
-            || self.changes.iter().any(|change| match change {
-                Change::Truncated { at_us, to, .. } => offset >= *to && invoked_us <= *at_us,
-                Change::Compacted { below } => offset < *below,
-            })
+            || self.compacted_below.is_some_and(|below| offset < below)
+            || self.was_truncated_since(offset, invoked_us)
+    }
+
+    /// Whether the log was truncated below an offset, then or later.
+    pub(super) fn was_truncated_since(&self, offset: i64, invoked_us: u64) -> bool {
+        let from = self.truncations.partition_point(|(at_us, _)| *at_us < invoked_us);
+        self.truncations.get(from).is_some_and(|(_, to)| offset >= *to)
+    }
+
+    pub(super) const fn is_compacted(&self) -> bool {
+        self.compacted_below.is_some()
     }
 
     /// Whether an offset may have held more than one record.
     pub(super) fn was_truncated_at(&self, offset: i64) -> bool {
-        self.changes.iter().any(|change| matches!(change, Change::Truncated { to, .. } if offset >= *to))
+        self.truncated_to.is_some_and(|to| offset >= to)
     }
 
     pub(super) fn is_whole(&self) -> bool {

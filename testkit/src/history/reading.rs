@@ -164,10 +164,7 @@ pub(super) fn changes_reported(evidence: &Evidence<'_>, verdict: &mut Verdict) {
 }
 
 fn keys_survive(evidence: &Evidence<'_>, verdict: &mut Verdict) {
-    let compacted = |partition: &TopicPartition| {
-        let log = evidence.log(partition)?;
-        log.changes().iter().any(|change| matches!(change, Change::Compacted { .. })).then_some(log)
-    };
+    let compacted = |partition: &TopicPartition| evidence.log(partition).filter(|log| log.is_compacted());
     // The youngest record of each key in each log, and what was acknowledged last.
     let mut youngest = BTreeMap::<(&TopicPartition, u64), i64>::new();
     for (partition, log) in &evidence.history.logs.partitions {
@@ -186,11 +183,7 @@ fn keys_survive(evidence: &Evidence<'_>, verdict: &mut Verdict) {
             continue;
         };
         let Some(log) = compacted(partition) else { continue };
-        let truncated = log.changes().iter().any(|change| match change {
-            Change::Truncated { to, at_us, .. } => offset >= *to && operation.invoked_us <= *at_us,
-            Change::Compacted { .. } => false,
-        });
-        if offset < log.start_offset() || truncated {
+        if offset < log.start_offset() || log.was_truncated_since(offset, operation.invoked_us) {
             continue;
         }
         let latest = acked.entry((partition, key)).or_insert((offset, id));
@@ -208,65 +201,114 @@ fn keys_survive(evidence: &Evidence<'_>, verdict: &mut Verdict) {
     }
 }
 
+/// What a reader did with a partition, and when.
+struct Step {
+    ended_us: u64,
+    by: OperationId,
+    what: Move,
+}
+
+enum Move {
+    Read {
+        offset: i64,
+        value: Option<Value>,
+    },
+    Sought,
+    /// It was assigned, or taken away.
+    Reassigned,
+}
+
+impl Step {
+    /// Where it left the reader, if that is known.
+    const fn cursor(&self) -> Option<Cursor> {
+        match self.what {
+            Move::Read { offset, .. } => Some(Cursor { next: offset.saturating_add(1), by: self.by }),
+            Move::Sought | Move::Reassigned => None,
+        }
+    }
+}
+
 fn truncations_reported(evidence: &Evidence<'_>, verdict: &mut Verdict) {
-    for (partition, log) in &evidence.history.logs.partitions {
-        for change in log.changes() {
+    let logs = &evidence.history.logs.partitions;
+    let is_truncated =
+        |partition: &TopicPartition| logs.get(partition).is_some_and(|log| log.was_truncated_at(i64::MAX));
+    if !logs.keys().any(is_truncated) {
+        return;
+    }
+    let mut readers = BTreeMap::<(&TopicPartition, ClientId), Vec<Step>>::new();
+    for (by, operation) in evidence.succeeded() {
+        let ended_us = operation.ended_us.unwrap_or_default();
+        let mut step = |partition, what| {
+            if is_truncated(partition) {
+                readers.entry((partition, operation.client)).or_default().push(Step { ended_us, by, what });
+            }
+        };
+        if let Action::Poll(poll) = &operation.action {
+            for read in &poll.records {
+                step(&read.partition, Move::Read { offset: read.offset, value: read.value });
+            }
+        } else if let Action::Seek { partition, .. } = &operation.action {
+            step(partition, Move::Sought);
+        } else if let Action::Assigned { partitions, .. } | Action::Revoked { partitions, .. } = &operation.action {
+            partitions.iter().for_each(|partition| step(partition, Move::Reassigned));
+        }
+    }
+    for ((partition, _), mut steps) in readers {
+        steps.sort_by_key(|step| step.ended_us);
+        let mut reads = Vec::new();
+        for (index, step) in steps.iter().enumerate() {
+            if let Move::Read { offset, value: Some(value) } = step.what {
+                reads.push(((offset, value), index));
+            }
+        }
+        reads.sort_unstable();
+        for change in evidence.log(partition).into_iter().flat_map(super::PartitionLog::changes) {
             let Change::Truncated { at_us, to, removed } = change else { continue };
-            let removed: BTreeSet<(i64, Value)> = removed.iter().copied().collect();
-            let mut cursors = BTreeMap::<ClientId, Cursor>::new();
-            for (id, operation) in evidence.succeeded() {
-                let client = operation.client;
-                let after = operation.ended_us.is_some_and(|ended| ended > *at_us);
-                match &operation.action {
-                    Action::Poll(poll) => {
-                        for read in poll.records.iter().filter(|read| read.partition == *partition) {
-                            let next = read.offset.saturating_add(1);
-                            let old = read.value.is_some_and(|value| removed.contains(&(read.offset, value)));
-                            // What was fetched before may still be handed out; the reader is as far off as it was.
-                            if !after || old {
-                                cursors.insert(client, Cursor { next, by: id });
-                                continue;
-                            }
-                            let Some(cursor) = cursors.remove(&client) else { continue };
-                            verdict.checked += 1;
-                            if cursor.next > *to {
-                                let place = Place::at(partition, read.offset).value(read.value);
-                                verdict.blame(evidence, Clause::TruncationSilent, place, &[cursor.by, id], || {
-                                    let (position, offset) = (cursor.next, read.offset);
-                                    format!("{partition} was truncated to {to}, its reader went on from {position} at {offset}")
-                                });
-                            }
-                        }
-                    }
-                    Action::Seek { partition: moved, .. } if moved == partition => {
-                        // One that was beyond the end, and says so, is what is asked for.
-                        if cursors.remove(&client).is_some_and(|cursor| after && cursor.next > *to) {
-                            verdict.checked += 1;
-                        }
-                    }
-                    Action::Assigned { partitions, .. } | Action::Revoked { partitions, .. }
-                        if partitions.contains(partition) =>
-                    {
-                        cursors.remove(&client);
-                    }
-                    Action::Seek { .. }
-                    | Action::Assigned { .. }
-                    | Action::Revoked { .. }
-                    | Action::Position { .. }
-                    | Action::Send(_)
-                    | Action::Init { .. }
-                    | Action::Begin(_)
-                    | Action::Commit(_)
-                    | Action::Abort(_)
-                    | Action::SendOffsets { .. }
-                    | Action::CommitOffsets { .. }
-                    | Action::Committed { .. }
-                    | Action::Flush
-                    | Action::Close
-                    | Action::Crash
-                    | Action::Measure { .. } => (),
+            // What was fetched before may still be handed out; the reader is as far off as it was.
+            let mut old = BTreeSet::new();
+            for gone in removed {
+                let from = reads.partition_point(|(read, _)| read < gone);
+                let same = reads.iter().skip(from).take_while(|(read, _)| read == gone);
+                old.extend(same.map(|(_, index)| *index));
+            }
+            check_truncation(evidence, verdict, partition, (*at_us, *to), &steps, &old);
+        }
+    }
+}
+
+/// Blames a reader that was beyond the end of what was left, and read on without a word. `old`: the steps at which it read
+/// what is gone.
+fn check_truncation(
+    evidence: &Evidence<'_>,
+    verdict: &mut Verdict,
+    partition: &TopicPartition,
+    (at_us, to): (u64, i64),
+    steps: &[Step],
+    old: &BTreeSet<usize>,
+) {
+    let start = steps.partition_point(|step| step.ended_us <= at_us);
+    let mut cursor = start.checked_sub(1).and_then(|before| steps.get(before)).and_then(Step::cursor);
+    for (index, step) in steps.iter().enumerate().skip(start) {
+        // Only what it read before tells how far off it is.
+        if cursor.is_none() && old.last().is_none_or(|last| *last < index) {
+            break;
+        }
+        match step.what {
+            Move::Read { .. } if old.contains(&index) => cursor = step.cursor(),
+            Move::Read { offset, value } => {
+                let Some(cursor) = cursor.take() else { continue };
+                verdict.checked += 1;
+                if cursor.next > to {
+                    let place = Place::at(partition, offset).value(value);
+                    verdict.blame(evidence, Clause::TruncationSilent, place, &[cursor.by, step.by], || {
+                        let position = cursor.next;
+                        format!("{partition} was truncated to {to}, its reader went on from {position} at {offset}")
+                    });
                 }
             }
+            // One that was beyond the end, and says so, is what is asked for.
+            Move::Sought => verdict.checked += u64::from(cursor.take().is_some_and(|cursor| cursor.next > to)),
+            Move::Reassigned => cursor = None,
         }
     }
 }
