@@ -7,8 +7,10 @@
 
 mod administration;
 mod describing;
+mod internal;
 mod peer;
 mod reading;
+mod replicas;
 mod security;
 mod sessions;
 mod topics;
@@ -29,6 +31,8 @@ async fn everything(bootstrap: &str) -> Vec<(String, String)> {
     administration::placing(&mut broker).await;
     describing::describing(&mut broker).await;
     security::security(&mut broker).await;
+    replicas::replicas(&mut broker).await;
+    internal::internal(&mut broker).await;
     broker.answers()
 }
 

@@ -40,13 +40,13 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
 
 /// The new start of the partition.
 fn delete(cluster: &mut Cluster, node_id: i32, name: &str, wanted: &DeleteRecordsPartition) -> Result<i64, ErrorCode> {
-    if is_internal(name) {
-        return Err(ErrorCode::INVALID_TOPIC_EXCEPTION);
-    }
     let topic = cluster.topics.find_mut(name, None)?;
     let id = topic.id;
     let deletes = topic.config.deletes;
     let partition = topic.partition_mut(wanted.partition_index)?;
+    if is_internal(name) {
+        return Err(ErrorCode::INVALID_TOPIC_EXCEPTION);
+    }
     partition.check_leader(node_id, -1)?;
     // A topic that only compacts keeps the newest of every key.
     if !deletes {

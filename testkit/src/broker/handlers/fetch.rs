@@ -1,7 +1,8 @@
 //! `Fetch` 4-18 (KIP-74, KIP-227, KIP-320, KIP-392, KIP-516): what lies at an offset, or, when there is too little, a wait.
 //!
 //! Since version 11 every replica may be read from; the leader sends readers that say their rack to a replica there if the
-//! cluster is set up so. Only whole batches are sent, where Kafka may cut the last one. Followers do not fetch.
+//! cluster is set up so. Only whole batches are sent, where Kafka may cut the last one. Followers do not fetch: who says it is one reads the log to
+//! its end, and nothing is learnt of what it has.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -18,6 +19,7 @@ use tokio::time::Instant;
 
 use super::text;
 use crate::broker::acls::Operation;
+use crate::broker::authorization::Resource;
 use crate::broker::fetch_sessions::Context;
 use crate::broker::partition::{Partition, Replica};
 use crate::broker::topics::Topic;
@@ -30,6 +32,9 @@ const READS_FROM_FOLLOWERS_SINCE: i16 = 11;
 
 /// Since this version an answer says where leaders are.
 const SAYS_LEADER_SINCE: i16 = 16;
+
+/// Since this version a replica says who it is in another place.
+const HAS_REPLICA_STATE_SINCE: i16 = 15;
 
 /// `fetch.max.bytes` of the broker.
 const FETCH_BYTES_MAX: usize = 55 * 1024 * 1024;
@@ -54,7 +59,15 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
         Err(code) => return request.reply::<FetchRequest>(&FetchResponse::default().with_error_code(code.0)),
     };
     let mut waiting = WaitingFetch { body, version, node_id, context, denied: BTreeSet::new() };
+    let is_replica = waiting.replica().is_some();
+    let may_replicate = !is_replica || request.may(cluster, Operation::ClusterAction, Resource::Cluster);
     for topic in &waiting.body.topics {
+        if is_replica {
+            if !may_replicate {
+                waiting.denied.insert(((*topic.topic.0).to_owned(), topic.topic_id));
+            }
+            continue;
+        }
         let found = request.topic(cluster, Operation::Read, &topic.topic.0, waiting.id(topic));
         if let Err(ErrorCode::TOPIC_AUTHORIZATION_FAILED) = found {
             waiting.denied.insert(((*topic.topic.0).to_owned(), topic.topic_id));
@@ -114,13 +127,23 @@ impl WaitingFetch {
         cluster.topics.find(&topic.topic.0, self.id(topic))
     }
 
+    /// The broker that says it copies the partitions, if one does.
+    fn replica(&self) -> Option<i32> {
+        let state = self.version >= HAS_REPLICA_STATE_SINCE;
+        let id = if state { self.body.replica_state.replica_id.0 } else { self.body.replica_id.0 };
+        (id >= 0).then_some(id)
+    }
+
     /// Whether only what is decided is read (KIP-98).
-    const fn is_committed(&self) -> bool {
-        self.body.isolation_level == 1
+    fn is_committed(&self) -> bool {
+        self.body.isolation_level == 1 && self.replica().is_none()
     }
 
     /// The end of what is read of a partition.
     fn end_offset(&self, partition: &Partition) -> i64 {
+        if self.replica().is_some() {
+            return partition.log.end_offset();
+        }
         let end = readable_end(partition, self.node_id);
         if self.is_committed() { end.min(partition.last_stable_offset()) } else { end }
     }
@@ -158,8 +181,14 @@ enum Failure {
 fn check(partition: &Partition, waiting: &WaitingFetch, wanted: &FetchPartition) -> Result<(), Failure> {
     let node_id = waiting.node_id;
     let reader = partition.check_replica(node_id, wanted.current_leader_epoch).map_err(Failure::Code)?;
-    if reader == Replica::Follower && waiting.version < READS_FROM_FOLLOWERS_SINCE {
+    let copies = waiting.replica();
+    if reader == Replica::Follower && (waiting.version < READS_FROM_FOLLOWERS_SINCE || copies.is_some()) {
         return Err(Failure::Code(ErrorCode::NOT_LEADER_OR_FOLLOWER));
+    }
+    if copies.is_some_and(|id| id == node_id || !partition.replicas.contains(&id)) {
+        let says_epoch = wanted.current_leader_epoch >= 0;
+        let code = if says_epoch { ErrorCode::UNKNOWN_LEADER_EPOCH } else { ErrorCode::NOT_LEADER_OR_FOLLOWER };
+        return Err(Failure::Code(code));
     }
     let readable = partition.log.start_offset()..=partition.end_of(node_id);
     if wanted.last_fetched_epoch > partition.leader_epoch {
@@ -186,7 +215,11 @@ fn readable_end(partition: &Partition, node_id: i32) -> i64 {
 /// asked for, and most of what follows.
 fn preferred(cluster: &Cluster, partition: &Partition, waiting: &WaitingFetch, wanted: &FetchPartition) -> Option<i32> {
     let rack = waiting.body.rack_id.as_str();
-    if !cluster.config.rack_aware_fetch || rack.is_empty() || partition.leader != Some(waiting.node_id) {
+    if waiting.replica().is_some()
+        || !cluster.config.rack_aware_fetch
+        || rack.is_empty()
+        || partition.leader != Some(waiting.node_id)
+    {
         return None;
     }
     let is_near =
@@ -295,9 +328,13 @@ fn read_partition(
         Err(Failure::Code(code)) => {
             // Who is behind is told who leads now (KIP-951).
             let leader = match code {
-                ErrorCode::FENCED_LEADER_EPOCH | ErrorCode::NOT_LEADER_OR_FOLLOWER => LeaderIdAndEpoch::default()
-                    .with_leader_id(BrokerId(partition.leader.unwrap_or(-1)))
-                    .with_leader_epoch(partition.leader_epoch),
+                ErrorCode::FENCED_LEADER_EPOCH | ErrorCode::NOT_LEADER_OR_FOLLOWER
+                    if waiting.version >= SAYS_LEADER_SINCE =>
+                {
+                    LeaderIdAndEpoch::default()
+                        .with_leader_id(BrokerId(partition.leader.unwrap_or(-1)))
+                        .with_leader_epoch(partition.leader_epoch)
+                }
                 _ => LeaderIdAndEpoch::default(),
             };
             failed(code).with_current_leader(leader)

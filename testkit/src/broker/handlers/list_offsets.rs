@@ -1,7 +1,7 @@
 //! `ListOffsets` 1-10 (KIP-79, KIP-734, KIP-405): the offset at an end of a partition, or of a timestamp.
 //!
 //! There is no remote storage: the earliest local offset is the earliest, and of the offsets that only exist with it
-//! (-5, -6) there is none.
+//! (-5, -6) there is none. Who says it is a replica sees the log to its end; a debugging consumer (-2) does so at any replica.
 
 use tidemill_protocol::ErrorCode;
 use tidemill_protocol::api::VersionRange;
@@ -10,10 +10,14 @@ use tidemill_protocol::messages::list_offsets_response::{ListOffsetsPartitionRes
 use tidemill_protocol::messages::{ListOffsetsRequest, ListOffsetsResponse};
 
 use crate::broker::acls::Operation;
-use crate::broker::partition::Partition;
+use crate::broker::partition::{Partition, Replica};
 use crate::broker::{Cluster, Outcome, Refused, Request};
 
 pub(super) const VERSIONS: VersionRange = VersionRange::new(1, 10);
+
+/// Replica ids that are no broker's.
+const CONSUMER: i32 = -1;
+const DEBUGGING_CONSUMER: i32 = -2;
 
 const LATEST: i64 = -1;
 const EARLIEST: i64 = -2;
@@ -22,12 +26,12 @@ const EARLIEST_LOCAL: i64 = -4;
 
 pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Outcome, Refused> {
     let body: ListOffsetsRequest = request.decode()?;
-    let committed = body.isolation_level == 1;
+    let reader = Reader { replica_id: body.replica_id.0, committed: body.isolation_level == 1 };
     let topics = body.topics.into_iter().map(|topic| {
         let known = request.topic(cluster, Operation::Describe, &topic.name.0, None);
         let partitions = topic.partitions.iter().map(|wanted| {
             let partition = known.and_then(|known| known.partition(wanted.partition_index));
-            let found = partition.and_then(|partition| look_up(partition, request.caller.node_id, wanted, committed));
+            let found = partition.and_then(|partition| look_up(partition, request.caller.node_id, wanted, reader));
             let mut found =
                 found.unwrap_or_else(|code| ListOffsetsPartitionResponse::default().with_error_code(code.0));
             if request.version < 4 {
@@ -42,16 +46,30 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
     request.reply::<ListOffsetsRequest>(&response)
 }
 
+/// Who asks.
+#[derive(Debug, Clone, Copy)]
+struct Reader {
+    replica_id: i32,
+    committed: bool,
+}
+
 fn look_up(
     partition: &Partition,
     node_id: i32,
     wanted: &ListOffsetsPartition,
-    committed: bool,
+    reader: Reader,
 ) -> Result<ListOffsetsPartitionResponse, ErrorCode> {
-    partition.check_leader(node_id, wanted.current_leader_epoch)?;
+    let replica = partition.check_replica(node_id, wanted.current_leader_epoch)?;
+    if replica == Replica::Follower && reader.replica_id != DEBUGGING_CONSUMER {
+        return Err(ErrorCode::NOT_LEADER_OR_FOLLOWER);
+    }
     let log = &partition.log;
     let response = ListOffsetsPartitionResponse::default();
-    let end = if committed { partition.last_stable_offset() } else { partition.high_watermark() };
+    let end = match reader {
+        Reader { replica_id: CONSUMER, committed: true } => partition.last_stable_offset(),
+        Reader { replica_id: CONSUMER, committed: false } => partition.high_watermark(),
+        Reader { .. } => partition.end_of(node_id),
+    };
     let found = match wanted.timestamp {
         LATEST => {
             return Ok(response.with_offset(end).with_leader_epoch(partition.leader_epoch));
