@@ -233,7 +233,7 @@ impl Administrator {
         assert!([self.quota, self.quota + 1].map(f64::from).contains(&quota), "{quota} of {}", self.quota);
         let body = DescribeUserScramCredentialsRequest::default().with_users(None);
         let users = connection.ask(0, &body).unwrap().results;
-        let rounds = users.first().map_or(Self::rounds_of(0), |user| user.credential_infos[0].iterations);
+        let rounds = users.first().map_or_else(|| Self::rounds_of(0), |user| user.credential_infos[0].iterations);
         let possible = [self.rounds, self.rounds + 1].map(Self::rounds_of);
         assert!(possible.contains(&rounds), "{rounds} of {possible:?}");
         // What was not acknowledged, and is there, is counted.
