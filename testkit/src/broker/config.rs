@@ -45,6 +45,8 @@ pub struct ClusterProperties {
     /// `transaction.abort.timed.out.transaction.cleanup.interval.ms`: how often, from the start on, transactions are looked
     /// for that have been open for too long. Default 10 s.
     pub transaction_abort_interval: Duration,
+    /// `log.cleaner.backoff.ms`: how often, from the start on, logs are looked for that are to be compacted. Default 15 s.
+    pub log_cleaner_backoff: Duration,
     /// How groups are coordinated.
     pub groups: GroupProperties,
     /// `authorizer.class.name`: who may do what. Default none: everyone may do everything.
@@ -151,6 +153,7 @@ impl Default for ClusterProperties {
             transaction_version: 2,
             transaction_timeout_max: Duration::from_secs(15 * 60),
             transaction_abort_interval: Duration::from_secs(10),
+            log_cleaner_backoff: Duration::from_secs(15),
             groups: GroupProperties::default(),
             authorizer: None,
             sasl: None,
