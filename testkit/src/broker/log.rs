@@ -155,7 +155,7 @@ impl Log {
         let log_append_time = (config.timestamp_type == TimestampType::LogAppendTime).then_some(unix_ms);
         self.begin_epoch(leader_epoch);
         let bytes = batch.as_bytes().len();
-        let max_timestamp = log_append_time.unwrap_or(batch.header().max_timestamp);
+        let max_timestamp = log_append_time.unwrap_or_else(|| batch.header().max_timestamp);
         if self.segments.back().is_some_and(|active| active.is_full(bytes, max_timestamp, config, unix_ms)) {
             self.roll();
         }

@@ -87,7 +87,7 @@ impl TopicConfig {
             };
             // -1 is gzip's default.
             let level = i32::try_from(level).ok().and_then(|level| Compression::with_level(codec, level).ok());
-            level.unwrap_or(Compression::new(codec))
+            level.unwrap_or_else(|| Compression::new(codec))
         };
         let compression = match value("compression.type") {
             "uncompressed" => Some(Compression::new(Codec::None)),
