@@ -38,6 +38,7 @@ pub struct ClusterConfig {
     rack_aware_fetch: bool,
     transaction_version: i16,
     transaction_abort_interval: Duration,
+    log_cleaner_backoff: Duration,
     groups: GroupProperties,
     authorizer: Option<Authorizer>,
     sasl: Option<SaslProperties>,
@@ -58,6 +59,7 @@ impl Default for ClusterConfig {
             rack_aware_fetch: false,
             transaction_version: 2,
             transaction_abort_interval: Duration::from_secs(10),
+            log_cleaner_backoff: Duration::from_secs(15),
             groups: GroupProperties::default(),
             authorizer: None,
             sasl: None,
@@ -210,6 +212,13 @@ impl ClusterConfig {
         self
     }
 
+    /// `log.cleaner.backoff.ms`: how often compacted topics are looked at. Default 15 s.
+    #[must_use]
+    pub const fn log_cleaner_backoff(mut self, interval: Duration) -> Self {
+        self.log_cleaner_backoff = interval;
+        self
+    }
+
     /// How groups are coordinated. Default as in Kafka, but a new classic group does not wait for further members.
     #[must_use]
     pub fn groups(mut self, properties: GroupProperties) -> Self {
@@ -321,6 +330,7 @@ impl TestCluster {
             tls: tls.is_some(),
             transaction_version: config.transaction_version,
             transaction_abort_interval: config.transaction_abort_interval,
+            log_cleaner_backoff: config.log_cleaner_backoff,
             groups: config.groups,
             ..ClusterProperties::default()
         };

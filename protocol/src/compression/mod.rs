@@ -162,7 +162,7 @@ pub struct CompressError {
 }
 
 impl CompressError {
-    fn new(reason: impl ToString) -> Self {
+    pub(crate) fn new(reason: impl ToString) -> Self {
         Self { reason: reason.to_string() }
     }
 }

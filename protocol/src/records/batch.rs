@@ -24,6 +24,8 @@ const MAGIC: i8 = 2;
 const LOG_APPEND_TIME_BIT: i16 = 1 << 3;
 const TRANSACTIONAL_BIT: i16 = 1 << 4;
 const CONTROL_BIT: i16 = 1 << 5;
+const DELETE_HORIZON_BIT: i16 = 1 << 6;
+const CODEC_BITS: i16 = 0b111;
 
 /// The header of a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,6 +101,13 @@ impl BatchHeader {
         } else {
             TimestampType::LogAppendTime
         }
+    }
+
+    /// From when on, in milliseconds since 1970, compaction may remove the tombstones in the batch, or the marker that it
+    /// is (KIP-534); none before it was compacted for the first time. It stands where the base timestamp does.
+    #[must_use]
+    pub const fn delete_horizon_ms(&self) -> Option<i64> {
+        if self.attributes & DELETE_HORIZON_BIT == 0 { None } else { Some(self.base_timestamp) }
     }
 
     /// The offset of the last record written. Checked not to overflow when the batch was split off.
@@ -377,6 +386,38 @@ pub(super) fn write_header(buffer: &mut [u8], new: NewHeader) {
     header.put_bytes(0, 14);
     header.put_i32(record_count);
     put_producer(buffer, new.producer.unwrap_or(NOBODY));
+    checksum(buffer);
+}
+
+/// Attributes with another codec and without or with a delete horizon.
+pub(super) const fn attributes_with(attributes: i16, codec: Codec, has_delete_horizon: bool) -> i16 {
+    let horizon = if has_delete_horizon { DELETE_HORIZON_BIT } else { 0 };
+    attributes & !(CODEC_BITS | DELETE_HORIZON_BIT) | codec.attributes() | horizon
+}
+
+/// Attributes that say that the timestamps are the producer's.
+pub(super) const fn attributes_of_create_time(attributes: i16) -> i16 {
+    attributes & !LOG_APPEND_TIME_BIT
+}
+
+/// Fills the first [`HEADER_BYTES`] of a buffer with the header that a batch had; its length and checksum are those of
+/// the buffer.
+pub(super) fn write_again(buffer: &mut [u8], header: &BatchHeader) {
+    let batch_length = i32::try_from(buffer.len().saturating_sub(PREFIX_BYTES)).unwrap_or(i32::MAX);
+    let Some(mut out) = buffer.get_mut(..HEADER_BYTES) else { return };
+    out.put_i64(header.base_offset);
+    out.put_i32(batch_length);
+    out.put_i32(header.partition_leader_epoch);
+    out.put_i8(MAGIC);
+    out.put_u32(0);
+    out.put_i16(header.attributes);
+    out.put_i32(header.last_offset_delta);
+    out.put_i64(header.base_timestamp);
+    out.put_i64(header.max_timestamp);
+    out.put_i64(header.producer_id);
+    out.put_i16(header.producer_epoch);
+    out.put_i32(header.base_sequence);
+    out.put_i32(header.record_count);
     checksum(buffer);
 }
 

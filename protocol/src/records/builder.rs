@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use super::batch::{self, HEADER_BYTES};
 use super::cursor::{put_varint, varint_bytes, zigzag};
-use super::record::Header;
+use super::record::{Header, Record};
 use crate::compression::{self, Codec, Compression};
 
 /// A record to append; everything is borrowed and copied once.
@@ -347,6 +347,26 @@ pub(super) fn put_record(
         buffer.extend_from_slice(part.unwrap_or_default());
     }
     append_varint(buffer, 0);
+}
+
+/// Appends a record that was read, with other deltas.
+pub(super) fn put_kept_record(buffer: &mut Vec<u8>, timestamp_delta: i64, offset_delta: i64, record: &Record<'_>) {
+    let headers = record.headers();
+    let header_count = Varint::of_length(headers.count());
+    let parts = [record.key, record.value];
+    let mut length = ATTRIBUTES_BYTES + header_count.bytes + headers.as_bytes().len();
+    length += [timestamp_delta, offset_delta].into_iter().map(varint_bytes).sum::<usize>();
+    length += parts.iter().map(|part| nullable(*part).0.bytes + part.map_or(0, <[u8]>::len)).sum::<usize>();
+    append_varint(buffer, wide(length));
+    buffer.push(0);
+    append_varint(buffer, timestamp_delta);
+    append_varint(buffer, offset_delta);
+    for part in parts {
+        append_varint(buffer, part.map_or(-1, |bytes| wide(bytes.len())));
+        buffer.extend_from_slice(part.unwrap_or_default());
+    }
+    append_varint(buffer, wide(headers.count()));
+    buffer.extend_from_slice(headers.as_bytes());
 }
 
 fn append_varint(buffer: &mut Vec<u8>, value: i64) {

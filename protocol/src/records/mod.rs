@@ -8,6 +8,7 @@
 //! - `record`: one record, a view
 //! - `builder`: append until full
 //! - [`control`]: commit and abort markers
+//! - `rewrite`: what a broker writes anew: compacted, or with other compression
 //! - `legacy`: what was written before there were batches (magic 0 and 1), read only
 //!
 //! Source: Kafka's protocol documentation, section *Record Batch*.
@@ -34,10 +35,12 @@ pub mod control;
 mod cursor;
 mod legacy;
 mod record;
+mod rewrite;
 
 pub use batch::{BatchHeader, OpenBatch, RecordBatch, RecordBatches, TimestampType, assign, assign_in, restamp};
 pub use builder::{BatchBuilder, BatchFlags, NewRecord, ProducerStamp, SealedBatch};
 pub use record::{Header, HeaderIter, Record, Records};
+pub use rewrite::{Rewrite, recompress, with_create_time};
 
 #[cfg(test)]
 mod hostile;

@@ -56,6 +56,8 @@ pub struct ClusterProperties {
     pub producer_id_expiration: Duration,
     /// `producer.id.expiration.check.interval.ms`: how often, from the start on, such ids are looked for. Default 10 min.
     pub producer_id_expiration_interval: Duration,
+    /// `log.cleaner.backoff.ms`: how often, from the start on, logs are looked for that are to be compacted. Default 15 s.
+    pub log_cleaner_backoff: Duration,
     /// How groups are coordinated.
     pub groups: GroupProperties,
     /// `authorizer.class.name`: who may do what. Default none: everyone may do everything.
@@ -166,6 +168,7 @@ impl Default for ClusterProperties {
             transactional_id_expiration_interval: Duration::from_secs(60 * 60),
             producer_id_expiration: Duration::from_secs(24 * 60 * 60),
             producer_id_expiration_interval: Duration::from_secs(10 * 60),
+            log_cleaner_backoff: Duration::from_secs(15),
             groups: GroupProperties::default(),
             authorizer: None,
             sasl: None,

@@ -5,15 +5,21 @@
 //! timestamps are found by binary search over the batches of a segment.
 //!
 //! A segment is closed at `segment.bytes`, but at 4 MiB at the latest: it lies in memory, and retention, which removes
-//! whole segments, is to keep up. `keeping` says what of it is to be written to a directory, and reads it from there.
+//! whole segments, is to keep up. As in Kafka it is also closed when a batch comes whose newest timestamp lies `segment.ms`
+//! behind that of the first batch (only where that has none, the clock counts); nothing closes a segment that nobody
+//! writes to. `segment.jitter.ms`, by which Kafka spreads this at random, is 0 here whatever it is set to.
+//!
+//! - `cleaner`: compaction. After it offsets have gaps, also at the end of a segment.
+//! - `keeping`: what of a log is to be written to a directory, and reading it from there
 
+mod cleaner;
 mod keeping;
 
 use std::collections::VecDeque;
 use std::ops::Range;
 
 use bytes::Bytes;
-use tidemill_protocol::records::{RecordBatch, RecordBatches, TimestampType, assign_in};
+use tidemill_protocol::records::{Record, RecordBatch, RecordBatches, TimestampType, assign_in};
 
 use super::topic_config::TopicConfig;
 
@@ -37,6 +43,8 @@ pub(crate) struct Log {
     end_position: u64,
     /// Where each leader epoch began, oldest first.
     epochs: Vec<EpochStart>,
+    /// Compaction has come to here.
+    cleaned_to: i64,
     /// Counts what is done to it.
     changes: u64,
 }
@@ -58,6 +66,10 @@ struct Segment {
     /// The last offsets of some batches and where they begin, one for every [`INDEX_INTERVAL_BYTES`].
     index: Vec<(i64, usize)>,
     unindexed_bytes: usize,
+    /// When the first batch was appended, in milliseconds since 1970.
+    created_ms: i64,
+    /// When the last batch was appended.
+    modified_ms: i64,
     /// So many of its bytes are kept elsewhere as they are here.
     kept_bytes: usize,
 }
@@ -108,6 +120,7 @@ impl Log {
             end_offset: 0,
             end_position: 0,
             epochs: vec![EpochStart { leader_epoch, start_offset: 0 }],
+            cleaned_to: 0,
             changes: 0,
         }
     }
@@ -142,11 +155,12 @@ impl Log {
         let log_append_time = (config.timestamp_type == TimestampType::LogAppendTime).then_some(unix_ms);
         self.begin_epoch(leader_epoch);
         let bytes = batch.as_bytes().len();
-        if self.active_bytes() > 0 && self.active_bytes() + bytes > config.segment_bytes.min(SEGMENT_BYTES_MAX) {
+        let max_timestamp = log_append_time.unwrap_or_else(|| batch.header().max_timestamp);
+        if self.segments.back().is_some_and(|active| active.is_full(bytes, max_timestamp, config, unix_ms)) {
             self.roll();
         }
         if let Some(segment) = self.segments.back_mut() {
-            segment.append(batch, base_offset, leader_epoch, log_append_time);
+            segment.append(batch, base_offset, leader_epoch, log_append_time, unix_ms);
         }
         self.end_position += bytes as u64;
         self.end_offset = next_offset;
@@ -178,6 +192,7 @@ impl Log {
             self.end_position = last.position + last.bytes() as u64;
         }
         self.start_offset = self.start_offset.min(self.end_offset);
+        self.cleaned_to = self.cleaned_to.min(self.end_offset);
         self.epochs.retain(|epoch| epoch.start_offset < self.end_offset || epoch.start_offset == 0);
     }
 
@@ -231,7 +246,11 @@ impl Log {
         let segment =
             self.segments.iter().find(|segment| segment.max_timestamp().is_some_and(|max| max >= timestamp))?;
         let index = segment.batches.partition_point(|place| place.max_timestamp_so_far < timestamp);
-        segment.batches.get(index..)?.iter().find_map(|place| segment.first_record(place, timestamp))
+        let batches = segment.batches.get(index..)?.iter();
+        batches.filter(|place| place.next_offset > self.start_offset).find_map(|place| {
+            let offset = self.start_offset.max(place.base_offset);
+            segment.first_record(place, timestamp, offset)
+        })
     }
 
     /// The first record with the newest timestamp of all.
@@ -258,11 +277,12 @@ impl Log {
     /// records are, as in Kafka.
     pub(crate) fn retain_time(&mut self, config: &TopicConfig, unix_ms: i64) {
         let Some(retention_ms) = config.retention_ms.filter(|_| config.deletes) else { return };
-        let expired = |segment: &Segment| {
-            segment.max_timestamp().is_some_and(|newest| unix_ms.saturating_sub(newest) > retention_ms)
-        };
+        let expired = |segment: &Segment| unix_ms.saturating_sub(segment.largest_timestamp()) > retention_ms;
         while self.segments.front().is_some_and(expired) {
             if self.segments.len() == 1 {
+                if self.active_bytes() == 0 {
+                    return;
+                }
                 self.roll();
             }
             self.remove_first();
@@ -323,14 +343,17 @@ impl Log {
         self.segments.push_back(Segment::new(self.end_offset, self.end_position));
     }
 
-    /// The segment that holds `offset`, and the place of the batch in it.
+    /// The batch that holds `offset` or comes next: its segment, and its place there.
     fn locate(&self, offset: i64) -> Option<(&Segment, usize)> {
         if !(self.start_offset..self.end_offset).contains(&offset) {
             return None;
         }
         let behind = self.segments.partition_point(|segment| segment.base_offset <= offset);
-        let segment = self.segments.get(behind.checked_sub(1)?)?;
-        Some((segment, segment.batches.partition_point(|place| place.next_offset <= offset)))
+        // Of a compacted segment the end may be gone, and what comes next lies in another.
+        self.segments.iter().skip(behind.saturating_sub(1)).find_map(|segment| {
+            let index = segment.batches.partition_point(|place| place.next_offset <= offset);
+            (index < segment.batches.len()).then_some((segment, index))
+        })
     }
 }
 
@@ -348,6 +371,8 @@ impl Segment {
             batches: Vec::new(),
             index: Vec::new(),
             unindexed_bytes: 0,
+            created_ms: 0,
+            modified_ms: 0,
             kept_bytes: 0,
         }
     }
@@ -360,7 +385,33 @@ impl Segment {
         self.batches.last().map(|last| last.max_timestamp_so_far)
     }
 
-    fn append(&mut self, batch: &RecordBatch, base_offset: i64, leader_epoch: i32, log_append_time: Option<i64>) {
+    /// By which time it expires: that of its newest record, or of the last append where the records have none.
+    fn largest_timestamp(&self) -> i64 {
+        self.max_timestamp().filter(|newest| *newest >= 0).unwrap_or(self.modified_ms)
+    }
+
+    /// Whether a batch of this size and newest timestamp goes into the next segment.
+    fn is_full(&self, bytes: usize, max_timestamp: i64, config: &TopicConfig, unix_ms: i64) -> bool {
+        let Some(first) = self.batches.first() else { return false };
+        let waited = match first.max_timestamp {
+            ..0 => unix_ms.saturating_sub(self.created_ms),
+            first => max_timestamp.saturating_sub(first),
+        };
+        self.bytes() + bytes > config.segment_bytes.min(SEGMENT_BYTES_MAX) || waited > config.segment_ms
+    }
+
+    fn append(
+        &mut self,
+        batch: &RecordBatch,
+        base_offset: i64,
+        leader_epoch: i32,
+        log_append_time: Option<i64>,
+        unix_ms: i64,
+    ) {
+        if self.batches.is_empty() {
+            self.created_ms = unix_ms;
+        }
+        self.modified_ms = unix_ms;
         let Content::Active(content) = &mut self.content else { return };
         let start = content.len();
         content.extend_from_slice(batch.as_bytes());
@@ -428,9 +479,9 @@ impl Segment {
         }
     }
 
-    /// The first record of a batch with this timestamp or a later one. A batch that does not inflate
+    /// The first record of a batch with this timestamp or a later one, from `offset` on. A batch that does not inflate
     /// stands for its records.
-    fn first_record(&self, place: &Place, timestamp: i64) -> Option<TimestampOffset> {
+    fn first_record(&self, place: &Place, timestamp: i64, offset: i64) -> Option<TimestampOffset> {
         if place.max_timestamp < timestamp {
             return None;
         }
@@ -440,7 +491,8 @@ impl Segment {
         let Ok(open) = batch.open(INFLATED_BYTES_MAX) else {
             return Some(found(place.max_timestamp, place.base_offset));
         };
-        let record = open.iter().map_while(Result::ok).find(|record| record.timestamp >= timestamp)?;
+        let is_it = |record: &Record<'_>| record.timestamp >= timestamp && record.offset >= offset;
+        let record = open.iter().map_while(Result::ok).find(is_it)?;
         Some(found(record.timestamp, record.offset))
     }
 }

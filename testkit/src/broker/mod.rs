@@ -84,6 +84,9 @@ use self::transactions::{Transactions, next_look};
 /// removed as it is written.
 const RETENTION_CHECK_INTERVAL: Duration = Duration::from_secs(300);
 
+/// A `log.cleaner.backoff.ms` of 0 would leave no time for anything else.
+const CLEANER_BACKOFF_MIN: Duration = Duration::from_millis(1);
+
 /// One connection to the broker. Whoever drives the broker gives the numbers; each is used once.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[expect(clippy::exhaustive_structs, reason = "a number")]
@@ -246,6 +249,7 @@ pub struct Cluster {
     started_unix_ms: i64,
     next_retention_check: Instant,
     next_producer_check: Instant,
+    next_cleaning: Instant,
     pub(crate) random: fastrand::Rng,
     /// The next producer id when it was last kept.
     kept_producer_id: Option<i64>,
@@ -260,6 +264,7 @@ impl Cluster {
         let next_producer_check = now + config.producer_id_expiration_interval;
         let mut cluster = Self {
             nodes: Nodes::new(&config.brokers),
+            next_cleaning: now + config.log_cleaner_backoff.max(CLEANER_BACKOFF_MIN),
             credentials: Credentials::default(),
             acls: Acls::default(),
             quotas: Quotas::default(),
@@ -351,6 +356,8 @@ impl Cluster {
     pub fn poll(&mut self, now: Instant, replies: &mut Vec<Reply>) -> Option<Instant> {
         self.retain(now);
         self.expire_producers(now);
+        self.clean(now);
+        let housekeeping = self.next_retention_check.min(self.next_producer_check).min(self.next_cleaning);
         let mut wake_at;
         loop {
             let mut answers = Vec::new();
@@ -359,8 +366,7 @@ impl Cluster {
             let groups = self.poll_groups(now, &mut answers);
             let produces = produce::poll(self, now);
             let fetches = fetch::poll(self, now);
-            let checks = self.next_retention_check.min(self.next_producer_check);
-            wake_at = [script, transactions, groups, produces, fetches, Some(checks)].into_iter().flatten().min();
+            wake_at = [script, transactions, groups, produces, fetches, Some(housekeeping)].into_iter().flatten().min();
             for (token, answer) in answers.drain(..) {
                 match answer {
                     GroupAnswer::Join(response) => self.complete::<JoinGroupRequest>(token, &response, now),
@@ -500,7 +506,10 @@ impl Cluster {
         let unix_ms = self.unix_ms(now);
         for topic in self.topics.iter_mut() {
             for partition in &mut topic.partitions {
-                partition.log.retain_time(&topic.config, unix_ms);
+                // Of compacted topics the cleaner does it, as in Kafka.
+                if !topic.config.compacts {
+                    partition.retain_time(&topic.config, unix_ms);
+                }
                 partition.producers.forget_before(partition.log.start_offset());
             }
         }
@@ -515,6 +524,23 @@ impl Cluster {
         let before_ms = self.unix_ms(now).saturating_sub(millis(self.config.producer_id_expiration));
         for topic in self.topics.iter_mut() {
             topic.partitions.iter_mut().for_each(|partition| partition.producers.expire(before_ms));
+        }
+    }
+
+    /// Compacts the logs that are dirty enough, and removes from compacted topics what has become too old.
+    fn clean(&mut self, now: Instant) {
+        if now < self.next_cleaning {
+            return;
+        }
+        self.next_cleaning = now + self.config.log_cleaner_backoff.max(CLEANER_BACKOFF_MIN);
+        let unix_ms = self.unix_ms(now);
+        let compacted = self.topics.iter().filter(|topic| topic.config.compacts).map(|topic| topic.name.0.clone());
+        for name in compacted.collect::<Vec<_>>() {
+            let Ok(topic) = self.topics.find_mut(&name, None) else { continue };
+            for partition in &mut topic.partitions {
+                partition.clean(&topic.config, unix_ms);
+                partition.retain_time(&topic.config, unix_ms);
+            }
         }
     }
 

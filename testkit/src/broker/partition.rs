@@ -91,6 +91,20 @@ impl Partition {
         appended
     }
 
+    /// Compacts the log if it is dirty enough.
+    pub(crate) fn clean(&mut self, config: &TopicConfig, unix_ms: i64) {
+        let last_stable_offset = self.last_stable_offset();
+        if let Some(cleaned) = self.log.clean(config, &self.producers, last_stable_offset, unix_ms) {
+            self.producers.retain_aborted(cleaned.end_offset, |aborted| cleaned.has_records_of(aborted));
+        }
+    }
+
+    /// Removes what has become too old.
+    pub(crate) fn retain_time(&mut self, config: &TopicConfig, unix_ms: i64) {
+        self.log.retain_time(config, unix_ms);
+        self.producers.forget_before(self.log.start_offset());
+    }
+
     /// Ends a transaction here; the offset of the marker.
     pub(crate) fn append_marker(
         &mut self,

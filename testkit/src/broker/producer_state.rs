@@ -72,6 +72,14 @@ pub(crate) struct Written {
     pub(crate) max_timestamp: i64,
 }
 
+impl Written {
+    fn last_offset(&self) -> i64 {
+        let records = i64::from(self.last_sequence) - i64::from(self.first_sequence);
+        let wrapped = if records < 0 { i64::from(i32::MAX) + 1 } else { 0 };
+        self.base_offset.saturating_add(records + wrapped)
+    }
+}
+
 /// A transaction that does not count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Aborted {
@@ -275,6 +283,27 @@ impl ProducerState {
         found
     }
 
+    /// The aborted transactions that have something between these offsets, in the order of their first ones.
+    pub(crate) fn aborted_between(&self, start_offset: i64, end_offset: i64) -> VecDeque<Aborted> {
+        let there = |it: &&Aborted| it.last_offset >= start_offset && it.first_offset < end_offset;
+        let mut found: Vec<Aborted> = self.aborted.iter().filter(there).copied().collect();
+        found.sort_by_key(|aborted| aborted.first_offset);
+        found.into()
+    }
+
+    /// Of the aborted transactions that end before `end_offset`, the log still has records of these only.
+    pub(crate) fn retain_aborted(&mut self, end_offset: i64, has_records: impl Fn(&Aborted) -> bool) {
+        self.aborted.retain(|aborted| aborted.last_offset >= end_offset || has_records(aborted));
+    }
+
+    /// Whether a batch is the last that is known of its producer, from which it is known how the producer goes on.
+    pub(crate) fn is_last(&self, batch: &BatchHeader) -> bool {
+        self.producers.get(&batch.producer_id).is_some_and(|producer| match producer.batches.back() {
+            Some(written) => written.last_offset() == batch.last_offset(),
+            None => batch.is_control() && batch.producer_epoch == producer.epoch,
+        })
+    }
+
     /// The log begins at this offset now.
     pub(crate) fn forget_before(&mut self, log_start: i64) {
         while self.aborted.front().is_some_and(|aborted| aborted.last_offset < log_start) {
@@ -294,6 +323,10 @@ impl ProducerState {
         for batch in batches {
             let header = batch.header();
             if !changed.contains(&header.producer_id) {
+                continue;
+            }
+            // What an empty marker ended is gone.
+            if header.is_control() && header.record_count == 0 {
                 continue;
             }
             if header.is_control() {
@@ -317,7 +350,8 @@ impl ProducerState {
     pub(crate) fn rebuild(&mut self, batches: impl Iterator<Item = RecordBatch>) {
         for batch in batches {
             let header = batch.header();
-            if header.producer_id < 0 {
+            // What an empty marker ended is gone.
+            if header.producer_id < 0 || header.is_control() && header.record_count == 0 {
                 continue;
             }
             if !header.is_control() {

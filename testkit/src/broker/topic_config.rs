@@ -1,10 +1,11 @@
 //! The settings of a topic: Kafka's names, defaults and checks.
 //!
 //! CreateTopics checks what it is given here, DescribeConfigs lists it, [`log`](super::log) and the produce handler obey
-//! it. Settings that this broker has no use for (compaction, flushing, indexes, remote storage) are accepted and listed.
+//! it. Settings that this broker has no use for (flushing, indexes, remote storage) are accepted and listed.
 
 use std::collections::BTreeMap;
 
+use tidemill_protocol::compression::{Codec, Compression};
 use tidemill_protocol::records::TimestampType;
 
 /// What one topic is set to.
@@ -17,6 +18,15 @@ pub(crate) struct TopicConfig {
     pub(crate) retention_ms: Option<i64>,
     pub(crate) retention_bytes: Option<u64>,
     pub(crate) segment_bytes: usize,
+    /// `segment.ms`, or `max.compaction.lag.ms` where the topic is compacted and that is less.
+    pub(crate) segment_ms: i64,
+    pub(crate) cleanable_dirty_ratio_min: f64,
+    pub(crate) compaction_lag_min_ms: i64,
+    pub(crate) compaction_lag_max_ms: i64,
+    /// `delete.retention.ms`: how long tombstones and markers stay after their batch was first compacted.
+    pub(crate) delete_retention_ms: i64,
+    /// `compression.type`, and the level set for it. None leaves it to the producer.
+    pub(crate) compression: Option<Compression>,
     /// `max.message.bytes`: of a batch.
     pub(crate) batch_bytes_max: usize,
     pub(crate) timestamp_type: TimestampType,
@@ -66,9 +76,32 @@ impl TopicConfig {
         let limit = |name: &'static str| Some(number(name)).filter(|number| *number >= 0);
         let bytes = |name: &'static str| usize::try_from(number(name)).unwrap_or(usize::MAX);
         let policies = || value("cleanup.policy").split(',').map(str::trim);
+        let compacts = policies().any(|policy| policy == "compact");
+        let (segment_ms, compaction_lag_max_ms) = (number("segment.ms"), number("max.compaction.lag.ms"));
+        let level = |codec| {
+            let level = match codec {
+                Codec::Gzip => number("compression.gzip.level"),
+                Codec::Lz4 => number("compression.lz4.level"),
+                Codec::Zstd => number("compression.zstd.level"),
+                Codec::None | Codec::Snappy | _ => return Compression::new(codec),
+            };
+            // -1 is gzip's default.
+            let level = i32::try_from(level).ok().and_then(|level| Compression::with_level(codec, level).ok());
+            level.unwrap_or_else(|| Compression::new(codec))
+        };
+        let compression = match value("compression.type") {
+            "uncompressed" => Some(Compression::new(Codec::None)),
+            name => Codec::from_name(name).map(level),
+        };
         Ok(Self {
             deletes: policies().any(|policy| policy == "delete"),
-            compacts: policies().any(|policy| policy == "compact"),
+            compacts,
+            segment_ms: if compacts { segment_ms.min(compaction_lag_max_ms) } else { segment_ms },
+            cleanable_dirty_ratio_min: value("min.cleanable.dirty.ratio").trim().parse().unwrap_or(0.5),
+            compaction_lag_min_ms: number("min.compaction.lag.ms"),
+            compaction_lag_max_ms,
+            delete_retention_ms: number("delete.retention.ms"),
+            compression,
             retention_ms: limit("retention.ms"),
             retention_bytes: limit("retention.bytes").and_then(|bytes| u64::try_from(bytes).ok()),
             segment_bytes: bytes("segment.bytes"),
@@ -104,13 +137,25 @@ impl ConfigOption {
                 Ok(number) if self.kind == Kind::Int && i32::try_from(number).is_err() => {
                     refuse("Not a number of type INT")
                 }
+                Ok(number) if self.name == "compression.gzip.level" && number != -1 && !(1..=9).contains(&number) => {
+                    refuse("Value must be between 1 and 9 or equal to -1")
+                }
                 Ok(number) if number < minimum => refuse(&format!("Value must be at least {minimum}")),
+                Ok(number) if number > maximum(self.name) => {
+                    refuse(&format!("Value must be no more than {}", maximum(self.name)))
+                }
                 Ok(_) => Ok(()),
                 Err(_) if self.kind == Kind::Int => refuse("Not a number of type INT"),
                 Err(_) => refuse("Not a number of type LONG"),
             },
-            Kind::Double if value.trim().parse::<f64>().is_err() => refuse("Not a number of type DOUBLE"),
-            Kind::Boolean | Kind::Double | Kind::List | Kind::String => {
+            // The only one is a ratio.
+            Kind::Double => match value.trim().parse::<f64>() {
+                Ok(ratio) if ratio < 0.0 => refuse("Value must be at least 0"),
+                Ok(ratio) if ratio > 1.0 => refuse("Value must be no more than 1"),
+                Ok(_) => Ok(()),
+                Err(_) => refuse("Not a number of type DOUBLE"),
+            },
+            Kind::Boolean | Kind::List | Kind::String => {
                 let allowed = allowed(self.name);
                 let is_allowed = |value: &str| allowed.is_empty() || allowed.contains(&value);
                 let fits = match self.kind {
@@ -136,13 +181,21 @@ fn minimum(name: &str) -> i64 {
     match name {
         "segment.bytes" => 1024 * 1024,
         "retention.ms" => -1,
-        "min.insync.replicas" | "segment.ms" | "max.compaction.lag.ms" => 1,
+        "min.insync.replicas" | "segment.ms" | "max.compaction.lag.ms" | "compression.lz4.level" => 1,
         "segment.index.bytes" => 4,
         "compression.gzip.level" => -1,
         "compression.zstd.level" => -131_072,
         "retention.bytes" => i64::MIN,
         "local.retention.bytes" | "local.retention.ms" => -2,
         _ => 0,
+    }
+}
+
+fn maximum(name: &str) -> i64 {
+    match name {
+        "compression.lz4.level" => 17,
+        "compression.zstd.level" => 22,
+        _ => i64::MAX,
     }
 }
 

@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod administration;
+mod compaction;
 mod describing;
 mod internal;
 mod peer;
@@ -27,6 +28,7 @@ async fn everything(bootstrap: &str) -> Vec<(String, String)> {
     writing::writing(&mut broker).await;
     reading::reading(&mut broker).await;
     sessions::sessions(&mut broker).await;
+    compaction::compressing(&mut broker).await;
     administration::administration(&mut broker).await;
     administration::placing(&mut broker).await;
     describing::describing(&mut broker).await;
@@ -42,9 +44,14 @@ async fn the_embedded_broker_answers_as_kafka_does() {
     let ours = everything(cluster.bootstrap()).await;
     let Some(kafka) = tokio::task::spawn_blocking(Kafka::shared).await.unwrap() else { return };
     let theirs = everything(kafka.bootstrap()).await;
+    compare(&ours, &theirs);
+}
+
+/// Shows the answers that differ, and fails if there are any.
+fn compare(ours: &[(String, String)], theirs: &[(String, String)]) {
     assert_eq!(ours.len(), theirs.len());
     let mut different = 0;
-    for ((what, ours), (same, theirs)) in ours.iter().zip(&theirs) {
+    for ((what, ours), (same, theirs)) in ours.iter().zip(theirs) {
         assert_eq!(what, same);
         if ours != theirs {
             different += 1;

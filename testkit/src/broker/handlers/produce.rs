@@ -3,7 +3,8 @@
 //! With `acks=-1` the answer [waits](waiting) until all replicas in sync have what was written. Every batch is opened and its
 //! records are read once, as Kafka does, so that nothing malformed reaches a reader. This is stricter than Kafka in one
 //! thing: a record whose offset does not go with its place in the batch is refused. What belongs to a transaction is
-//! [verified](transactional) first. The topic's `compression.type` does not recompress.
+//! [verified](transactional) first. A batch that comes in another codec than the topic's `compression.type` says is
+//! compressed anew, all of it at once; the level is asked for only then (KIP-390).
 
 mod transactional;
 mod waiting;
@@ -19,7 +20,7 @@ use tidemill_protocol::messages::produce_response::{
     BatchIndexAndErrorMessage, LeaderIdAndEpoch, NodeEndpoint, PartitionProduceResponse, TopicProduceResponse,
 };
 use tidemill_protocol::messages::{BrokerId, ProduceRequest, ProduceResponse};
-use tidemill_protocol::records::{RecordBatch, RecordBatches, TimestampType};
+use tidemill_protocol::records::{OpenBatch, RecordBatch, RecordBatches, TimestampType, recompress, with_create_time};
 use tidemill_protocol::{DecodeError, ErrorCode, StrBytes};
 
 use super::text;
@@ -151,8 +152,8 @@ struct Written {
 struct Rejection {
     code: ErrorCode,
     message: String,
-    /// The records that are at fault, by their places in the batch.
-    records: Vec<i32>,
+    /// The records that are at fault, by their places in the batch, and what is wrong with each.
+    records: Vec<(i32, String)>,
     /// Kafka tells the client the reason only where single records or the format are at fault; else it is for who debugs
     /// the broker.
     told: bool,
@@ -165,15 +166,17 @@ impl Rejection {
         Self { code, message: message.into(), records: Vec::new(), told: false, log_start_offset: -1 }
     }
 
-    fn of_records(code: ErrorCode, message: &str, records: Vec<i32>) -> Self {
+    fn of_records(code: ErrorCode, message: impl Into<String>, records: Vec<(i32, String)>) -> Self {
         Self { records, told: true, ..Self::new(code, message) }
     }
 
     fn response(self) -> PartitionProduceResponse {
         tracing::debug!(code = %self.code, reason = self.message, "batch refused");
         let message = self.told.then(|| StrBytes::from_string(self.message));
-        let records = self.records.into_iter().map(|index| {
-            BatchIndexAndErrorMessage::default().with_batch_index(index).with_batch_index_error_message(message.clone())
+        let records = self.records.into_iter().map(|(index, message)| {
+            BatchIndexAndErrorMessage::default()
+                .with_batch_index(index)
+                .with_batch_index_error_message(Some(StrBytes::from_string(message)))
         });
         PartitionProduceResponse::default()
             .with_error_code(self.code.0)
@@ -209,9 +212,12 @@ fn write(
     let log_start_offset = partition.log.start_offset();
     let batch = only_batch(data.records.unwrap_or_default(), log_start_offset, request.version)?;
     check_size(&batch, config)?;
-    let response = check_batch(&batch, config, unix_ms)
-        .and_then(|()| append(partition, &batch, config, verified, unix_ms))
-        .map_err(|rejection| Rejection { log_start_offset, ..rejection })?;
+    let by_the_log = |rejection| Rejection { log_start_offset, ..rejection };
+    let validated = validate(batch, config, unix_ms, (&topic.name.0, data.index)).map_err(by_the_log)?;
+    // It may have become larger.
+    check_size(&validated, config)?;
+    let batch = validated;
+    let response = append(partition, &batch, config, verified, unix_ms).map_err(by_the_log)?;
     let watched = (topic_id, data.index);
     let (nodes, leader) = (&cluster.nodes, partition.leader);
     if partition.replicate(|id| nodes.follows(id, leader)) {
@@ -297,7 +303,36 @@ fn check_size(batch: &RecordBatch, config: &TopicConfig) -> Result<(), Rejection
     Err(Rejection::new(ErrorCode::MESSAGE_TOO_LARGE, format!("a batch of {bytes} bytes, the limit is {bytes_max}")))
 }
 
-fn check_batch(batch: &RecordBatch, config: &TopicConfig, unix_ms: i64) -> Result<(), Rejection> {
+/// The batch as it is to be written.
+fn validate(
+    batch: RecordBatch,
+    config: &TopicConfig,
+    unix_ms: i64,
+    (topic, partition): (&str, i32),
+) -> Result<RecordBatch, Rejection> {
+    let failed = |reason: String| Rejection::new(ErrorCode::UNKNOWN_SERVER_ERROR, reason);
+    let parse = |bytes| match RecordBatches::new(bytes).next() {
+        Some(batch) => batch.map_err(|error| failed(error.to_string())),
+        None => Err(failed("the batch that was written anew is none".to_owned())),
+    };
+    check_batch(&batch)?;
+    let open = batch.open(INFLATED_BYTES_MAX).map_err(|error| failed(error.to_string()))?;
+    let max_timestamp = check_records(&open, config, unix_ms, (topic, partition))?;
+    let target = config.compression.filter(|target| batch.header().codec() != Ok(target.codec()));
+    let batch = match target {
+        Some(target) => parse(recompress(&open, target).map_err(|error| failed(error.to_string()))?)?,
+        None => batch,
+    };
+    let header = batch.header();
+    let is_right = header.timestamp_type() == TimestampType::CreateTime && header.max_timestamp == max_timestamp;
+    if is_right || config.timestamp_type == TimestampType::LogAppendTime {
+        return Ok(batch);
+    }
+    // As in Kafka, what the header says of timestamps is put right.
+    parse(with_create_time(&batch, max_timestamp))
+}
+
+fn check_batch(batch: &RecordBatch) -> Result<(), Rejection> {
     let refuse = |code: ErrorCode, message: String| Err(Rejection::new(code, message));
     let header = batch.header();
     let (count, delta) = (header.record_count, header.last_offset_delta);
@@ -314,42 +349,72 @@ fn check_batch(batch: &RecordBatch, config: &TopicConfig, unix_ms: i64) -> Resul
     if header.producer_id >= 0 && header.base_sequence < 0 {
         return refuse(ErrorCode::INVALID_RECORD, format!("the sequence {} is negative", header.base_sequence));
     }
-    check_records(batch, config, unix_ms)
+    Ok(())
 }
 
-/// Reads every record once.
-fn check_records(batch: &RecordBatch, config: &TopicConfig, unix_ms: i64) -> Result<(), Rejection> {
-    let unreadable = |error: DecodeError| Rejection::new(ErrorCode::UNKNOWN_SERVER_ERROR, error.to_string());
+/// Reads every record once; the newest timestamp of them.
+fn check_records(
+    open: &OpenBatch,
+    config: &TopicConfig,
+    unix_ms: i64,
+    (topic, partition): (&str, i32),
+) -> Result<i64, Rejection> {
     let malformed = |error: DecodeError| Rejection::new(ErrorCode::INVALID_RECORD, error.to_string());
     let stamped_here = config.timestamp_type == TimestampType::LogAppendTime;
-    let timely = |timestamp: i64| {
-        stamped_here
-            || timestamp == NO_TIMESTAMP
-            || timestamp.saturating_sub(unix_ms) <= config.timestamp_after_max_ms
+    let claims_stamp = open.header().timestamp_type() == TimestampType::LogAppendTime;
+    let timely = |timestamp: i64| match stamped_here || timestamp == NO_TIMESTAMP {
+        true => !claims_stamp,
+        false => {
+            timestamp.saturating_sub(unix_ms) <= config.timestamp_after_max_ms
                 && unix_ms.saturating_sub(timestamp) <= config.timestamp_before_max_ms
+        }
     };
-    let open = batch.open(INFLATED_BYTES_MAX).map_err(unreadable)?;
-    let (mut untimely, mut keyless) = (Vec::new(), Vec::new());
-    for (index, record) in (0..).zip(&open) {
+    let mut max_timestamp = NO_TIMESTAMP;
+    let (mut wrong, mut untimely) = (Vec::new(), false);
+    for (index, record) in (0..).zip(open) {
         let record = record.map_err(malformed)?;
-        if record.offset - batch.header().base_offset != i64::from(index) {
+        if record.offset - open.header().base_offset != i64::from(index) {
             return Err(malformed(DecodeError::new(0, "the offsets of the records have gaps")));
         }
+        max_timestamp = max_timestamp.max(record.timestamp);
         if config.compacts && record.key.is_none() {
-            keyless.push(index);
+            let place = format!("topic partition {topic}-{partition}");
+            wrong.push((index, format!("Compacted topic cannot accept message without key in {place}")));
         } else if !timely(record.timestamp) {
-            untimely.push(index);
+            untimely = true;
+            wrong.push((index, untimely_message(record.timestamp, index, config, unix_ms)));
         }
     }
-    if !untimely.is_empty() {
+    if wrong.is_empty() {
+        return Ok(max_timestamp);
+    }
+    if untimely {
         let message = "One or more records have been rejected due to invalid timestamp";
-        return Err(Rejection::of_records(ErrorCode::INVALID_TIMESTAMP, message, untimely));
+        return Err(Rejection::of_records(ErrorCode::INVALID_TIMESTAMP, message, wrong));
     }
-    if !keyless.is_empty() {
-        let message = "One or more records have been rejected: a compacted topic wants keys";
-        return Err(Rejection::of_records(ErrorCode::INVALID_RECORD, message, keyless));
+    let shown = wrong.iter().take(3).map(|(index, why)| format!("RecordError(batchIndex={index}, message='{why}')"));
+    let message = format!(
+        "One or more records have been rejected due to {} record errors in total, and only showing the first three errors \
+         at most: [{}]",
+        wrong.len(),
+        shown.collect::<Vec<_>>().join(", ")
+    );
+    Err(Rejection::of_records(ErrorCode::INVALID_RECORD, message, wrong))
+}
+
+/// What Kafka says of a record that comes too early or too late, or claims to have the broker's time.
+fn untimely_message(timestamp: i64, index: i32, config: &TopicConfig, unix_ms: i64) -> String {
+    if config.timestamp_type == TimestampType::LogAppendTime || timestamp == NO_TIMESTAMP {
+        return format!(
+            "Invalid timestamp type in message {index}. Producer should not set timestamp type to LogAppendTime."
+        );
     }
-    Ok(())
+    let oldest = unix_ms.wrapping_sub(config.timestamp_before_max_ms);
+    let newest = unix_ms.wrapping_add(config.timestamp_after_max_ms);
+    format!(
+        "Timestamp {timestamp} of message with offset {index} is out of range. The timestamp should be within [{oldest}, \
+         {newest}]"
+    )
 }
 
 /// Since this version an answer says who leads.

@@ -46,6 +46,16 @@ impl Log {
         })
     }
 
+    /// Compaction has come to here.
+    pub(crate) const fn cleaned_to(&self) -> i64 {
+        self.cleaned_to
+    }
+
+    /// Compaction had come to here.
+    pub(crate) fn set_cleaned_to(&mut self, offset: i64) {
+        self.cleaned_to = offset;
+    }
+
     /// All bytes are kept now.
     pub(crate) fn set_kept(&mut self) {
         for segment in &mut self.segments {
@@ -54,11 +64,12 @@ impl Log {
     }
 
     /// The log that these segments hold, and what was wrong with them, if anything was. `epochs` are those that were known
-    /// beside the segments.
+    /// beside the segments; `unix_ms` counts as the time at which they were written.
     pub(crate) fn restore(
         files: BTreeMap<i64, Vec<u8>>,
         start_offset: i64,
         epochs: Vec<(i32, i64)>,
+        unix_ms: i64,
     ) -> (Self, Option<String>) {
         let mut log = Self::new(0);
         log.segments.clear();
@@ -68,10 +79,11 @@ impl Log {
                 break;
             }
             if base_offset < log.end_offset {
-                damage = Some(format!("segment {base_offset} begins before {}", log.end_offset));
-                break;
+                // What compaction has left of it lies in the one before; the process ended before this was removed.
+                continue;
             }
             let mut segment = Segment::new(base_offset, log.end_position);
+            (segment.created_ms, segment.modified_ms) = (unix_ms, unix_ms);
             damage = segment.read(content);
             log.end_position += segment.bytes() as u64;
             log.end_offset = segment.batches.last().map_or(base_offset, |place| place.next_offset);
@@ -88,11 +100,11 @@ impl Log {
             self.segments = VecDeque::from([Segment::new(start_offset, 0)]);
             (self.end_offset, self.end_position) = (start_offset, 0);
         }
-        // Segments that are empty are of no use but at the end.
-        let last = self.segments.back().map_or(0, |segment| segment.base_offset);
-        self.segments.retain(|segment| segment.base_offset == last || segment.bytes() > 0);
         let first = self.segments.front().map_or(start_offset, |segment| segment.base_offset);
         self.start_offset = first.max(start_offset);
+        // Segments that are empty are of no use but at the end, and at the start, which may have been compacted away.
+        let last = self.segments.back().map_or(0, |segment| segment.base_offset);
+        self.segments.retain(|segment| [first, last].contains(&segment.base_offset) || segment.bytes() > 0);
         if let Some(active) = self.segments.pop_back() {
             for segment in &mut self.segments {
                 segment.close();

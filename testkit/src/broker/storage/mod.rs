@@ -141,7 +141,7 @@ impl Cluster {
             }
             None if name == "producer_ids" => self.transactions.restore_next_producer_id(kept.number("next")?),
             Some(("topic", topic)) => {
-                let topic = Self::restore_topic(topic, kept, entries, logs)?;
+                let topic = self.restore_topic(topic, kept, entries, logs, now)?;
                 self.topics.restore(topic);
             }
             // With its topic.
@@ -158,7 +158,14 @@ impl Cluster {
         Ok(())
     }
 
-    fn restore_topic(name: &str, kept: Entry<'_>, entries: &Entries, logs: &mut KeptLogs) -> Result<Topic, Damage> {
+    fn restore_topic(
+        &self,
+        name: &str,
+        kept: Entry<'_>,
+        entries: &Entries,
+        logs: &mut KeptLogs,
+        now: Instant,
+    ) -> Result<Topic, Damage> {
         let id = Uuid::parse_str(kept.text("id")?).map_err(|error| error.to_string())?;
         let settings = kept.field("settings")?.0.as_object().ok_or("settings are no object")?;
         let settings = settings.iter().map(|(name, value)| (name.as_str(), value.as_str().unwrap_or_default()));
@@ -168,7 +175,7 @@ impl Cluster {
             let entry = partition_name(name, number);
             let value = entries.get(&entry).ok_or_else(|| format!("there is no {entry}"))?;
             let files = logs.remove(&(name.to_owned(), number)).unwrap_or_default();
-            let (partition, damage) = Partition::restore(Entry(value), files)?;
+            let (partition, damage) = Partition::restore(Entry(value), files, self.unix_ms(now))?;
             if let Some(damage) = damage {
                 let end = partition.log.end_offset();
                 tracing::warn!(topic = name, partition = number, end, damage, "the log was cut");

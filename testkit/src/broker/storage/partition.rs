@@ -15,14 +15,15 @@ use crate::broker::replication::elect;
 /// Changes with everything that is kept of a partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Stamp {
-    /// Leader epoch, partition epoch and the start of the log: with one of them changes whatever [`Partition::keep`] gives.
-    pub(crate) value: (i32, i32, i64),
+    /// Leader epoch, partition epoch, the start of the log and how far it is compacted: with one of them changes whatever
+    /// [`Partition::keep`] gives.
+    pub(crate) value: (i32, i32, i64, i64),
     log_changes: u64,
 }
 
 impl Partition {
     pub(crate) const fn stamp(&self) -> Stamp {
-        let value = (self.leader_epoch, self.partition_epoch, self.log.start_offset());
+        let value = (self.leader_epoch, self.partition_epoch, self.log.start_offset(), self.log.cleaned_to());
         Stamp { value, log_changes: self.log.changes() }
     }
 
@@ -36,12 +37,17 @@ impl Partition {
             "moves_to": self.moves_to,
             "held_before": self.held_before,
             "start_offset": self.log.start_offset(),
+            "cleaned_to": self.log.cleaned_to(),
             "epochs": self.log.epochs().map(|(epoch, start)| [i64::from(epoch), start]).collect::<Vec<_>>(),
         })
     }
 
     /// The partition, and what was wrong with its log, if anything was.
-    pub(crate) fn restore(kept: Entry<'_>, files: BTreeMap<i64, Vec<u8>>) -> Result<(Self, Option<Damage>), Damage> {
+    pub(crate) fn restore(
+        kept: Entry<'_>,
+        files: BTreeMap<i64, Vec<u8>>,
+        unix_ms: i64,
+    ) -> Result<(Self, Option<Damage>), Damage> {
         let mut epochs = Vec::new();
         for epoch in kept.list("epochs")? {
             let pair = epoch.0.as_array().map(Vec::as_slice).unwrap_or_default();
@@ -49,7 +55,8 @@ impl Partition {
             let pair = Entry(leader_epoch).as_number().zip(Entry(start_offset).as_number());
             epochs.push(pair.ok_or("an epoch is no pair of numbers")?);
         }
-        let (log, damage) = Log::restore(files, kept.number("start_offset")?, epochs);
+        let (mut log, damage) = Log::restore(files, kept.number("start_offset")?, epochs, unix_ms);
+        log.set_cleaned_to(kept.optional("cleaned_to").and_then(Entry::as_number).unwrap_or(0));
         let mut partition = Self::new(kept.numbers("replicas")?);
         partition.leader = kept.optional("leader").and_then(Entry::as_number);
         partition.leader_epoch = kept.number::<i32>("leader_epoch")?.max(log.last_epoch());

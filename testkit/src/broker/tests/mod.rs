@@ -1,5 +1,6 @@
 //! The broker in virtual time: requests in, replies out, no socket.
 
+mod compaction;
 mod expiry;
 mod faults;
 mod fetch;
