@@ -9,6 +9,7 @@
 //! answered; only in a transaction of the second generation it must begin at 0. A producer that has written nothing for a
 //! day and has no transaction open is forgotten, by the time of its last append where Kafka takes its records' timestamps.
 
+mod invariants;
 #[cfg(test)]
 mod tests;
 

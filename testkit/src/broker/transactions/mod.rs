@@ -10,6 +10,7 @@
 //!
 //! Simplification: transactional ids do not expire (`transactional.id.expiration.ms`, 7 days in Kafka).
 
+mod invariants;
 mod keeping;
 mod markers;
 #[cfg(test)]
