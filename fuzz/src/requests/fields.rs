@@ -249,14 +249,14 @@ impl Meant<'_, '_> {
         let epoch = if self.input.once_in(4) { 0 } else { epoch };
         let next = self.known.sequence.entry(producer).or_default();
         let base_sequence = match self.input.byte() % 8 {
-            0 | 1 | 2 => 0,
+            0..=2 => 0,
             3 => next.saturating_sub(1).max(0),
             _ => *next,
         };
         *next = base_sequence.saturating_add(count);
         let stamp =
             ProducerStamp { producer_id: producer, producer_epoch: i16::try_from(epoch).unwrap_or(0), base_sequence };
-        let transactional = is_known && self.input.byte() % 2 == 0;
+        let transactional = is_known && self.input.byte().is_multiple_of(2);
         let flags = BatchFlags { transactional, ..BatchFlags::default() };
         let mut batch = builder.seal(codec).stamp(is_known.then_some(stamp), flags).to_vec();
         if self.input.once_in(23) {

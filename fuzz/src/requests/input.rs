@@ -49,7 +49,7 @@ impl<'a> Input<'a> {
     /// Whether something happens that does so once in so many times; never where the bytes have ended.
     pub(super) fn once_in(&mut self, times: u8) -> bool {
         let byte = self.byte();
-        byte != 0 && byte % times == 0
+        byte != 0 && byte.is_multiple_of(times)
     }
 
     /// Changes a few bytes, or cuts them off.

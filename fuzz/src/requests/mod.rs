@@ -215,7 +215,7 @@ impl<'t> World<'t> {
                     1 => MarkersOf::TransactionalId("x".to_owned()),
                     _ => MarkersOf::Partition(TOPICS[0].to_owned(), 0),
                 };
-                let holds = input.byte() % 2 == 0;
+                let holds = input.byte().is_multiple_of(2);
                 self.tell(|_| format!("markers of {of:?}: hold is {holds}"));
                 if holds { self.cluster.hold_markers(of) } else { self.cluster.release_markers(&of) }
             }
