@@ -17,6 +17,9 @@
 //! | [`legacy`] | a message set of magic 0 and 1 | as `records` |
 //! | [`compression`] | what a codec inflates, and its limit | the limit holds, and what is compressed comes back |
 //!
+//! Beside them stands `requests`, which runs any sequence of requests over a cluster and needs the testkit: its files are
+//! `fuzz/src/requests`, and the testkit's test `sequences` runs it as well.
+//!
 //! Lengths and checksums are made right, so that what lies behind them is reached.
 //!
 //! To fuzz one, from the root of the repository:

@@ -55,7 +55,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         answers += delivered.iter().filter(|delivered| matches!(delivered.what, What::Frame(_))).count() as u64;
     }
     println!("{SECONDS} simulated seconds, {answers} writes answered");
-    match before.zip(cpu_seconds()) {
+    let measured = before.zip(cpu_seconds());
+    simulation.check()?;
+    match measured {
         Some((before, after)) => println!("{:.2} s of the processor", after - before),
         None => println!("this system does not tell the time of the processor"),
     }

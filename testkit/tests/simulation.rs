@@ -230,6 +230,9 @@ fn run(seed: u64) -> (String, usize) {
                 }
             }
         }
+        if time.as_millis().is_multiple_of(100) {
+            simulation.check().unwrap_or_else(|broken| panic!("seed {seed} at {time:?}: {broken}"));
+        }
         // Those that a fault has silenced are joined by new ones.
         if time.as_millis().is_multiple_of(500) {
             let node = clients.random.i32(1..=3);

@@ -21,10 +21,13 @@
 //! - `plan`: the walk of good messages, in fewer steps
 //! - `steps`: the same walk, step by step, for a message that is read by hand
 //! - `describe`: the same walk, printed for humans
+//! - `compose`: bodies made along the tables, with the feature `compose`
 //!
 //! The structs' decoders accept some of what it refuses, and are wrong there: [`behind`](crate::behind) says how.
 
 mod check;
+#[cfg(any(test, feature = "compose"))]
+mod compose;
 mod cursor;
 mod describe;
 mod plan;
@@ -39,6 +42,8 @@ mod tests;
 
 use crate::api::{ApiKey, VersionRange};
 use crate::error::DecodeError;
+#[cfg(feature = "compose")]
+pub use compose::{Fields, compose_request};
 pub use describe::{describe_request, describe_response};
 use schema::Message;
 pub(crate) use steps::{Row, Walk, Walked, behind_tags, read_response};

@@ -103,6 +103,11 @@ impl Connections {
         }
     }
 
+    /// Those with a request that is being handled, or waits.
+    pub(super) fn busy(&self) -> impl Iterator<Item = ConnectionId> {
+        self.open.iter().filter(|(_, connection)| connection.busy).map(|(id, _)| *id)
+    }
+
     pub(super) fn close(&mut self, connection: ConnectionId) {
         self.open.remove(&connection);
     }

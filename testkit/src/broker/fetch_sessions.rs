@@ -7,7 +7,7 @@
 //! A broker keeps 1,000 sessions; a new one replaces the one that was used longest ago, if that was two minutes ago or
 //! more. Larger sessions do not replace smaller ones.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use tidemill_protocol::messages::fetch_request::{FetchPartition, FetchTopic, ForgottenTopic};
@@ -16,6 +16,8 @@ use tidemill_protocol::messages::{FetchRequest, FetchResponse, TopicName};
 use tidemill_protocol::{ErrorCode, StrBytes};
 use tokio::time::Instant;
 use uuid::Uuid;
+
+use super::invariants::{Holds, hold};
 
 /// `max.incremental.fetch.session.cache.slots`.
 const SESSIONS_MAX: usize = 1000;
@@ -144,6 +146,19 @@ impl FetchSessions {
     /// A broker is gone, and its sessions with it.
     pub(crate) fn handle_broker_stopped(&mut self, node_id: i32) {
         self.sessions.retain(|(node, _), _| *node != node_id);
+    }
+
+    /// Whether there are no more of them than may be, each of a broker that runs, and each knows its partitions.
+    pub(crate) fn check(&self, runs: impl Fn(i32) -> bool) -> Holds {
+        let mut counts: BTreeMap<i32, usize> = BTreeMap::new();
+        for ((node_id, id), session) in &self.sessions {
+            *counts.entry(*node_id).or_default() += 1;
+            hold(runs(*node_id), || format!("session {id} is of broker {node_id}, which does not run"))?;
+            let placed: BTreeSet<u64> = session.places.values().copied().collect();
+            let is = placed.len() == session.places.len() && placed.iter().eq(session.partitions.keys());
+            hold(is, || format!("the partitions of session {id} and their places"))?;
+        }
+        hold(counts.values().all(|count| *count <= SESSIONS_MAX), || format!("so many: {counts:?}"))
     }
 
     /// The id of a new session; 0 when there is no room for one.

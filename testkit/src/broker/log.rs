@@ -13,6 +13,7 @@
 //! - `keeping`: what of a log is to be written to a directory, and reading it from there
 
 mod cleaner;
+mod invariants;
 mod keeping;
 
 use std::collections::VecDeque;
@@ -173,6 +174,8 @@ impl Log {
         let start_offset = self.end_offset;
         self.changes += 1;
         if self.epochs.last().is_none_or(|last| last.leader_epoch < leader_epoch) {
+            // As in Kafka, an epoch in which nothing was written is not remembered.
+            while self.epochs.pop_if(|last| last.start_offset >= start_offset).is_some() {}
             self.epochs.push(EpochStart { leader_epoch, start_offset });
         }
     }
@@ -265,10 +268,13 @@ impl Log {
         self.epochs.get(behind.checked_sub(1)?).map(|epoch| epoch.leader_epoch)
     }
 
-    /// The newest epoch that is `leader_epoch` or older, and the offset it ends at (KIP-101, KIP-320).
+    /// The newest epoch that is `leader_epoch` or older, and the offset it ends at (KIP-101, KIP-320). One that is older
+    /// than all that are known ends where these begin.
     pub(crate) fn end_of_epoch(&self, leader_epoch: i32) -> Option<(i32, i64)> {
         let behind = self.epochs.partition_point(|epoch| epoch.leader_epoch <= leader_epoch);
-        let found = self.epochs.get(behind.checked_sub(1)?)?;
+        let Some(found) = behind.checked_sub(1).and_then(|at| self.epochs.get(at)) else {
+            return self.epochs.first().filter(|_| leader_epoch >= 0).map(|first| (leader_epoch, first.start_offset));
+        };
         let end = self.epochs.get(behind).map_or(self.end_offset, |next| next.start_offset);
         Some((found.leader_epoch, end))
     }
@@ -531,6 +537,17 @@ mod tests {
     }
 
     #[test]
+    fn an_epoch_without_records_is_not_remembered() {
+        let config = TopicConfig::new([]).unwrap();
+        let mut log = Log::new(0);
+        log.append(&batch(10), 0, &config, 0);
+        log.begin_epoch(1);
+        log.begin_epoch(2);
+        assert_eq!(log.epochs().collect::<Vec<_>>(), [(0, 0), (2, 2)]);
+        assert_eq!(log.end_of_epoch(1), Some((0, 2)), "who led in epoch 1 has written nothing that is not of epoch 0");
+    }
+
+    #[test]
     fn epochs_go_with_their_records() {
         let config = TopicConfig::new([("retention.bytes", "0"), ("segment.bytes", "1048576")]).unwrap();
         let mut log = Log::new(0);
@@ -539,7 +556,7 @@ mod tests {
             log.append(&batch(400_000), epoch, &config, 0);
         }
         assert_eq!((log.start_offset(), log.end_offset()), (4, 6));
-        assert_eq!((log.end_of_epoch(1), log.end_of_epoch(2)), (None, Some((2, 6))));
+        assert_eq!((log.end_of_epoch(1), log.end_of_epoch(2)), (Some((1, 4)), Some((2, 6))));
         assert_eq!(log.epoch_at(log.start_offset()), Some(2));
     }
 }

@@ -16,6 +16,7 @@
 //! - `log`: the segments of a partition
 //! - `producer_state`: what a partition knows of idempotent producers
 //! - `purgatory`: requests that wait
+//! - `invariants`: what must hold between two requests
 //! - `fetch_sessions`: what readers have asked for before
 //! - `groups`: groups of either protocol
 //! - `storage`: what outlives the brokers, if they have a directory; `watched` knows what of it has changed
@@ -34,6 +35,7 @@ mod fetch_sessions;
 pub(crate) mod groups;
 mod handlers;
 mod internal_topics;
+mod invariants;
 pub(crate) mod log;
 mod nodes;
 mod partition;
@@ -70,6 +72,7 @@ use self::groups::{Around, GroupAnswer, Groups};
 pub use self::groups::{GroupProperties, MigrationPolicy};
 use self::handlers::fetch::{self, WaitingFetch};
 use self::handlers::produce::{self, WaitingProduce};
+pub use self::invariants::{Broken, Watch};
 use self::nodes::Nodes;
 use self::purgatory::Purgatory;
 use self::quotas::Quotas;
@@ -217,6 +220,7 @@ impl From<EncodeError> for Refused {
 #[derive(Debug)]
 struct Waiting {
     connection: ConnectionId,
+    api: tidemill_protocol::ApiKey,
     version: i16,
     correlation_id: i32,
     /// What a script wants of it.
@@ -407,13 +411,26 @@ impl Cluster {
         let id = self.random_id();
         self.playing.faults_mut().name_topic(id, name);
         self.topics.create(name, id, replicas, config)?;
+        self.begin_partitions(name, 0);
         self.follow_leaders();
-        self.topics.by_name(name).ok_or_else(|| TopicError::new(ErrorCode::UNKNOWN_SERVER_ERROR, "It is gone."))
+        self.topics
+            .by_name(name)
+            .ok_or_else(|| TopicError::new(ErrorCode::UNKNOWN_SERVER_ERROR, "it was made just now"))
+    }
+
+    /// Lets the partitions from this one on, which are new, be led by replicas that run.
+    fn begin_partitions(&mut self, name: &str, first: usize) {
+        let Ok(topic) = self.topics.find_mut(name, None) else { return };
+        for partition in topic.partitions.iter_mut().skip(first) {
+            partition.begin(|id| self.nodes.is_running(id));
+        }
     }
 
     /// Adds partitions with these replicas to a topic that is there.
     pub(crate) fn add_partitions(&mut self, name: &str, replicas: Vec<Vec<i32>>) {
+        let first = self.topics.by_name(name).map_or(0, |topic| topic.partitions.len());
         self.topics.add_partitions(name, replicas);
+        self.begin_partitions(name, first);
     }
 
     /// Gives a topic that is there other settings, which hold from now on.
@@ -602,7 +619,7 @@ impl Cluster {
         };
         let (version, correlation_id) = (header.api_version, header.correlation_id);
         // Before the handler runs, so that it may complete the request itself.
-        self.waiting.insert(token, Waiting { connection, version, correlation_id, asked });
+        self.waiting.insert(token, Waiting { connection, api: header.api_key, version, correlation_id, asked });
         let outcome = handlers::handle(self, header.api_key, &request);
         if matches!(outcome, Ok(Outcome::Waits)) {
             // It is applied, and its answer comes later.

@@ -5,6 +5,8 @@
 //! ends where that replica had come to, as it does in Kafka once everybody has followed the new leader.
 //! [`replication`](super::replication) decides who leads.
 
+mod invariants;
+
 use tidemill_protocol::ErrorCode;
 use tidemill_protocol::records::control::{self, Marker};
 use tidemill_protocol::records::{RecordBatch, RecordBatches};
@@ -29,6 +31,8 @@ pub(crate) struct Partition {
     pub(crate) in_sync: Vec<i32>,
     pub(crate) log: Log,
     pub(crate) producers: ProducerState,
+    /// How often records were given up that all in sync had: by an unclean election, or with the disk of the last of them.
+    pub(super) losses: u32,
     /// The replicas before a move began.
     pub(super) held_before: Vec<i32>,
     /// Where the copy of each replica ends; the leader's is the end of the log.
@@ -58,7 +62,20 @@ impl Partition {
             replicas,
             log: Log::new(leader_epoch),
             producers: ProducerState::default(),
+            losses: 0,
             high_watermark: 0,
+        }
+    }
+
+    /// A new partition is led by the first replica that runs, and those that do not are not in sync. Where none does, it
+    /// waits for the first.
+    pub(super) fn begin(&mut self, runs: impl Fn(i32) -> bool) {
+        let running: Vec<i32> = self.replicas.iter().copied().filter(|id| runs(*id)).collect();
+        self.leader = running.first().copied();
+        if running.is_empty() {
+            self.in_sync.truncate(1);
+        } else {
+            self.in_sync = running;
         }
     }
 
@@ -202,6 +219,7 @@ impl Partition {
 
     /// A replica that led, and nobody after it, has lost what no other has.
     pub(crate) fn lose_tail(&mut self, node_id: i32) {
+        self.losses += 1;
         let others = self.replicas.iter().filter(|id| **id != node_id);
         if let Some(end) = others.map(|id| self.end_of(*id)).max() {
             self.truncate(end);
@@ -227,7 +245,12 @@ impl Partition {
         self.partition_epoch += 1;
     }
 
-    /// Goes back to the replicas that there were.
+    /// Whether a replica is in sync of those that there were before the move.
+    pub(crate) fn can_stop_moving(&self) -> bool {
+        self.held_before.iter().any(|id| self.in_sync.contains(id))
+    }
+
+    /// Goes back to the replicas that there were. If none of them is in sync, the first counts as if it were.
     pub(crate) fn stop_moving(&mut self) {
         if self.moves_to.take().is_some() {
             let before = std::mem::take(&mut self.held_before);
@@ -248,6 +271,10 @@ impl Partition {
         self.ends = replicas.iter().map(|id| self.end_of(*id)).collect();
         self.in_sync = replicas.iter().copied().filter(|id| self.in_sync.contains(id)).collect();
         self.replicas = replicas;
+        if self.in_sync.is_empty() {
+            self.in_sync.extend(self.replicas.first());
+            self.losses += 1;
+        }
         self.partition_epoch += 1;
     }
 

@@ -9,6 +9,7 @@
 //! answered; only in a transaction of the second generation it must begin at 0. A producer whose last records are a day old
 //! (`producer.id.expiration.ms`), by their own timestamps, and that has no transaction open is forgotten.
 
+mod invariants;
 #[cfg(test)]
 mod tests;
 

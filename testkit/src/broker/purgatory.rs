@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::Token;
+use super::invariants::{Holds, hold};
 
 /// A partition, by the id of its topic: a topic that is made again is another one.
 pub(crate) type Watched = (Uuid, i32);
@@ -88,5 +89,21 @@ impl<T> Purgatory<T> {
         self.deadlines.remove(&(deadline, token));
         self.touched.remove(&token);
         Some(what)
+    }
+
+    /// Everybody who waits.
+    pub(crate) fn tokens(&self) -> impl Iterator<Item = Token> {
+        self.waiting.keys().copied()
+    }
+
+    /// Whether who waits is known wherever it is looked for, and nobody has waited for too long.
+    pub(crate) fn check(&self, now: Instant) -> Holds {
+        hold(self.touched.is_empty(), || "who was touched was not looked at".to_owned())?;
+        hold(self.expired(now).is_none(), || "somebody has waited for too long".to_owned())?;
+        let due: BTreeSet<_> = self.waiting.iter().map(|(token, waiter)| (waiter.deadline, *token)).collect();
+        hold(due == self.deadlines, || format!("the deadlines of {} who wait", self.waiting.len()))?;
+        let watched = self.waiting.iter().flat_map(|(token, waiter)| waiter.watched.iter().map(|it| (*it, *token)));
+        let noted = self.watchers.iter().flat_map(|(it, tokens)| tokens.iter().map(|token| (*it, *token)));
+        hold(watched.collect::<BTreeSet<_>>() == noted.collect(), || "who watches which partition".to_owned())
     }
 }

@@ -100,7 +100,9 @@ impl Cluster {
     /// Takes a replica that does not follow out of the replicas in sync, as Kafka does after `replica.lag.time.max.ms`.
     pub fn shrink(&mut self, node_id: i32) {
         self.each_partition(|_, _, partition| {
-            if partition.leader != Some(node_id) && partition.in_sync.contains(&node_id) {
+            // Where nobody leads, nobody is there to say that it lags.
+            let is_led = partition.leader.is_some_and(|leader| leader != node_id);
+            if is_led && partition.in_sync.contains(&node_id) {
                 partition.in_sync.retain(|replica| *replica != node_id);
                 partition.partition_epoch += 1;
             }
@@ -271,6 +273,7 @@ pub(super) fn elect(partition: &mut Partition, unclean: bool, runs: impl Fn(i32)
     }
     if let Some(leader) = leader.filter(|_| clean.is_none()) {
         partition.in_sync = vec![leader];
+        partition.losses += 1;
     }
     partition.lead(leader);
 }

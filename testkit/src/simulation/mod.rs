@@ -23,7 +23,7 @@ use tokio::time::Instant;
 pub use self::network::LinkConditions;
 use self::network::Pipe;
 use self::trace::Trace;
-use crate::broker::{Action, Cluster, ClusterProperties, ConnectionId, Reply};
+use crate::broker::{Action, Broken, Cluster, ClusterProperties, ConnectionId, Reply, Watch};
 use crate::faults::Script;
 
 /// One connection of a client. Each number is used once.
@@ -39,6 +39,7 @@ const CLIENT_HOST: &str = "/127.0.0.1";
 #[derive(Debug)]
 pub struct Simulation {
     cluster: Cluster,
+    watch: Watch,
     started: Instant,
     now: Instant,
     /// When the cluster has something to do.
@@ -109,6 +110,7 @@ impl Simulation {
         let mut random = fastrand::Rng::with_seed(seed);
         let mut simulation = Self {
             cluster: Cluster::new(properties, start, unix_ms, random.u64(..)),
+            watch: Watch::new(),
             started: start,
             now: start,
             wake_at: None,
@@ -164,6 +166,14 @@ impl Simulation {
         let changed = change(&mut self.cluster, self.now);
         self.poll();
         changed
+    }
+
+    /// Whether everything holds that must hold of the cluster, also since the last look (see [`Watch`]).
+    ///
+    /// # Errors
+    /// What does not hold: the first thing that was found.
+    pub fn check(&mut self) -> Result<(), Broken> {
+        self.watch.check(&self.cluster, self.now)
     }
 
     /// The time, from the start.

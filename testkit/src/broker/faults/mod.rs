@@ -127,6 +127,15 @@ impl Playing {
         self.later.first_key_value().map(|((at, _), _)| *at)
     }
 
+    /// Whether something was put off that will be done with this connection.
+    pub(super) fn has_later(&self, connection: ConnectionId) -> bool {
+        self.later.values().any(|later| match later {
+            Later::Open(of) | Later::Act(of, _) => *of == connection,
+            Later::Begin(begun) => begun.connection == connection,
+            Later::Shrink => false,
+        })
+    }
+
     /// What a broker says of the cluster that does not learn of changes.
     pub(super) fn stale(&self, node_id: i32) -> Option<&MetadataResponse> {
         self.stale.get(&node_id)

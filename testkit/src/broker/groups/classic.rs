@@ -8,6 +8,7 @@
 //! - `rebalance`: from one generation to the next
 //! - `members`: who is in the group
 
+mod invariants;
 mod join;
 mod members;
 mod rebalance;

@@ -23,6 +23,7 @@ mod consumer;
 mod consumer_requests;
 mod coordination;
 mod expiry;
+mod invariants;
 mod keeping;
 mod migration;
 mod offsets;

@@ -72,6 +72,12 @@ fn reassign(
         if partition.moves_to.is_none() {
             return Err(TopicError::new(ErrorCode::NO_REASSIGNMENT_IN_PROGRESS, ""));
         }
+        if !partition.can_stop_moving() && !found.config.unclean_leader_election {
+            let message = format!(
+                "Unable to revert partition assignment for {topic}:{number} because it would require an unclean leader election."
+            );
+            return Err(TopicError::new(ErrorCode::INVALID_REPLICA_ASSIGNMENT, message));
+        }
         cluster.stop_moving(topic, number);
         return Ok(());
     };

@@ -100,6 +100,12 @@ pub(in crate::broker) fn poll(cluster: &mut Cluster, now: Instant) -> Option<Ins
     cluster.fetches.next_deadline()
 }
 
+/// One that has enough, and waits nevertheless.
+pub(in crate::broker) fn ready(cluster: &Cluster) -> Option<crate::broker::Token> {
+    let is_ready = |token: &_| cluster.fetches.get(*token).is_some_and(|waiting| is_ready(cluster, waiting));
+    cluster.fetches.tokens().find(is_ready)
+}
+
 fn answer(cluster: &mut Cluster, token: crate::broker::Token, now: Instant) {
     if let Some(waiting) = cluster.fetches.remove(token) {
         let response = respond(cluster, &waiting, now);

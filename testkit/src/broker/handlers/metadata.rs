@@ -32,6 +32,16 @@ enum Place {
 
 pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Outcome, Refused> {
     let body: MetadataRequest = request.decode()?;
+    if let Some(topics) = body.topics.as_deref().filter(|topics| are_named_too_early(topics, request.version)) {
+        // Kafka answers with nothing else; a name that is not there is empty, as these versions have no null for it.
+        let refuse = |wanted: &MetadataRequestTopic| {
+            let refused = missing(wanted, ErrorCode::INVALID_REQUEST);
+            let name = refused.name.clone().unwrap_or_default();
+            refused.with_name(Some(name))
+        };
+        let response = MetadataResponse::default().with_topics(topics.iter().map(refuse).collect());
+        return request.reply::<MetadataRequest>(&response);
+    }
     let authorized = body.include_topic_authorized_operations;
     let may_create = body.allow_auto_topic_creation && cluster.config.auto_create_topics;
     // In version 0 there is no null, and the empty list means all.
@@ -46,6 +56,11 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
         response.cluster_authorized_operations = request.cluster_operations(cluster);
     }
     request.reply::<MetadataRequest>(&response)
+}
+
+/// Whether a topic is asked for by its id in a version that has ids only in answers.
+fn are_named_too_early(topics: &[MetadataRequestTopic], version: i16) -> bool {
+    version < ASKS_BY_ID_SINCE && topics.iter().any(|topic| topic.name.is_none() || !topic.topic_id.is_nil())
 }
 
 /// The topics that are asked for, as far as they may be told.
@@ -197,3 +212,6 @@ fn describe(cluster: &Cluster, topic: &Topic) -> MetadataResponseTopic {
         .with_is_internal(topic.is_internal())
         .with_partitions(partitions.collect())
 }
+
+/// Since this version requests name topics by their ids.
+const ASKS_BY_ID_SINCE: i16 = 12;

@@ -33,7 +33,7 @@ use crate::broker::{Cluster, Outcome, Refused, Request};
 
 use self::transactional::Verification;
 use self::waiting::Pending;
-pub(in crate::broker) use self::waiting::{WaitingProduce, poll};
+pub(in crate::broker) use self::waiting::{WaitingProduce, poll, ready};
 
 pub(super) const VERSIONS: VersionRange = VersionRange::new(3, 13);
 

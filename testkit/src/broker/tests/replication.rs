@@ -198,3 +198,34 @@ fn replicas_move_and_take_the_lead_with_them() {
     assert_eq!(read(&mut world, 3), ["a"]);
     assert_eq!(write(&mut world, 1, -1, "b"), ErrorCode::NOT_LEADER_OR_FOLLOWER);
 }
+
+#[test]
+fn a_topic_that_is_made_while_a_broker_is_down_is_led_by_one_that_runs() {
+    let mut world = World::with_brokers(2);
+    world.cluster.handle_broker_stopped(1, Stop::Clean);
+    world.cluster.create_topic_at("clicks", vec![vec![1, 2], vec![1]], []).unwrap();
+    let state = |world: &World, number| {
+        let partition = world.cluster.topics.by_name("clicks").unwrap().partition(number).unwrap();
+        (partition.leader, partition.in_sync.clone())
+    };
+    assert_eq!(state(&world, 0), (Some(2), vec![2]));
+    assert_eq!(state(&world, 1), (None, vec![1]), "nobody else has a copy");
+    world.cluster.handle_broker_started(1);
+    assert_eq!(state(&world, 0), (Some(2), vec![1, 2]));
+    assert_eq!(state(&world, 1), (Some(1), vec![1]));
+    world.poll();
+    assert_eq!(world.cluster.check(world.now), Ok(()));
+}
+
+#[test]
+fn the_last_replica_in_sync_stays_so_while_nobody_leads() {
+    let mut world = World::with_brokers(2);
+    world.cluster.create_topic_at("clicks", vec![vec![1]], []).unwrap();
+    world.cluster.handle_broker_stopped(1, Stop::Kill);
+    world.cluster.shrink(1);
+    world.poll();
+    assert_eq!(world.cluster.check(world.now), Ok(()));
+    world.cluster.handle_broker_started(1);
+    let partition = world.cluster.topics.by_name("clicks").unwrap().partition(0).unwrap();
+    assert_eq!((partition.leader, &partition.in_sync[..]), (Some(1), &[1][..]));
+}

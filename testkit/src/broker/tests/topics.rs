@@ -334,3 +334,15 @@ fn the_same_seed_and_requests_give_the_same_answers() {
     };
     assert_eq!(run(), run());
 }
+
+#[test]
+fn topics_are_asked_for_by_id_only_in_versions_that_have_ids_in_requests() {
+    let mut world = World::with_topic(&[]);
+    let id = world.cluster.topics.by_name("clicks").unwrap().id;
+    let by_id = MetadataRequestTopic::default().with_name(None).with_topic_id(id);
+    let body = MetadataRequest::default().with_topics(Some(vec![by_id]));
+    let refused = world.ask(11, &body);
+    assert_eq!(refused.topics[0].error_code, ErrorCode::INVALID_REQUEST.0);
+    assert_eq!((refused.topics[0].name.clone(), refused.brokers.len()), (Some(name("")), 0));
+    assert_eq!(world.ask(12, &body).topics[0].name, Some(name("clicks")));
+}

@@ -10,6 +10,7 @@
 //! - `markers`: how the partitions of a transaction learn of its end, and what holds that up
 
 mod expiry;
+mod invariants;
 mod keeping;
 mod markers;
 #[cfg(test)]

@@ -21,6 +21,7 @@ mod assignor;
 mod classic_members;
 mod describe;
 mod heartbeat;
+mod invariants;
 mod leave;
 mod member;
 mod offsets;

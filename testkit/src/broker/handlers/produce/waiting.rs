@@ -42,6 +42,12 @@ pub(in crate::broker) fn poll(cluster: &mut Cluster, now: Instant) -> Option<Ins
     cluster.produces.next_deadline()
 }
 
+/// One whose batches are all decided, and that waits nevertheless.
+pub(in crate::broker) fn ready(cluster: &Cluster) -> Option<Token> {
+    let is_ready = |waiting: &WaitingProduce| waiting.pending.iter().all(|it| outcome(cluster, it).is_some());
+    cluster.produces.tokens().find(|token| cluster.produces.get(*token).is_some_and(is_ready))
+}
+
 fn answer(cluster: &mut Cluster, token: Token, now: Instant) {
     let Some(WaitingProduce { mut response, version, pending }) = cluster.produces.remove(token) else { return };
     for waited in pending {
