@@ -39,7 +39,7 @@ public class WordCount {
         properties.put("main.consumer.session.timeout.ms", "6000");
         // Who is killed and comes back is known by this, and needs not be waited for.
         properties.put("main.consumer.group.instance.id", name);
-        properties.put("producer.transaction.timeout.ms", "2000");
+        properties.put("producer.transaction.timeout.ms", "4000");
 
         StreamsBuilder builder = new StreamsBuilder();
         AtomicLong counted = new AtomicLong();
@@ -82,7 +82,7 @@ public class WordCount {
         streams.start();
         BufferedReader lines = new BufferedReader(new InputStreamReader(System.in));
         while (lines.readLine() != null) { }
-        System.out.println("closed " + streams.close(Duration.ofSeconds(30)));
+        System.out.println("closed " + streams.close(Duration.ofSeconds(120)));
     }
 
     private static void pause(int milliseconds) {

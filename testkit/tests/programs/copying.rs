@@ -70,9 +70,8 @@ fn copy(java: &Tools, bootstrap: &str, disturb: &dyn Fn(u64)) {
         };
         ["0", "1"].map(of)
     };
-    let mut read = |topic: &str| {
-        by_partition(runner.succeed("Topics", &["read", bootstrap, topic, &records.to_string()], ""))
-    };
+    let mut read =
+        |topic: &str| by_partition(runner.succeed("Topics", &["read", bootstrap, topic, &records.to_string()], ""));
     let truth = read(&input);
     assert_eq!(truth.iter().map(Vec::len).sum::<usize>(), usize::try_from(records).unwrap());
     for protocol in PROTOCOLS {

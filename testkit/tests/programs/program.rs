@@ -58,7 +58,7 @@ impl Program {
                 return rest.to_owned();
             }
         }
-        panic!("it ended before it said '{start}': {:#?}", self.heard);
+        panic!("it ended before it said '{start}': {:#?}", self.words());
     }
 
     /// Everything it prints until a line that begins like this, and the rest of that line.
@@ -67,6 +67,11 @@ impl Program {
         let rest = self.wait_for(start);
         self.heard.pop();
         (std::mem::take(&mut self.heard), rest)
+    }
+
+    /// What it said, apart from its counting.
+    fn words(&self) -> Vec<&String> {
+        self.heard.iter().filter(|line| !line.starts_with("counted ") && !line.starts_with("copied ")).collect()
     }
 
     /// Ends it without a warning.
@@ -80,8 +85,8 @@ impl Program {
         self.stdin = None;
         while self.hear().is_some() {}
         let status = self.process.wait().unwrap();
-        assert!(status.success(), "{status}: {:#?}", self.heard);
-        std::mem::take(&mut self.heard)
+        assert!(status.success(), "{status}: {:#?}", self.words());
+        self.words().into_iter().cloned().collect()
     }
 }
 

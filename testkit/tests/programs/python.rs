@@ -25,7 +25,10 @@ fn python() -> Option<PathBuf> {
     if found.is_none() {
         let is_required = std::env::var("TIDEMILL_REQUIRE_CONFLUENT").is_ok_and(|value| value == "1");
         assert!(!is_required, "no Python with confluent-kafka 2.12 or later");
-        eprintln!("not run: the test with Python needs confluent-kafka 2.12 or later, in python3 or in {}", cache().display());
+        eprintln!(
+            "not run: the test with Python needs confluent-kafka 2.12 or later, in python3 or in {}",
+            cache().display()
+        );
     }
     found
 }

@@ -45,8 +45,7 @@ fn count_words(java: &Tools, bootstrap: &str) -> Vec<String> {
     };
     let state = TempDir::new().unwrap();
     let start = |pause: &str| {
-        let mut program =
-            Program::start(java, "WordCount", &[bootstrap, NAME, state.path().to_str().unwrap(), pause]);
+        let mut program = Program::start(java, "WordCount", &[bootstrap, NAME, state.path().to_str().unwrap(), pause]);
         let restored = restored(&mut program);
         (program, restored)
     };
@@ -56,7 +55,10 @@ fn count_words(java: &Tools, bootstrap: &str) -> Vec<String> {
     assert_eq!(restored, 0);
     wait_counted(&mut closed, LINES / 2);
     let said = closed.finish();
-    assert!(said.contains(&"closed true".to_owned()) && !said.iter().any(|line| line.starts_with("failed")), "{said:#?}");
+    assert!(
+        said.contains(&"closed true".to_owned()) && !said.iter().any(|line| line.starts_with("failed")),
+        "{said:#?}"
+    );
 
     for _ in 0..rounds(1) {
         write(&mut runner);

@@ -102,7 +102,7 @@ impl Peer {
             (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "UUID"),
             (r"\b[0-9A-Za-z_-]{22}(\s|$)", "ID "),
             (r"\b1[0-9]{12}\b", "TIME"),
-            (r"broker-\d:\d \(\d\)|broker-\d \(\d\)", "COORDINATOR"),
+            (r"broker-\d\s+\(\d\)", "COORDINATOR"),
         ];
         let general = general.map(|(pattern, shown)| (Regex::new(pattern).unwrap(), shown)).into();
         let folder = folder.path().to_str().unwrap().to_owned();
@@ -124,7 +124,7 @@ impl Peer {
             printed = pattern.replace_all(&printed, *shown).into_owned();
         }
         for hidden in &step.hides {
-            printed = hidden.replace_all(&printed, "...").into_owned();
+            printed = hidden.replace_all(&printed, "").into_owned();
         }
         let squeezed = printed.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
         let mut lines: Vec<String> = squeezed.filter(|line| !line.is_empty()).collect();
@@ -135,13 +135,7 @@ impl Peer {
 }
 
 /// Both print the same, and what was expected.
-fn run(
-    ours: &Peer,
-    theirs: &Peer,
-    runner: &mut ToolRunner,
-    step: &Step,
-    settled_max: Duration,
-) -> Result<(), String> {
+fn run(ours: &Peer, theirs: &Peer, runner: &mut ToolRunner, step: &Step, settled_max: Duration) -> Result<(), String> {
     let deadline = Instant::now() + settled_max;
     loop {
         let (our_lines, our_status) = ours.run(runner, step);
