@@ -11,7 +11,7 @@ use super::program::{Program, ToolRunner, java};
 use super::{ours, rounds, theirs};
 use tidemill_testkit::kafka::Tools;
 
-const NAME: &str = "streams";
+const NAME: &str = "streams-app";
 
 /// Lines of input that each start of the application finds more than the last; each has two words.
 const LINES: usize = 300;
@@ -113,7 +113,7 @@ async fn kafka_streams_counts_every_word_once_through_restarts_and_kills() {
         });
         assert_eq!(ours, theirs);
         let internal = ours.iter().any(|topic| {
-            topic.starts_with("streams-store-changelog partitions 2") && topic.contains("cleanup.policy=compact")
+            topic.starts_with("streams-app-store-changelog partitions 2") && topic.contains("cleanup.policy=compact")
         });
         assert!(internal, "{ours:#?}");
     };
