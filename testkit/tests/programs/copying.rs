@@ -105,7 +105,7 @@ fn disturb(cluster: &TestCluster, runtime: &Handle, round: u64) {
         1 => runtime.block_on(cluster.kill_broker(leader)),
         _ => runtime.block_on(cluster.stop_broker(leader)),
     }
-    if round % 3 > 0 {
+    if !round.is_multiple_of(3) {
         thread::sleep(Duration::from_millis(300));
         runtime.block_on(cluster.start_broker(leader)).unwrap();
     }
