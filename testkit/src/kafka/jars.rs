@@ -1,6 +1,7 @@
 //! Where Kafka's jars come from: `KAFKA_HOME`, or Maven, once, into a folder of the user's cache.
 
-use std::ffi::OsString;
+use std::env;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -11,9 +12,9 @@ use super::{KafkaError, KafkaVersion};
 /// The class path for a release of Kafka; that of `KAFKA_HOME`, whichever it is, when none is asked for.
 pub(super) fn classpath(version: Option<KafkaVersion>) -> Result<OsString, KafkaError> {
     require("java", "-version")?;
-    let libs = match (version, std::env::var_os("KAFKA_HOME")) {
+    let libs = match (version, env::var_os("KAFKA_HOME")) {
         (None, Some(home)) => PathBuf::from(home).join("libs"),
-        (None, None) => resolve(KafkaVersion::default().name())?,
+        (None, None) => resolve(KafkaVersion::default().name(), BROKER)?,
         (Some(version), _) => libs(version.name())?,
     };
     if !libs.is_dir() {
@@ -22,22 +23,48 @@ pub(super) fn classpath(version: Option<KafkaVersion>) -> Result<OsString, Kafka
     Ok(libs.join("*").into_os_string())
 }
 
+/// The class path without a version, and Kafka Streams: an installation of Kafka has it, a broker does not need it.
+pub(super) fn classpath_with_streams() -> Result<OsString, KafkaError> {
+    let classpath = classpath(None)?;
+    if env::var_os("KAFKA_HOME").is_some() {
+        return Ok(classpath);
+    }
+    let streams = resolve(KafkaVersion::default().name(), STREAMS)?;
+    join([&classpath, streams.join("*").as_os_str()])
+}
+
+/// One class path of several.
+pub(super) fn join<const N: usize>(paths: [&OsStr; N]) -> Result<OsString, KafkaError> {
+    let single = paths.iter().flat_map(env::split_paths);
+    env::join_paths(single).map_err(|error| KafkaError::Failed(format!("no class path: {error}")))
+}
+
+/// Artifacts that are resolved together, and the folder of the cache they lie in.
+struct Jars {
+    folder: &'static str,
+    artifacts: &'static [&'static str],
+}
+
+const BROKER: Jars = Jars { folder: "libs", artifacts: &["kafka_2.13", "kafka-tools"] };
+
+const STREAMS: Jars = Jars { folder: "streams", artifacts: &["kafka-streams"] };
+
 /// The folder with the jars of a release of Kafka, whichever one `KAFKA_HOME` holds.
 ///
 /// # Errors
 /// When Maven is missing or cannot resolve them.
 pub fn libs(version: &str) -> Result<PathBuf, KafkaError> {
-    let home = std::env::var_os("KAFKA_HOME").map(|home| PathBuf::from(home).join("libs"));
+    let home = env::var_os("KAFKA_HOME").map(|home| PathBuf::from(home).join("libs"));
     match home.filter(|libs| libs.join(format!("kafka-clients-{version}.jar")).is_file()) {
         Some(libs) => Ok(libs),
-        None => resolve(version),
+        None => resolve(version, BROKER),
     }
 }
 
 /// The folder with the jars, filled by Maven the first time.
-fn resolve(version: &str) -> Result<PathBuf, KafkaError> {
+fn resolve(version: &str, jars: Jars) -> Result<PathBuf, KafkaError> {
     let cache = cache().join(format!("kafka-{version}"));
-    let libs = cache.join("libs");
+    let libs = cache.join(jars.folder);
     if libs.is_dir() {
         return Ok(libs);
     }
@@ -46,7 +73,7 @@ fn resolve(version: &str) -> Result<PathBuf, KafkaError> {
     fs::create_dir_all(&cache).map_err(failed)?;
     // Several test processes may come here at once: each fills a folder of its own, the first to finish gives it its name.
     let work = tempfile::TempDir::new_in(&cache).map_err(failed)?;
-    fs::write(work.path().join("pom.xml"), pom(version)).map_err(failed)?;
+    fs::write(work.path().join("pom.xml"), pom(version, jars.artifacts)).map_err(failed)?;
     let maven = Command::new("mvn")
         .args(["-q", "-B", "dependency:copy-dependencies", "-DincludeScope=runtime", "-DoutputDirectory=libs"])
         .current_dir(work.path())
@@ -76,23 +103,22 @@ fn require(program: &str, version: &str) -> Result<(), KafkaError> {
 /// The folder, in the user's cache, for what tests fetch once and keep.
 #[must_use]
 pub fn cache() -> PathBuf {
-    let home = || std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache"));
-    let of_user = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).or_else(home);
-    of_user.unwrap_or_else(std::env::temp_dir).join("tidemill")
+    let home = || env::var_os("HOME").map(|home| Path::new(&home).join(".cache"));
+    let of_user = env::var_os("XDG_CACHE_HOME").map(PathBuf::from).or_else(home);
+    of_user.unwrap_or_else(env::temp_dir).join("tidemill")
 }
 
-fn pom(version: &str) -> String {
-    let dependency = |artifact: &str| {
+fn pom(version: &str, artifacts: &[&str]) -> String {
+    let dependency = |artifact: &&str| {
         format!(
             "<dependency><groupId>org.apache.kafka</groupId><artifactId>{artifact}</artifactId>\
              <version>{version}</version></dependency>"
         )
     };
+    let dependencies: String = artifacts.iter().map(dependency).collect();
     format!(
         "<project xmlns=\"http://maven.apache.org/POM/4.0.0\"><modelVersion>4.0.0</modelVersion>\
          <groupId>tidemill</groupId><artifactId>kafka</artifactId><version>1</version>\
-         <dependencies>{}{}</dependencies></project>\n",
-        dependency("kafka_2.13"),
-        dependency("kafka-tools")
+         <dependencies>{dependencies}</dependencies></project>\n"
     )
 }

@@ -2,7 +2,8 @@
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
-use std::process::{Command, Output, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
 
 use super::{KafkaError, KafkaVersion, is_required, jars};
 
@@ -20,7 +21,20 @@ impl Tools {
     /// When they are not there and required, or when the jars cannot be resolved.
     #[must_use]
     pub fn find() -> Option<Self> {
-        match Self::resolve() {
+        Self::if_there(Self::resolve())
+    }
+
+    /// [`Self::find`], with Kafka Streams beside the tools.
+    ///
+    /// # Panics
+    /// As [`Self::find`].
+    #[must_use]
+    pub fn find_with_streams() -> Option<Self> {
+        Self::if_there(jars::classpath_with_streams().map(|classpath| Self { classpath }))
+    }
+
+    fn if_there(found: Result<Self, KafkaError>) -> Option<Self> {
+        match found {
             Ok(tools) => Some(tools),
             Err(KafkaError::Missing(reason)) if !is_required() => {
                 eprintln!("not run: tests with Kafka's tools need Java 17 and Maven ({reason})");
@@ -54,6 +68,31 @@ impl Tools {
         let mut tool = self.java(class, "-Xmx256m");
         tool.args(arguments);
         run(tool, input)
+    }
+
+    /// Compiles Java sources into a folder, and puts it in front of the class path.
+    ///
+    /// # Errors
+    /// When the compiler cannot be started or refuses the sources: its words are the error.
+    pub fn compile(&self, sources: &[PathBuf], folder: &Path) -> io::Result<Self> {
+        let mut compiler = self.java("com.sun.tools.javac.Main", "-Xmx256m");
+        // It runs with the class path that the sources are about, and takes that.
+        compiler.arg("-d").arg(folder).args(sources);
+        let output = run(compiler, "")?;
+        if !output.status.success() {
+            return Err(io::Error::other(String::from_utf8_lossy(&output.stderr)));
+        }
+        Ok(Self { classpath: jars::join([folder.as_os_str(), &self.classpath]).map_err(io::Error::other)? })
+    }
+
+    /// Starts a program that is told on its standard input what to do, and tells on its standard output what it did. Whoever
+    /// takes it ends it.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn start(&self, class: &str, arguments: &[&str]) -> io::Result<Child> {
+        let mut program = self.java(class, "-Xmx256m");
+        program.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()
     }
 
     pub(super) fn classpath(&self) -> &OsStr {

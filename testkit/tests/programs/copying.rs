@@ -1,0 +1,126 @@
+//! A Java program copies a topic in transactions, by both group protocols at once; it aborts some, is killed and started again,
+//! while in the embedded cluster leaders and coordinators move and brokers end. What is committed equals the input, once.
+
+use std::thread;
+use std::time::Duration;
+
+use tidemill_testkit::TestCluster;
+use tidemill_testkit::kafka::Tools;
+use tokio::runtime::Handle;
+
+use super::program::{Program, ToolRunner, java};
+use super::{ours, rounds, theirs};
+
+const NAME: &str = "copy";
+const PARTITIONS: &str = "2";
+const PROTOCOLS: [&str; 2] = ["classic", "consumer"];
+
+/// Records of input; a transaction copies 40 at the most.
+const RECORDS: u64 = 2000;
+
+/// What each copier has copied when the program is killed.
+const BEFORE_KILL: usize = 200;
+
+/// Pauses between transactions, in milliseconds, of a program that is to be killed in the middle.
+const SLOWLY: &str = "10";
+
+/// Waits until a line that begins like this has been heard of each protocol, with such a number behind it.
+fn wait_for_both(program: &mut Program, start: &str, count: usize) {
+    let mut waiting = PROTOCOLS.to_vec();
+    while !waiting.is_empty() {
+        let line = program.wait_for(start);
+        let mut words = line.split(' ');
+        let protocol = words.next().unwrap();
+        if words.next().is_none_or(|copied| copied.parse::<usize>().unwrap() >= count) {
+            waiting.retain(|other| *other != protocol);
+        }
+    }
+}
+
+/// Copies everything. Something may go wrong in each round.
+fn copy(java: &Tools, bootstrap: &str, disturb: &dyn Fn(u64)) {
+    let mut runner = ToolRunner::start(java);
+    let input = format!("{NAME}-in");
+    runner.succeed("Topics", &["create", bootstrap, &input, PARTITIONS], "");
+    for protocol in PROTOCOLS {
+        runner.succeed("Topics", &["create", bootstrap, &format!("{NAME}-{protocol}"), PARTITIONS], "");
+    }
+    let rounds = rounds(2);
+    let records = RECORDS + (rounds - 2) * RECORDS / 2;
+    runner.succeed("Topics", &["write", bootstrap, &input, "0", &records.to_string()], "");
+    let start = |round: u64, pause| Program::start(java, "CopyRecords", &[bootstrap, NAME, &round.to_string(), pause]);
+    for round in 0..rounds {
+        let mut program = start(round, SLOWLY);
+        wait_for_both(&mut program, "copied ", 1);
+        disturb(round);
+        wait_for_both(&mut program, "copied ", BEFORE_KILL);
+        program.kill();
+    }
+    let mut program = start(rounds, "0");
+    wait_for_both(&mut program, "copied ", 1);
+    disturb(rounds);
+    wait_for_both(&mut program, "finished ", 0);
+    let said = program.finish();
+    assert!(!said.iter().any(|line| line.starts_with("failed")), "{said:#?}");
+
+    let by_partition = |lines: Vec<String>| {
+        let of = |partition: &str| {
+            let is_of = |line: &&String| line.split('\t').next() == Some(partition);
+            lines.iter().filter(is_of).cloned().collect::<Vec<_>>()
+        };
+        ["0", "1"].map(of)
+    };
+    let mut read =
+        |topic: &str| by_partition(runner.succeed("Topics", &["read", bootstrap, topic, &records.to_string()], ""));
+    let truth = read(&input);
+    assert_eq!(truth.iter().map(Vec::len).sum::<usize>(), usize::try_from(records).unwrap());
+    for protocol in PROTOCOLS {
+        let copied = read(&format!("{NAME}-{protocol}"));
+        assert!(copied == truth, "by {protocol}: {copied:#?}");
+    }
+}
+
+/// The broker after the one that leads, or its only other replica that runs.
+fn move_leader(cluster: &TestCluster, topic: &str, partition: i32) {
+    let leader = cluster.leader(topic, partition).unwrap();
+    cluster.move_leader(topic, partition, leader % 3 + 1).unwrap();
+}
+
+/// Another thing each round: leaders and coordinators move; a broker crashes and is back; one is stopped and is back.
+fn disturb(cluster: &TestCluster, runtime: &Handle, round: u64) {
+    let leader = cluster.leader(&format!("{NAME}-classic"), 0).unwrap();
+    match round % 3 {
+        0 => {
+            for protocol in PROTOCOLS {
+                let id = format!("{NAME}-{protocol}");
+                for partition in [0, 1] {
+                    move_leader(cluster, &id, partition);
+                    move_leader(cluster, &format!("{NAME}-in"), partition);
+                }
+                for broker in [1, 2, 3] {
+                    cluster.move_transaction_coordinator(&id, broker);
+                }
+            }
+        }
+        1 => runtime.block_on(cluster.kill_broker(leader)),
+        _ => runtime.block_on(cluster.stop_broker(leader)),
+    }
+    if !round.is_multiple_of(3) {
+        thread::sleep(Duration::from_millis(300));
+        runtime.block_on(cluster.start_broker(leader)).unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_java_program_copies_every_record_once_whatever_happens_to_it_and_the_embedded_brokers() {
+    let ours = ours().await;
+    let runtime = Handle::current();
+    let copy_both = move || {
+        let (Some(java), Some(theirs)) = (java(), theirs()) else { return };
+        thread::scope(|scope| {
+            scope.spawn(|| copy(java, ours.bootstrap(), &|round| disturb(&ours, &runtime, round)));
+            copy(java, theirs.bootstrap(), &|_| {});
+        });
+    };
+    tokio::task::spawn_blocking(copy_both).await.unwrap();
+}
