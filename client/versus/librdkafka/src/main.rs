@@ -98,7 +98,7 @@ fn end_to_end(run: EndToEnd) {
     let topic = producer.topic(&run.topic);
     let epoch = Instant::now();
     let mut latencies = Latencies::new(epoch, run.records);
-    let (assigned, is_assigned) = std::sync::mpsc::channel();
+    let (assigned, is_assigned) = std::sync::mpsc::channel::<()>();
     let (records, partitions) = (run.records, run.partitions);
     let reader = thread::spawn(move || {
         let mut assigned = Some(assigned);
