@@ -18,7 +18,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use contest::{BATCH_BYTES_MAX, COMMIT_INTERVAL, Clock, EndToEnd, LINGER, Latencies, Mode, Produce, Sum, clicks, fail, fresh};
+use contest::{
+    BATCH_BYTES_MAX, COMMIT_INTERVAL, Clock, EndToEnd, LINGER, Latencies, Mode, Produce, Sum, clicks, fail, fresh,
+};
 use krafka::consumer::{AutoOffsetReset, Consumer, ConsumerRecord, IsolationLevel};
 use krafka::producer::{ProducerBuilder, TopicPartitionOffset};
 use krafka::{Compression, Kafka, Record};
@@ -107,11 +109,7 @@ async fn end_to_end(run: EndToEnd) -> Outcome<()> {
 }
 
 /// Returns when the measured part began.
-async fn send_steadily(
-    producer: Arc<krafka::producer::Producer>,
-    run: EndToEnd,
-    epoch: Instant,
-) -> Outcome<Clock> {
+async fn send_steadily(producer: Arc<krafka::producer::Producer>, run: EndToEnd, epoch: Instant) -> Outcome<Clock> {
     let begin = Instant::now();
     let mut clock = Clock::start();
     for number in 0..run.unmeasured() + run.records {
