@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tidemill_client::{Delivery, Producer, Record};
+use tidemill_client::{Producer, Record};
 use tokio::time::Instant;
 
 use super::Outcome;
@@ -11,6 +11,9 @@ use super::usage::Mark;
 
 /// How many different values there are.
 const POOL: u64 = 1_000;
+
+/// This many records are sent at once.
+const AT_ONCE: u64 = 256;
 
 /// At a rate, this many groups of records are sent a second.
 const PACES: u64 = 1_000;
@@ -30,20 +33,31 @@ pub(super) async fn run(
         ("compression.type", codec),
     ])?;
     let pool: Vec<Vec<u8>> = (0..POOL).map(|number| click(number, size)).collect();
-    let mut sent = Sent::default();
+    let mut sent = Vec::new();
     let from = Mark::now()?;
     let first = Instant::now();
-    for (number, value) in (0..records).zip(pool.iter().cycle()) {
+    let mut values = (0..records).zip(pool.iter().cycle());
+    let at_once = rate.map_or(AT_ONCE, |rate| rate / PACES).max(1);
+    while let Some((number, value)) = values.next() {
         if let Some(rate) = rate {
             pace(first, number, rate).await;
         }
-        match producer.send(Record::new(topic).value(value)).await {
-            Ok(delivery) => sent.add(delivery),
-            Err(error) => return Err(error.into()),
-        }
+        let others = values.by_ref().take(usize::try_from(at_once - 1)?);
+        let values = std::iter::once(value).chain(others.map(|(_, value)| value));
+        sent.push(producer.send_batch(values.map(|value| Record::new(topic).value(value))).await);
     }
     producer.flush().await;
-    let errors = sent.errors().await;
+    let mut errors = 0;
+    for mut batch in sent {
+        if batch.all().await.is_err() {
+            for delivery in batch {
+                if let Err(error) = delivery.await {
+                    eprintln!("error: {error}");
+                    errors += 1;
+                }
+            }
+        }
+    }
     let to = Mark::now()?;
     producer.close(Duration::from_secs(5)).await?;
     Ok(Report::new("produce", (records, errors), from, to)?)
@@ -51,10 +65,8 @@ pub(super) async fn run(
 
 /// Waits until it is time for a record.
 pub(super) async fn pace(first: Instant, number: u64, rate: u64) {
-    if number % (rate / PACES).max(1) == 0 {
-        let due = first + Duration::from_nanos(number.saturating_mul(1_000_000_000) / rate.max(1));
-        tokio::time::sleep_until(due).await;
-    }
+    let due = first + Duration::from_nanos(number.saturating_mul(1_000_000_000) / rate.max(1));
+    tokio::time::sleep_until(due).await;
 }
 
 /// A click as the reference job reads it, padded to `size` bytes.
@@ -69,30 +81,4 @@ fn click(number: u64, size: usize) -> Vec<u8> {
     let mut click = click.into_bytes();
     click.truncate(size);
     click
-}
-
-/// One delivery for each batch, and how many records share it.
-#[derive(Default)]
-struct Sent {
-    batches: Vec<(Delivery, u64)>,
-}
-
-impl Sent {
-    fn add(&mut self, delivery: Delivery) {
-        match self.batches.last_mut() {
-            Some((last, count)) if last.is_in_batch_of(&delivery) => *count += 1,
-            Some(_) | None => self.batches.push((delivery, 1)),
-        }
-    }
-
-    async fn errors(self) -> u64 {
-        let mut errors = 0;
-        for (delivery, count) in self.batches {
-            if let Err(error) = delivery.await {
-                eprintln!("error: {count} records: {error}");
-                errors += count;
-            }
-        }
-        errors
-    }
 }

@@ -115,14 +115,14 @@ impl Deliveries {
     /// Waits for all of them.
     ///
     /// # Errors
-    /// The first record that was not written says why; the others may be written all the same. To learn of each,
-    /// go through them one by one.
+    /// The first record that was not written says why; the others may be written all the same. Going through them one
+    /// by one tells of each.
     ///
     /// # Cancel safety
     /// Dropped, it cancels nothing.
-    pub async fn all(self) -> Result<(), Error> {
+    pub async fn all(&mut self) -> Result<(), Error> {
         let mut failed = None;
-        for Run { first, .. } in self.runs {
+        for Run { first, .. } in &mut self.runs {
             if let Err(error) = first.await {
                 failed.get_or_insert(error);
             }

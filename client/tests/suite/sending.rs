@@ -35,7 +35,7 @@ async fn a_batch_of_records_has_the_outcome_of_each(bed: Bed) {
         assert_eq!(written.offset, Some(next[number % 2]), "record {number}");
         next[number % 2] += 1;
     }
-    let refused = producer.send_batch([Record::new(&bed.topic).partition(9)]).await;
+    let mut refused = producer.send_batch([Record::new(&bed.topic).partition(9)]).await;
     assert!(refused.all().await.unwrap_err().to_string().contains("partitions 0 to 1"));
 }
 
