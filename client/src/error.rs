@@ -23,6 +23,8 @@ pub enum ErrorKind {
     Configuration,
     /// A call that cannot be made now.
     Misuse,
+    /// Nothing was done, because it would have had to wait.
+    WouldBlock,
     /// The client has been closed.
     Closed,
 }
@@ -75,7 +77,7 @@ impl Error {
     pub fn is_retriable(&self) -> bool {
         match self.0.kind {
             ErrorKind::Broker(code) => code.is_retriable(),
-            ErrorKind::Network | ErrorKind::Timeout => true,
+            ErrorKind::Network | ErrorKind::Timeout | ErrorKind::WouldBlock => true,
             ErrorKind::Protocol | ErrorKind::Configuration | ErrorKind::Misuse | ErrorKind::Closed => false,
         }
     }
@@ -95,7 +97,8 @@ impl Error {
             | ErrorKind::Network
             | ErrorKind::Timeout
             | ErrorKind::Configuration
-            | ErrorKind::Misuse => false,
+            | ErrorKind::Misuse
+            | ErrorKind::WouldBlock => false,
         }
     }
 
@@ -128,6 +131,10 @@ impl Error {
 
     pub(crate) fn misuse(attempt: impl Into<String>) -> Self {
         Self::new(ErrorKind::Misuse, attempt)
+    }
+
+    pub(crate) fn would_block(attempt: impl Into<String>) -> Self {
+        Self::new(ErrorKind::WouldBlock, attempt)
     }
 
     pub(crate) fn closed(attempt: impl Into<String>) -> Self {
@@ -189,6 +196,7 @@ impl Error {
             | ErrorKind::Timeout
             | ErrorKind::Configuration
             | ErrorKind::Misuse
+            | ErrorKind::WouldBlock
             | ErrorKind::Closed => None,
         }
     }
@@ -210,6 +218,7 @@ impl fmt::Display for Error {
             }
             ErrorKind::Timeout => f.write_str(": timed out")?,
             ErrorKind::Closed => f.write_str(": closed")?,
+            ErrorKind::WouldBlock => f.write_str(": it would have had to wait")?,
             ErrorKind::Protocol | ErrorKind::Network | ErrorKind::Configuration | ErrorKind::Misuse => {}
         }
         if let Some(source) = source {

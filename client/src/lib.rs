@@ -42,7 +42,7 @@ pub use consumer::{
     OffsetAndMetadata, OffsetAndTimestamp, RebalanceListener, Rebalancing, RecordView,
 };
 pub use error::{Error, ErrorKind, Outcome};
-pub use producer::{Delivery, Guarantee, Producer, ProducerConfig, RecordMetadata};
+pub use producer::{Deliveries, Delivery, Guarantee, Producer, ProducerConfig, RecordMetadata};
 pub use properties::Properties;
 pub use record::{Record, TopicPartition};
 /// What a broker answers with when it refuses.

@@ -56,8 +56,13 @@ impl Snapshot {
 
     /// The leader of a partition, if there is one.
     pub(crate) fn leader_of(&self, partition: &TopicPartition) -> Option<Leader> {
-        let topic = self.topics.get(&partition.topic)?;
-        let Partition { leader, leader_epoch } = topic.partitions.get(&partition.partition)?;
+        self.leader(&partition.topic, partition.partition)
+    }
+
+    /// [`leader_of`](Self::leader_of), by name and number.
+    pub(crate) fn leader(&self, topic: &str, partition: i32) -> Option<Leader> {
+        let topic = self.topics.get(topic)?;
+        let Partition { leader, leader_epoch } = topic.partitions.get(&partition)?;
         Some(Leader { broker: (*leader)?, epoch: *leader_epoch, topic_id: topic.id })
     }
 

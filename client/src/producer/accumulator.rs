@@ -153,76 +153,168 @@ impl Queue {
 pub(super) struct Appended {
     pub(super) completion: Arc<Completion>,
     pub(super) index: u32,
-    /// What it takes of the buffer: its own bytes, and the batch's header if it is the first.
-    pub(super) bytes: usize,
     /// Whether the driver has something new to do: a batch was begun or closed.
     pub(super) wake: bool,
+    /// Whether a batch was closed, so that there is something to send at once.
+    pub(super) closed: bool,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Topic {
-    /// Where records without a key go until the batch there is closed.
-    sticky: Option<i32>,
-    queues: BTreeMap<i32, usize>,
+    name: Arc<str>,
+    /// 0 while it is not known.
+    partition_count: i32,
+    sticky: Option<Sticky>,
+    /// Where the queue of each partition is, by its number.
+    places: Vec<Option<usize>>,
 }
+
+/// Where records without a key go for now (KIP-794).
+#[derive(Debug, Clone, Copy)]
+struct Sticky {
+    partition: i32,
+    /// What they brought there.
+    bytes: usize,
+}
+
+/// Where a topic is in an [`Accumulator`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct TopicPlace(usize);
 
 #[derive(Debug)]
 pub(super) struct Accumulator {
     batch_bytes: usize,
-    topics: BTreeMap<Arc<str>, Topic>,
+    topics: Vec<Topic>,
+    by_name: BTreeMap<Arc<str>, usize>,
+    /// Most records are for the topic of the one before.
+    last: usize,
     pub(super) queues: Vec<Queue>,
+    /// What may still be buffered.
+    room_bytes: usize,
 }
 
 impl Accumulator {
-    pub(super) const fn new(batch_bytes: usize) -> Self {
-        Self { batch_bytes, topics: BTreeMap::new(), queues: Vec::new() }
+    pub(super) const fn new(batch_bytes: usize, room_bytes: usize) -> Self {
+        Self { batch_bytes, topics: Vec::new(), by_name: BTreeMap::new(), last: 0, queues: Vec::new(), room_bytes }
     }
 
-    /// Where a record without a key goes: the partition whose open batch such records began, or the one that `choose`
-    /// gives.
-    pub(super) fn sticky(&mut self, topic: &Arc<str>, choose: impl FnOnce() -> i32) -> i32 {
-        let entry = self.topics.entry(Arc::clone(topic)).or_default();
-        let open = entry.sticky.filter(|partition| {
-            let queue = entry.queues.get(partition).and_then(|place| self.queues.get(*place));
-            queue.is_some_and(|queue| queue.open.is_some())
-        });
-        let partition = open.unwrap_or_else(choose);
-        entry.sticky = Some(partition);
-        partition
+    /// What may still be buffered, in bytes.
+    pub(super) const fn room_bytes(&self) -> usize {
+        self.room_bytes
     }
 
-    /// Encodes a record at the end of its partition's open batch.
+    /// A batch has its outcome: others may take its place.
+    pub(super) const fn free(&mut self, bytes: usize) {
+        self.room_bytes += bytes;
+    }
+
+    /// Where a topic is and how many partitions it has, if both are known.
+    #[inline]
+    pub(super) fn topic(&mut self, name: &str) -> Option<(TopicPlace, i32)> {
+        if self.topics.get(self.last).is_none_or(|topic| *topic.name != *name) {
+            self.last = *self.by_name.get(name)?;
+        }
+        let count = self.topics.get(self.last)?.partition_count;
+        (count > 0).then_some((TopicPlace(self.last), count))
+    }
+
+    /// How many partitions a topic has, by newer metadata.
+    pub(super) fn handle_topic(&mut self, name: &Arc<str>, partition_count: i32) {
+        let place = *self.by_name.entry(Arc::clone(name)).or_insert(self.topics.len());
+        match self.topics.get_mut(place) {
+            Some(topic) => topic.partition_count = partition_count,
+            None => {
+                let (name, places) = (Arc::clone(name), Vec::new());
+                self.topics.push(Topic { name, partition_count, sticky: None, places });
+            }
+        }
+    }
+
+    /// The topics that records were sent to.
+    pub(super) fn topics(&self) -> Vec<Arc<str>> {
+        self.topics.iter().map(|topic| Arc::clone(&topic.name)).collect()
+    }
+
+    /// Where records without a key go, for as long as it is to stay so: until they filled a batch there.
+    #[inline]
+    pub(super) fn sticky(&self, topic: TopicPlace) -> Option<i32> {
+        let Topic { sticky, partition_count, .. } = self.topics.get(topic.0)?;
+        let Sticky { partition, bytes } = (*sticky)?;
+        let enough = bytes >= self.batch_bytes
+            && (bytes >= 2 * self.batch_bytes || self.queue(topic, partition).is_none_or(|queue| queue.open.is_none()));
+        (!enough && partition < *partition_count).then_some(partition)
+    }
+
+    /// From now on records without a key go there.
+    pub(super) fn stick(&mut self, topic: TopicPlace, partition: i32) {
+        if let Some(topic) = self.topics.get_mut(topic.0) {
+            topic.sticky = Some(Sticky { partition, bytes: 0 });
+        }
+    }
+
+    /// How many batches of a partition have no outcome yet.
+    pub(super) fn backlog(&self, topic: TopicPlace, partition: i32) -> usize {
+        self.queue(topic, partition).map_or(0, |queue| queue.waiting.len() + queue.in_flight.len())
+    }
+
+    fn queue(&self, topic: TopicPlace, partition: i32) -> Option<&Queue> {
+        let places = &self.topics.get(topic.0)?.places;
+        self.queues.get((*places.get(usize::try_from(partition).ok()?)?)?)
+    }
+
+    /// The place of a partition's queue, which is made if there is none yet.
+    #[inline]
+    fn place(&mut self, topic: TopicPlace, partition: i32) -> usize {
+        let Self { topics, queues, .. } = self;
+        let topic = &mut topics[topic.0];
+        let number = usize::try_from(partition).unwrap_or_default();
+        if let Some(Some(place)) = topic.places.get(number) {
+            return *place;
+        }
+        topic.places.resize(topic.places.len().max(number + 1), None);
+        topic.places[number] = Some(queues.len());
+        queues.push(Queue::new(TopicPartition { topic: Arc::clone(&topic.name), partition }));
+        queues.len() - 1
+    }
+
+    /// Encodes a record at the end of its partition's open batch, for which there has to be [room](Self::room_bytes).
+    /// `bytes_max` is what it takes at most.
+    #[inline]
     pub(super) fn append(
         &mut self,
-        topic: &Arc<str>,
+        topic: TopicPlace,
         partition: i32,
         record: &NewRecord<'_>,
+        bytes_max: usize,
         now: Instant,
     ) -> Appended {
         let batch_bytes = self.batch_bytes;
-        let entry = self.topics.entry(Arc::clone(topic)).or_default();
-        let place = *entry.queues.entry(partition).or_insert_with(|| {
-            self.queues.push(Queue::new(TopicPartition { topic: Arc::clone(topic), partition }));
-            self.queues.len() - 1
-        });
+        let place = self.place(topic, partition);
         let queue = &mut self.queues[place];
-        let mut wake = false;
-        if queue.open.as_ref().is_some_and(|open| open.builder.bytes_with(record) > batch_bytes) {
+        let is_full = |builder: &BatchBuilder| {
+            builder.bytes() + bytes_max > batch_bytes && builder.bytes_with(record) > batch_bytes
+        };
+        let closed = queue.open.as_ref().is_some_and(|open| is_full(&open.builder));
+        if closed {
             queue.close();
-            entry.sticky = None;
-            wake = true;
         }
-        let open = queue.open.get_or_insert_with(|| {
-            wake = true;
-            Open {
-                builder: BatchBuilder::new(batch_bytes.min(BATCH_BYTES_FIRST)),
-                completion: Arc::new(Completion::new(queue.partition.clone())),
-                created: now,
-            }
+        let begun = queue.open.is_none();
+        let open = queue.open.get_or_insert_with(|| Open {
+            builder: BatchBuilder::new(batch_bytes.min(BATCH_BYTES_FIRST)),
+            completion: Arc::new(Completion::new(queue.partition.clone())),
+            created: now,
         });
-        let before = if open.builder.is_empty() { 0 } else { open.builder.bytes() };
+        let before = if begun { 0 } else { open.builder.bytes() };
         let index = open.builder.append(record);
-        Appended { completion: Arc::clone(&open.completion), index, bytes: open.builder.bytes() - before, wake }
+        let bytes = open.builder.bytes() - before;
+        self.room_bytes = self.room_bytes.saturating_sub(bytes);
+        if record.key.is_none()
+            && let Some(Sticky { partition: sticky, bytes: brought }) = &mut self.topics[topic.0].sticky
+            && *sticky == partition
+        {
+            *brought += bytes;
+        }
+        Appended { completion: Arc::clone(&open.completion), index, wake: begun | closed, closed }
     }
 
     /// The completions of everything that has no outcome yet; open batches are closed.

@@ -82,6 +82,87 @@ impl Delivery {
     }
 }
 
+/// The outcomes of many records, in the order in which they were sent.
+///
+/// Dropping it cancels nothing: the records are sent all the same.
+#[derive(Debug, Default)]
+#[must_use = "records that are not written say so here"]
+pub struct Deliveries {
+    runs: Vec<Run>,
+    len: usize,
+}
+
+/// Records with consecutive places in one batch.
+#[derive(Debug)]
+struct Run {
+    first: Delivery,
+    count: u32,
+}
+
+impl Deliveries {
+    /// How many records there are.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Waits for all of them.
+    ///
+    /// # Errors
+    /// The first record that was not written says why; the others may be written all the same. Going through them one
+    /// by one tells of each.
+    ///
+    /// # Cancel safety
+    /// Dropped, it cancels nothing.
+    pub async fn all(&mut self) -> Result<(), Error> {
+        let mut failed = None;
+        for Run { first, .. } in &mut self.runs {
+            if let Err(error) = first.await {
+                failed.get_or_insert(error);
+            }
+        }
+        failed.map_or(Ok(()), Err)
+    }
+
+    pub(super) fn push(&mut self, delivery: Delivery) {
+        self.len += 1;
+        if let Some(Run { first, count }) = self.runs.last_mut()
+            && delivery.index == first.index + *count
+            && first.is_in_batch_of(&delivery)
+        {
+            *count += 1;
+            return;
+        }
+        self.runs.push(Run { first: delivery, count: 1 });
+    }
+
+    /// A record that was never in a batch.
+    pub(super) fn push_failed(&mut self, topic: &str, partition: Option<i32>, error: Error) {
+        let completion = Completion::new(TopicPartition::new(topic, partition.unwrap_or(-1)));
+        completion.complete(Err(error));
+        self.push(Delivery::new(Arc::new(completion), 0));
+    }
+}
+
+impl IntoIterator for Deliveries {
+    type Item = Delivery;
+    type IntoIter = Box<dyn Iterator<Item = Delivery> + Send>;
+
+    /// The outcome of each record.
+    fn into_iter(self) -> Self::IntoIter {
+        Box::new(self.runs.into_iter().flat_map(|Run { first, count }| {
+            let Delivery { batch, index, .. } = first;
+            (index..index + count).map(move |index| Delivery::new(Arc::clone(&batch), index))
+        }))
+    }
+}
+
 impl Future for Delivery {
     type Output = Result<RecordMetadata, Error>;
 

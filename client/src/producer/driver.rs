@@ -52,7 +52,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
             match action {
                 Action::Produce(plan) => events.push(Box::pin(produce(Arc::clone(&shared), plan))),
                 Action::InitProducerId => events.push(Box::pin(identify(Arc::clone(&shared)))),
-                Action::Free(bytes) => shared.room.add_permits(bytes),
+                Action::Room => shared.room.notify_one(),
                 Action::RefreshMetadata => shared.cluster.refresh(),
             }
         }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use tidemill_protocol::records::NewRecord;
 
-use super::accumulator::{Accumulator, Appended};
+use super::accumulator::{Accumulator, Appended, TopicPlace};
 use super::config::{Guarantee, ProducerConfig};
 use super::delivery::Completion;
 use super::partitioner;
@@ -25,15 +25,27 @@ pub(super) enum Action {
     Produce(Plan),
     /// Ask for a producer id.
     InitProducerId,
-    /// Give these bytes back to those who wait for room.
-    Free(usize),
+    /// There is room again for those who wait for it.
+    Room,
     /// The metadata is out of date.
     RefreshMetadata,
+}
+
+/// Whether a record comes for the first time, or has waited for room and is the first of those that did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// It may not overtake those that wait.
+    New,
+    First,
 }
 
 /// Why a record was not appended.
 #[derive(Debug)]
 pub(super) enum Refused {
+    /// Batches are ready to be sent: those who send them should have a turn before more is appended.
+    Ready,
+    /// There is no room in the buffer.
+    Full,
     /// The topic is not known yet.
     UnknownTopic,
     /// It never will be.
@@ -48,64 +60,195 @@ pub(super) struct Machine {
     limits: Limits,
     linger: Duration,
     random: fastrand::Rng,
+    clock: Clock,
     closed: bool,
     refresh_metadata: bool,
-    freed_bytes: usize,
+    /// How many senders wait for room.
+    waiting: usize,
+    /// A batch was closed since the last record was refused for it.
+    ready: bool,
+    freed: bool,
+}
+
+/// What takes room beside a record's own bytes, shared out generously: lengths, deltas and counts.
+const RECORD_OVERHEAD_BYTES: usize = 32;
+/// The header of a batch, which its first record pays for.
+const BATCH_OVERHEAD_BYTES: usize = 61;
+/// Lengths of a header's key and value.
+const HEADER_OVERHEAD_BYTES: usize = 10;
+
+/// The most that a record may take of a batch and of the buffer.
+#[inline]
+fn bytes_max(record: &Record<'_>) -> usize {
+    let mut bytes = RECORD_OVERHEAD_BYTES + BATCH_OVERHEAD_BYTES;
+    for part in [record.key, record.value].into_iter().flatten() {
+        bytes += part.len();
+    }
+    for header in record.headers {
+        bytes += header.key.len() + header.value.map_or(0, <[u8]>::len) + HEADER_OVERHEAD_BYTES;
+    }
+    bytes
+}
+
+/// The time of day by the monotonic clock, so that a record needs one look at one clock.
+#[derive(Debug, Default)]
+struct Clock(Option<(Instant, Duration)>);
+
+impl Clock {
+    /// For how long the two clocks are taken to agree, since the time of day can be set.
+    const GOOD_FOR: Duration = Duration::from_secs(1);
+
+    /// Milliseconds since 1970; `None` when the time of day has to be read again.
+    #[inline]
+    fn timestamp(&self, now: Instant) -> Option<i64> {
+        let (read_at, unix) = self.0?;
+        let passed = now.saturating_duration_since(read_at);
+        if passed > Self::GOOD_FOR {
+            return None;
+        }
+        let unix = unix + passed;
+        let seconds = i64::try_from(unix.as_secs()).unwrap_or(i64::MAX);
+        Some(seconds.saturating_mul(1_000).saturating_add(unix.subsec_millis().into()))
+    }
 }
 
 impl Machine {
     pub(super) fn new(config: &ProducerConfig, metadata: Arc<Snapshot>, seed: u64) -> Self {
         let backoff = config.client.backoff();
         Self {
-            accumulator: Accumulator::new(config.batch_bytes),
+            accumulator: Accumulator::new(config.batch_bytes, to_usize(config.buffer_bytes)),
             sequences: Sequences::new(config.guarantee == Guarantee::Idempotent, backoff.clone()),
             metadata,
             limits: Limits {
                 in_flight_max: config.in_flight_max,
                 request_bytes_max: config.request_bytes_max,
+                buffer_bytes: to_usize(config.buffer_bytes),
                 delivery_timeout: config.delivery_timeout,
                 backoff,
             },
             linger: config.linger,
             random: fastrand::Rng::with_seed(seed),
+            clock: Clock::default(),
             closed: false,
             refresh_metadata: false,
-            freed_bytes: 0,
+            waiting: 0,
+            ready: false,
+            freed: false,
         }
     }
 
+    /// The time of day at `now`, in milliseconds since 1970; `read` reads it when it was not read for a second.
+    #[inline]
+    pub(super) fn timestamp(&mut self, now: Instant, read: fn() -> Duration) -> i64 {
+        self.clock.timestamp(now).unwrap_or_else(|| {
+            self.clock = Clock(Some((now, read())));
+            self.clock.timestamp(now).unwrap_or_default()
+        })
+    }
+
+    /// A sender waits for room from now on, or does not any more.
+    pub(super) const fn handle_waiting(&mut self, waits: bool) {
+        self.waiting = if waits { self.waiting + 1 } else { self.waiting.saturating_sub(1) };
+    }
+
+    /// What is buffered and has no outcome yet, in bytes.
+    #[cfg(test)]
+    pub(super) fn buffered_bytes(&self) -> usize {
+        self.limits.buffer_bytes - self.accumulator.room_bytes()
+    }
+
+    fn free(&mut self, bytes: usize) {
+        self.accumulator.free(bytes);
+        self.freed |= bytes > 0;
+    }
+
     /// Appends a record to a batch of its partition.
+    #[inline]
     pub(super) fn handle_send(
         &mut self,
         record: &Record<'_>,
         timestamp: i64,
         now: Instant,
+        turn: Turn,
     ) -> Result<Appended, Refused> {
         if self.closed {
             return Err(Refused::Final(Error::closed("sending")));
         }
-        let Some((topic, count)) = self.metadata.topic(record.topic) else { return Err(Refused::UnknownTopic) };
+        if turn == Turn::New && std::mem::take(&mut self.ready) {
+            return Err(Refused::Ready);
+        }
+        let Some((topic, count)) = self.topic(record.topic) else { return Err(Refused::UnknownTopic) };
+        let bytes_max = bytes_max(record);
+        if bytes_max > self.accumulator.room_bytes() || (turn == Turn::New && self.waiting > 0) {
+            return Err(self.full(record, bytes_max));
+        }
+        if bytes_max > self.limits.request_bytes_max {
+            return Err(self.too_large(record, bytes_max));
+        }
         let partition = match (record.partition, record.key) {
             (Some(partition), _) if (0..count).contains(&partition) => partition,
             (Some(partition), _) => {
-                let attempt = format!("sending to partition {partition} of topic '{topic}'");
+                let attempt = format!("sending to partition {partition} of topic '{}'", record.topic);
                 let detail = format!("it has partitions 0 to {}", count - 1);
                 return Err(Refused::Final(Error::misuse(attempt).with_detail(detail)));
             }
             (None, Some(key)) => partitioner::of_key(key, count),
-            (None, None) => {
-                let random = &mut self.random;
-                self.accumulator.sticky(topic, || random.i32(0..count))
-            }
+            (None, None) => match self.accumulator.sticky(topic) {
+                Some(partition) => partition,
+                None => self.choose(record.topic, topic, count),
+            },
         };
         let timestamp = record.timestamp.unwrap_or(timestamp);
         let new = NewRecord { timestamp, key: record.key, value: record.value, headers: record.headers };
-        Ok(self.accumulator.append(topic, partition, &new, now))
+        let appended = self.accumulator.append(topic, partition, &new, bytes_max, now);
+        self.ready |= appended.closed;
+        Ok(appended)
+    }
+
+    /// Where a topic's batches are, if the topic is known.
+    #[inline]
+    fn topic(&mut self, name: &str) -> Option<(TopicPlace, i32)> {
+        if let Some(found) = self.accumulator.topic(name) {
+            return Some(found);
+        }
+        let (name, count) = self.metadata.topic(name)?;
+        self.accumulator.handle_topic(name, count);
+        self.accumulator.topic(name)
+    }
+
+    /// Where records without a key go next: of two partitions chosen at random, the one whose brokers keep up better.
+    #[cold]
+    fn choose(&mut self, name: &str, topic: TopicPlace, count: i32) -> i32 {
+        let chosen = [(); 2].map(|()| self.random.i32(0..count));
+        let burden = |partition: &i32| {
+            let leaderless = self.metadata.leader(name, *partition).is_none();
+            (leaderless, self.accumulator.backlog(topic, *partition))
+        };
+        let partition = chosen.into_iter().min_by_key(burden).unwrap_or_default();
+        self.accumulator.stick(topic, partition);
+        partition
+    }
+
+    #[cold]
+    fn full(&self, record: &Record<'_>, bytes: usize) -> Refused {
+        if bytes > self.limits.buffer_bytes { self.too_large(record, bytes) } else { Refused::Full }
+    }
+
+    #[cold]
+    fn too_large(&self, record: &Record<'_>, bytes: usize) -> Refused {
+        let limit = self.limits.request_bytes_max.min(self.limits.buffer_bytes);
+        let attempt = format!("sending {bytes} bytes to topic '{}'", record.topic);
+        let detail = format!("the limit is {limit} bytes: raise max.request.size and buffer.memory");
+        Refused::Final(Error::misuse(attempt).with_detail(detail))
     }
 
     /// The cluster changed.
     pub(super) fn handle_metadata(&mut self, metadata: Arc<Snapshot>) {
         if metadata.version() > self.metadata.version() {
+            for topic in self.accumulator.topics() {
+                let count = metadata.topic(&topic).map_or(0, |(_, count)| count);
+                self.accumulator.handle_topic(&topic, count);
+            }
             self.metadata = metadata;
         }
     }
@@ -124,8 +267,8 @@ impl Machine {
     pub(super) fn handle_answer(&mut self, part: &Part, answer: Answer, now: Instant) {
         let Self { accumulator, sequences, limits, random, .. } = self;
         let effect = sender::handle_answer(accumulator, sequences, part, answer, limits, random, now);
-        self.freed_bytes += effect.freed_bytes;
         self.refresh_metadata |= effect.refresh_metadata;
+        self.free(effect.freed_bytes);
     }
 
     /// Closes the open batches; the completions are those of everything sent so far.
@@ -142,7 +285,8 @@ impl Machine {
     /// Gives up what is still buffered.
     pub(super) fn handle_abandon(&mut self) {
         self.handle_close();
-        self.freed_bytes += sender::fail_all(&mut self.accumulator, &Error::closed("writing"));
+        let freed_bytes = sender::fail_all(&mut self.accumulator, &Error::closed("writing"));
+        self.free(freed_bytes);
     }
 
     /// Whether the driver's work is done.
@@ -162,7 +306,8 @@ impl Machine {
             wake(queue.blocked_until.filter(|until| *until > now));
         }
         let (freed_bytes, expires_at) = sender::expire(&mut self.accumulator, &mut self.sequences, &self.limits, now);
-        self.freed_bytes += freed_bytes;
+        self.accumulator.free(freed_bytes);
+        self.freed |= freed_bytes > 0;
         wake(expires_at);
         let (ask, at) = self.sequences.poll(now);
         wake(at);
@@ -170,7 +315,9 @@ impl Machine {
             actions.push(Action::InitProducerId);
         }
         if let Some(identity) = self.sequences.current() {
-            self.freed_bytes += sender::renumber(&mut self.accumulator, identity);
+            let freed_bytes = sender::renumber(&mut self.accumulator, identity);
+            self.accumulator.free(freed_bytes);
+            self.freed |= freed_bytes > 0;
             let metadata = &self.metadata;
             let leader_of = |partition: &_| metadata.leader_of(partition);
             // Each round takes one batch of a partition; a request has no two of the same.
@@ -191,11 +338,15 @@ impl Machine {
         if std::mem::take(&mut self.refresh_metadata) {
             actions.push(Action::RefreshMetadata);
         }
-        if self.freed_bytes > 0 {
-            actions.push(Action::Free(std::mem::take(&mut self.freed_bytes)));
+        if std::mem::take(&mut self.freed) && self.waiting > 0 {
+            actions.push(Action::Room);
         }
         wake_at
     }
+}
+
+fn to_usize(bytes: u32) -> usize {
+    usize::try_from(bytes).unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]

@@ -19,24 +19,20 @@ mod partitioner;
 mod sender;
 mod sequences;
 
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Notify;
 
 pub(crate) use self::config::property_names;
 pub use self::config::{Guarantee, ProducerConfig};
-pub use self::delivery::{Delivery, RecordMetadata};
-use self::machine::{Machine, Refused};
+pub use self::delivery::{Deliveries, Delivery, RecordMetadata};
+use self::machine::{Machine, Refused, Turn};
 use crate::client::Client;
 use crate::cluster::Cluster;
 use crate::error::{Error, Outcome};
 use crate::record::Record;
-
-/// What a batch takes beside a record's own bytes, shared out generously: lengths, deltas and counts.
-const RECORD_OVERHEAD_BYTES: usize = 32;
-/// The header of a batch, which its first record pays for.
-const BATCH_OVERHEAD_BYTES: usize = 61;
 
 /// Writes records to topics. Share it: one producer serves many tasks.
 ///
@@ -52,8 +48,9 @@ struct Shared {
     machine: Mutex<Machine>,
     cluster: Cluster,
     config: ProducerConfig,
-    /// The bytes that may still be buffered.
-    room: Semaphore,
+    /// Those who wait for room in the buffer, one behind the other: the first is told of it.
+    line: tokio::sync::Mutex<()>,
+    room: Notify,
     woken: Notify,
 }
 
@@ -98,12 +95,12 @@ impl Producer {
         let runtime = tokio::runtime::Handle::try_current()
             .map_err(|_| Error::misuse("a producer needs a tokio runtime: create it inside one"))?;
         let machine = Machine::new(&config, cluster.snapshot(), fastrand::u64(..));
-        let room = usize::try_from(config.buffer_bytes).unwrap_or(Semaphore::MAX_PERMITS).min(Semaphore::MAX_PERMITS);
         let shared = Arc::new(Shared {
             machine: Mutex::new(machine),
             cluster,
             config,
-            room: Semaphore::new(room),
+            line: tokio::sync::Mutex::default(),
+            room: Notify::new(),
             woken: Notify::new(),
         });
         runtime.spawn(driver::run(Arc::clone(&shared)));
@@ -121,28 +118,56 @@ impl Producer {
     /// # Cancel safety
     /// A future that is dropped before it is ready has sent nothing; one that was ready has sent the record.
     pub async fn send(&self, record: Record<'_>) -> Result<Delivery, Error> {
-        let deadline = Instant::now() + self.shared.config.block_max;
-        loop {
-            let room = self.reserve(&record, deadline).await?;
-            let now = Instant::now();
-            let timestamp = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
-            let timestamp = i64::try_from(timestamp).unwrap_or(i64::MAX);
-            let sent = self.shared.machine().handle_send(&record, timestamp, now);
-            match sent {
-                Ok(appended) => {
-                    if appended.wake {
-                        self.shared.woken.notify_one();
-                    }
-                    room.used(appended.bytes);
-                    return Ok(Delivery::new(appended.completion, appended.index));
-                }
-                Err(Refused::Final(error)) => return Err(error.with_outcome(Outcome::NotWritten)),
-                Err(Refused::UnknownTopic) => {}
-            }
-            // Waiting for one topic takes no room from the others.
-            drop(room);
-            self.topic_known(record.topic, deadline).await?;
+        match self.shared.append(&record, Turn::New) {
+            Ok(delivery) => Ok(delivery),
+            Err(refused) => self.shared.append_later(&record, refused).await,
         }
+    }
+
+    /// [`send`](Self::send) that never waits.
+    ///
+    /// # Errors
+    /// Of kind [`ErrorKind::WouldBlock`](crate::ErrorKind::WouldBlock) when the buffer is full, others wait for room in
+    /// it, or the topic is not known yet, which is then asked for; otherwise as [`send`](Self::send).
+    pub fn try_send(&self, record: Record<'_>) -> Result<Delivery, Error> {
+        let refused = match self.shared.append(&record, Turn::New) {
+            Err(Refused::Ready) => self.shared.append(&record, Turn::New),
+            answer => answer,
+        };
+        let detail = match refused {
+            Ok(delivery) => return Ok(delivery),
+            Err(Refused::Final(error)) => return Err(error.with_outcome(Outcome::NotWritten)),
+            Err(Refused::Ready | Refused::Full) => "the buffer is full: wait for deliveries, or raise buffer.memory",
+            Err(Refused::UnknownTopic) => {
+                self.shared.cluster.track_topics([record.topic], true);
+                self.shared.machine().handle_metadata(self.shared.cluster.snapshot());
+                match self.shared.append(&record, Turn::New) {
+                    Ok(delivery) => return Ok(delivery),
+                    Err(_) => "the topic is not known yet",
+                }
+            }
+        };
+        let attempt = format!("sending to topic '{}'", record.topic);
+        Err(Error::would_block(attempt).with_detail(detail).with_outcome(Outcome::NotWritten))
+    }
+
+    /// Sends many records, in this order: one look at the clock and the lock for many of them. Waits for room as
+    /// [`send`](Self::send) does.
+    ///
+    /// Every record has its outcome in [`Deliveries`], also one that could not be sent.
+    ///
+    /// # Cancel safety
+    /// When the future is dropped, the records that there was room for so far are sent, in order; the others are not.
+    pub async fn send_batch<'a>(&self, records: impl IntoIterator<Item = Record<'a>>) -> Deliveries {
+        let mut deliveries = Deliveries::default();
+        let mut records = records.into_iter();
+        while let Some((record, refused)) = self.shared.append_many(&mut records, &mut deliveries) {
+            match self.shared.append_later(&record, refused).await {
+                Ok(delivery) => deliveries.push(delivery),
+                Err(error) => deliveries.push_failed(record.topic, record.partition, error),
+            }
+        }
+        deliveries
     }
 
     /// Waits until everything sent so far has its outcome. Failures are told by the deliveries.
@@ -174,46 +199,119 @@ impl Producer {
         self.shared.woken.notify_one();
         finished.map_err(|_| Error::timeout("closing the producer"))
     }
+}
 
-    /// Takes room in the buffer for a record.
-    async fn reserve(&self, record: &Record<'_>, deadline: Instant) -> Result<Room<'_>, Error> {
-        let headers: usize =
-            record.headers.iter().map(|header| header.key.len() + header.value.map_or(0, <[u8]>::len) + 10).sum();
-        let bytes = record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len) + headers;
-        let bytes = bytes + RECORD_OVERHEAD_BYTES + BATCH_OVERHEAD_BYTES;
-        let limit = self.shared.config.request_bytes_max.min(self.shared.config.buffer_bytes as usize);
-        if bytes > limit {
-            let attempt = format!("sending {bytes} bytes to topic '{}'", record.topic);
-            let detail = format!("the limit is {limit} bytes: raise max.request.size and buffer.memory");
-            return Err(Error::misuse(attempt).with_detail(detail).with_outcome(Outcome::NotWritten));
+/// How many records are appended under one lock and one look at the clock.
+const RECORDS_AT_ONCE: usize = 64;
+
+impl Shared {
+    /// Appends a record, if that is possible at once.
+    fn append(&self, record: &Record<'_>, turn: Turn) -> Result<Delivery, Refused> {
+        let now = now();
+        let appended = {
+            let mut machine = self.machine();
+            let timestamp = machine.timestamp(now, time_of_day);
+            machine.handle_send(record, timestamp, now, turn)?
+        };
+        if appended.wake {
+            self.woken.notify_one();
         }
-        let permits = u32::try_from(bytes).unwrap_or(u32::MAX);
-        let taken = match self.shared.room.try_acquire_many(permits) {
-            Ok(taken) => taken,
-            Err(_) => {
-                let waiting = self.shared.room.acquire_many(permits);
-                match tokio::time::timeout_at(deadline.into(), waiting).await {
-                    Ok(Ok(taken)) => taken,
-                    Ok(Err(_)) | Err(_) => {
-                        let error = Error::timeout("waiting for room in the buffer");
-                        let detail = "the brokers are slower than the application: raise buffer.memory or max.block.ms";
-                        return Err(error.with_detail(detail).with_outcome(Outcome::NotWritten));
+        Ok(Delivery::new(appended.completion, appended.index))
+    }
+
+    /// Appends records for as long as that is possible at once; gives back the one that has to wait, and why.
+    fn append_many<'a>(
+        &self,
+        records: &mut impl Iterator<Item = Record<'a>>,
+        deliveries: &mut Deliveries,
+    ) -> Option<(Record<'a>, Refused)> {
+        loop {
+            let (mut wake, mut refused, mut count) = (false, None, 0);
+            {
+                let now = now();
+                let mut machine = self.machine();
+                let timestamp = machine.timestamp(now, time_of_day);
+                for record in records.by_ref().take(RECORDS_AT_ONCE) {
+                    count += 1;
+                    match machine.handle_send(&record, timestamp, now, Turn::New) {
+                        Ok(appended) => {
+                            wake |= appended.wake;
+                            deliveries.push(Delivery::new(appended.completion, appended.index));
+                        }
+                        Err(reason) => {
+                            refused = Some((record, reason));
+                            break;
+                        }
                     }
                 }
             }
+            if wake {
+                self.woken.notify_one();
+            }
+            if refused.is_some() || count < RECORDS_AT_ONCE {
+                return refused;
+            }
+        }
+    }
+
+    /// Appends a record once there is no reason any more why it was refused.
+    #[cold]
+    fn append_later<'a>(
+        &'a self,
+        record: &'a Record<'_>,
+        refused: Refused,
+    ) -> Pin<Box<dyn Future<Output = Result<Delivery, Error>> + Send + 'a>> {
+        Box::pin(async move {
+            let deadline = now() + self.config.block_max;
+            let mut refused = refused;
+            loop {
+                match refused {
+                    Refused::Final(error) => return Err(error.with_outcome(Outcome::NotWritten)),
+                    Refused::Ready => tokio::task::yield_now().await,
+                    Refused::UnknownTopic => self.topic_known(record.topic, deadline).await?,
+                    Refused::Full => match self.append_in_turn(record, deadline).await? {
+                        Ok(delivery) => return Ok(delivery),
+                        Err(other) => {
+                            refused = other;
+                            continue;
+                        }
+                    },
+                }
+                match self.append(record, Turn::New) {
+                    Ok(delivery) => return Ok(delivery),
+                    Err(again) => refused = again,
+                }
+            }
+        })
+    }
+
+    /// Waits for room behind those who came before. What else keeps the record from being appended is given back.
+    async fn append_in_turn(&self, record: &Record<'_>, deadline: Instant) -> Result<Result<Delivery, Refused>, Error> {
+        let _waiting = Waiting::new(self);
+        let in_turn = async {
+            let _first = self.line.lock().await;
+            loop {
+                match self.append(record, Turn::First) {
+                    Err(Refused::Full) => self.room.notified().await,
+                    other => return other,
+                }
+            }
         };
-        Ok(Room { shared: &self.shared, taken })
+        tokio::time::timeout_at(deadline.into(), in_turn).await.map_err(|_| {
+            let detail = "the brokers are slower than the application: raise buffer.memory or max.block.ms";
+            Error::timeout("waiting for room in the buffer").with_detail(detail).with_outcome(Outcome::NotWritten)
+        })
     }
 
     /// Waits until the machine knows a topic, or its absence is certain.
     async fn topic_known(&self, topic: &str, deadline: Instant) -> Result<(), Error> {
-        let cluster = &self.shared.cluster;
+        let cluster = &self.cluster;
         cluster.track_topics([topic], true);
         loop {
             let snapshot = cluster.snapshot();
             let (seen, missing) = (snapshot.version(), snapshot.missing(topic));
             if snapshot.topic(topic).is_some() {
-                self.shared.machine().handle_metadata(snapshot);
+                self.machine().handle_metadata(snapshot);
                 return Ok(());
             }
             let error = match missing {
@@ -229,24 +327,34 @@ impl Producer {
     }
 }
 
+/// A sender that waits for room, for as long as it does.
+struct Waiting<'a>(&'a Shared);
+
+impl<'a> Waiting<'a> {
+    fn new(shared: &'a Shared) -> Self {
+        shared.machine().handle_waiting(true);
+        Self(shared)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.machine().handle_waiting(false);
+    }
+}
+
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
+
+/// Since 1970.
+fn time_of_day() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
 impl Drop for Producer {
     fn drop(&mut self) {
         self.shared.machine().handle_close();
         self.shared.woken.notify_one();
-    }
-}
-
-/// Room in the buffer, given back unless a record takes it.
-struct Room<'a> {
-    shared: &'a Shared,
-    taken: tokio::sync::SemaphorePermit<'a>,
-}
-
-impl Room<'_> {
-    /// A record took `bytes` of it; the rest is given back. What the record took is given back with its batch.
-    fn used(self, bytes: usize) {
-        let taken = self.taken.num_permits();
-        self.taken.forget();
-        self.shared.room.add_permits(taken.saturating_sub(bytes));
     }
 }

@@ -63,6 +63,7 @@ pub(super) struct Effect {
 pub(super) struct Limits {
     pub(super) in_flight_max: usize,
     pub(super) request_bytes_max: usize,
+    pub(super) buffer_bytes: usize,
     pub(super) delivery_timeout: Duration,
     pub(super) backoff: Backoff,
 }

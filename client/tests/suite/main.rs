@@ -11,3 +11,4 @@ mod bed;
 mod consumer;
 mod old_broker;
 mod producer;
+mod sending;

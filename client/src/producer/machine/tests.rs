@@ -53,8 +53,7 @@ struct World {
     requests: Vec<Plan>,
     identities: i64,
     refreshes: usize,
-    freed_bytes: usize,
-    sent_bytes: usize,
+    rooms: usize,
 }
 
 #[expect(clippy::disallowed_methods, reason = "virtual time starts somewhere")]
@@ -73,16 +72,14 @@ impl World {
             requests: Vec::new(),
             identities: 0,
             refreshes: 0,
-            freed_bytes: 0,
-            sent_bytes: 0,
+            rooms: 0,
         }
     }
 
     /// Sends a record as a batch of its own.
     fn send(&mut self, partition: i32, value: &str) -> Delivery {
         let record = Record::new("clicks").partition(partition).value(value.as_bytes());
-        let appended = self.machine.handle_send(&record, 0, self.now).unwrap();
-        self.sent_bytes += appended.bytes;
+        let appended = self.machine.handle_send(&record, 0, self.now, Turn::First).unwrap();
         self.poll();
         Delivery::new(appended.completion, appended.index)
     }
@@ -99,7 +96,7 @@ impl World {
                     self.machine.handle_identity(Ok(identity), self.now);
                     self.poll();
                 }
-                Action::Free(bytes) => self.freed_bytes += bytes,
+                Action::Room => self.rooms += 1,
                 Action::RefreshMetadata => self.refreshes += 1,
             }
         }
@@ -234,7 +231,7 @@ fn a_batch_that_may_be_written_is_not_written_under_another_identity() {
     assert_eq!(outcome(&mut refused).unwrap().unwrap_err().outcome(), Some(Outcome::NotWritten));
     assert_eq!(outcome(&mut ambiguous).unwrap().unwrap_err().outcome(), Some(Outcome::PossiblyWritten));
     assert_eq!(world.values(0), ["first"]);
-    assert_eq!(world.freed_bytes, world.sent_bytes);
+    assert_eq!(world.machine.buffered_bytes(), 0);
 }
 
 /// Its count was used up, so what is behind it gets another.
@@ -249,7 +246,7 @@ fn what_cannot_be_sent_ends_at_once_and_the_next_is_numbered_anew() {
     world.send(0, "next").forget();
     world.settle();
     assert_eq!(world.values(0), ["next"]);
-    assert_eq!(world.freed_bytes, world.sent_bytes);
+    assert_eq!(world.machine.buffered_bytes(), 0);
 }
 
 #[test]
@@ -259,7 +256,7 @@ fn all_partitions_of_a_leader_go_in_one_request() {
     world.machine.poll(world.now, &mut actions);
     for partition in 0..3 {
         let record = Record::new("clicks").partition(partition).value(b"x");
-        world.machine.handle_send(&record, 0, world.now).unwrap();
+        world.machine.handle_send(&record, 0, world.now, Turn::First).unwrap();
     }
     let identity = Identity { producer_id: 1, producer_epoch: 0 };
     world.machine.handle_identity(Ok(identity), world.now);
@@ -281,7 +278,7 @@ fn what_expires_says_whether_it_may_have_been_written() {
     let error = outcome(&mut sent).unwrap().unwrap_err();
     assert_eq!((error.kind(), error.outcome()), (ErrorKind::Timeout, Some(Outcome::PossiblyWritten)));
     assert_eq!(outcome(&mut never_sent).unwrap().unwrap_err().outcome(), Some(Outcome::NotWritten));
-    assert_eq!(world.freed_bytes, world.sent_bytes);
+    assert_eq!(world.machine.buffered_bytes(), 0);
     let mut next = world.send(0, "next");
     world.settle();
     assert!(outcome(&mut next).unwrap().is_ok());
@@ -332,11 +329,47 @@ fn a_closed_producer_takes_nothing_and_sends_what_it_has() {
     let mut delivery = world.send(0, "a");
     world.machine.handle_close();
     assert!(!world.machine.is_finished());
-    let refused = world.machine.handle_send(&Record::new("clicks"), 0, world.now);
+    let refused = world.machine.handle_send(&Record::new("clicks"), 0, world.now, Turn::New);
     assert!(matches!(refused, Err(Refused::Final(error)) if error.kind() == ErrorKind::Closed));
     world.settle();
     assert!(outcome(&mut delivery).unwrap().is_ok());
     assert!(world.machine.is_finished());
+}
+
+#[test]
+fn records_without_a_key_fill_a_batch_in_one_partition_before_they_go_to_another() {
+    let mut world = World::new(100);
+    let mut partitions = Vec::new();
+    for number in 0..400 {
+        let appended = world.machine.handle_send(&Record::new("clicks").value(&[0; 1_000]), 0, world.now, Turn::First);
+        let delivery = appended.map(|appended| Delivery::new(appended.completion, appended.index)).unwrap();
+        // Batches that are sent early make no difference.
+        if number % 3 == 0 {
+            world.machine.handle_flush();
+            world.settle();
+        }
+        partitions.push(delivery);
+    }
+    world.machine.handle_flush();
+    world.settle();
+    let partitions: Vec<i32> = partitions
+        .iter_mut()
+        .map(|delivery| outcome(delivery).unwrap().unwrap().topic_partition.partition)
+        .collect();
+    let runs: Vec<usize> = partitions.chunk_by(|one, other| one == other).map(<[i32]>::len).collect();
+    let (last, whole) = runs.split_last().unwrap();
+    assert!(whole.iter().all(|run| (15..=33).contains(run)) && *last <= 33, "{runs:?}");
+}
+
+#[test]
+fn who_waits_for_room_is_not_overtaken() {
+    let mut world = World::new(1);
+    let record = Record::new("clicks").value(b"a");
+    world.machine.handle_waiting(true);
+    assert!(matches!(world.machine.handle_send(&record, 0, world.now, Turn::New), Err(Refused::Full)));
+    assert!(world.machine.handle_send(&record, 0, world.now, Turn::First).is_ok());
+    world.machine.handle_waiting(false);
+    assert!(world.machine.handle_send(&record, 0, world.now, Turn::New).is_ok());
 }
 
 #[test]
@@ -423,6 +456,6 @@ proptest! {
                 prop_assert_eq!(&world.logs[&partition].values[usize::try_from(offset).unwrap()], &value);
             }
         }
-        prop_assert_eq!(world.freed_bytes, world.sent_bytes);
+        prop_assert_eq!(world.machine.buffered_bytes(), 0);
     }
 }

@@ -1,0 +1,78 @@
+//! How fast is the client here, and what does it cost?
+//!
+//! ```text
+//! cargo run --release -p tidemill-client --example perf -- produce BOOTSTRAP TOPIC RECORDS SIZE none|lz4|zstd|snappy|gzip [RATE]
+//! cargo run --release -p tidemill-client --example perf -- consume BOOTSTRAP TOPIC RECORDS
+//! cargo run --release -p tidemill-client --example perf -- e2e BOOTSTRAP TOPIC RECORDS RATE PARTITIONS
+//! ```
+//!
+//! Each ends with one line of JSON. Its `cpu_seconds` are those of the measured part, of the process and the kernel for it;
+//! `peak_rss_mb` is that of the whole process. The exit status is 1 if anything failed.
+//!
+//! - `produce`: from the first send to the last answer of a broker; idempotent, all replicas, null keys
+//! - `consume`: from the first record on; what comes before it, from the making of the client, is `startup_seconds`
+//! - `e2e`: from the moment a record is to be sent to the moment it is received, in the same process
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "it is what the example is for")]
+
+mod consume;
+mod e2e;
+mod produce;
+mod report;
+mod usage;
+
+use std::error::Error;
+use std::process::ExitCode;
+use std::str::FromStr;
+
+use self::report::Report;
+
+const USAGE: &str = "\
+usage: perf produce BOOTSTRAP TOPIC RECORDS SIZE none|lz4|zstd|snappy|gzip [RATE]
+       perf consume BOOTSTRAP TOPIC RECORDS
+       perf e2e BOOTSTRAP TOPIC RECORDS RATE PARTITIONS";
+
+type Outcome<T> = Result<T, Box<dyn Error>>;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    // One thread is enough for each mode, and the cheapest.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let report = match runtime {
+        Ok(runtime) => runtime.block_on(run(&arguments)),
+        Err(error) => Err(error.into()),
+    };
+    match report {
+        Ok(report) => {
+            println!("{report}");
+            ExitCode::from(u8::from(report.errors > 0))
+        }
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(arguments: &[&str]) -> Outcome<Report> {
+    match *arguments {
+        ["produce", bootstrap, topic, records, size, codec] => {
+            produce::run(bootstrap, topic, number("RECORDS", records)?, number("SIZE", size)?, codec, None).await
+        }
+        ["produce", bootstrap, topic, records, size, codec, rate] => {
+            let rate = Some(number("RATE", rate)?);
+            produce::run(bootstrap, topic, number("RECORDS", records)?, number("SIZE", size)?, codec, rate).await
+        }
+        ["consume", bootstrap, topic, records] => consume::run(bootstrap, topic, number("RECORDS", records)?).await,
+        ["e2e", bootstrap, topic, records, rate, partitions] => {
+            let partitions = number("PARTITIONS", partitions)?;
+            e2e::run(bootstrap, topic, number("RECORDS", records)?, number("RATE", rate)?, partitions).await
+        }
+        _ => Err(USAGE.into()),
+    }
+}
+
+fn number<N: FromStr>(name: &str, value: &str) -> Outcome<N> {
+    value.parse().map_err(|_| format!("{name} cannot be '{value}'\n{USAGE}").into())
+}
