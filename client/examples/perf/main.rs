@@ -14,6 +14,7 @@
 //! - `e2e`: from the moment a record is to be sent to the moment it is received, in the same process
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "it is what the example is for")]
+#![expect(clippy::disallowed_methods, reason = "it measures time")]
 
 mod consume;
 mod e2e;
