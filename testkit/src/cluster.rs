@@ -19,7 +19,10 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::broker::config::{Authorizer, Mechanism, SaslProperties, User};
-use crate::broker::{BrokerConfig, CarriedOut, Cluster, ClusterProperties, GroupProperties, MarkersOf, Stop, millis};
+use crate::broker::{
+    BrokerConfig, BrokerProperties, CarriedOut, Cluster, ClusterProperties, GroupProperties, MarkersOf, PropertyError,
+    Stop, millis,
+};
 use crate::directory::Directory;
 use crate::faults::{Rule, Script};
 use crate::server::{self, Acceptor, Shared};
@@ -32,15 +35,8 @@ const DUPLEX_BYTES: usize = 64 * 1024;
 pub struct ClusterConfig {
     listen: SocketAddr,
     racks: Vec<Option<String>>,
-    partitions: i32,
-    replication_factor: i16,
-    auto_create_topics: bool,
-    rack_aware_fetch: bool,
-    transaction_version: i16,
-    transaction_abort_interval: Duration,
-    groups: GroupProperties,
-    authorizer: Option<Authorizer>,
-    sasl: Option<SaslProperties>,
+    /// Without its brokers, which are known when they listen.
+    cluster: ClusterProperties,
     #[cfg(feature = "tls")]
     tls: Option<crate::tls::Tls>,
     faults: Option<(Script, u64)>,
@@ -52,15 +48,7 @@ impl Default for ClusterConfig {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             racks: vec![None],
-            partitions: 1,
-            replication_factor: 1,
-            auto_create_topics: true,
-            rack_aware_fetch: false,
-            transaction_version: 2,
-            transaction_abort_interval: Duration::from_secs(10),
-            groups: GroupProperties::default(),
-            authorizer: None,
-            sasl: None,
+            cluster: ClusterProperties::default(),
             #[cfg(feature = "tls")]
             tls: None,
             faults: None,
@@ -100,21 +88,21 @@ impl ClusterConfig {
     /// `default.replication.factor`: how many replicas a topic gets that is made without a factor. Default 1.
     #[must_use]
     pub const fn replication_factor(mut self, factor: i16) -> Self {
-        self.replication_factor = factor;
+        self.cluster.default_replication_factor = factor;
         self
     }
 
     /// `num.partitions`: how many partitions a topic gets that is made without a count. Default 1.
     #[must_use]
     pub const fn partitions(mut self, count: i32) -> Self {
-        self.partitions = count;
+        self.cluster.num_partitions = count;
         self
     }
 
     /// `replica.selector.class`: whether readers that say their rack are sent to a replica there (KIP-392). Default false.
     #[must_use]
     pub const fn rack_aware_fetch(mut self, yes: bool) -> Self {
-        self.rack_aware_fetch = yes;
+        self.cluster.rack_aware_fetch = yes;
         self
     }
 
@@ -123,7 +111,7 @@ impl ClusterConfig {
     #[must_use]
     pub fn authorizer<'a>(mut self, super_users: impl IntoIterator<Item = &'a str>) -> Self {
         let super_users = super_users.into_iter().map(str::to_owned).collect();
-        self.authorizer = Some(Authorizer { super_users, ..Authorizer::default() });
+        self.cluster.authorizer = Some(Authorizer { super_users, ..Authorizer::default() });
         self
     }
 
@@ -131,7 +119,7 @@ impl ClusterConfig {
     /// false.
     #[must_use]
     pub const fn allow_everyone_if_no_acl_found(mut self, yes: bool) -> Self {
-        if let Some(authorizer) = &mut self.authorizer {
+        if let Some(authorizer) = &mut self.cluster.authorizer {
             authorizer.allow_everyone_if_no_acl_found = yes;
         }
         self
@@ -151,9 +139,108 @@ impl ClusterConfig {
         users: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> Self {
         let users = users.into_iter().map(|(name, password)| User::new(name, password)).collect();
-        let session_lifetime_max = self.sasl.and_then(|sasl| sasl.session_lifetime_max);
-        self.sasl = Some(SaslProperties { mechanisms: mechanisms.into_iter().collect(), users, session_lifetime_max });
+        let session_lifetime_max = self.cluster.sasl.and_then(|sasl| sasl.session_lifetime_max);
+        self.cluster.sasl =
+            Some(SaslProperties { mechanisms: mechanisms.into_iter().collect(), users, session_lifetime_max });
         self
+    }
+
+    /// Sets what these properties say, by Kafka's own names: as far as they mean something here, those of a
+    /// `server.properties`. What was set before and is not among them stays. Of several `listeners`, the first that is for
+    /// clients counts; `broker.rack` may be a list, with a rack for each broker.
+    ///
+    /// ```
+    /// # use tidemill_testkit::{ClusterConfig, broker::BrokerProperties};
+    /// let properties: BrokerProperties = "num.partitions=4\nauthorizer.class.name=\\
+    ///     org.apache.kafka.metadata.authorizer.StandardAuthorizer".parse()?;
+    /// let config = ClusterConfig::default().brokers(3).properties(&properties)?;
+    /// # Ok::<(), tidemill_testkit::broker::PropertyError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When a property cannot be had here; when a file with a certificate or key cannot be read.
+    pub fn properties(mut self, properties: &BrokerProperties) -> Result<Self, PropertyError> {
+        properties.apply(&mut self.cluster)?;
+        if let Some(rack) = properties.get("broker.rack") {
+            let racks: Vec<&str> = rack.split(',').map(str::trim).collect();
+            match racks.as_slice() {
+                [rack] => self.racks.fill(Some((*rack).to_owned())),
+                racks => self = self.racks(racks.iter().copied()),
+            }
+        }
+        if let Some(listener) = properties.listener() {
+            let address = match listener.address.rsplit_once(':') {
+                Some(("" | "localhost", port)) => format!("127.0.0.1:{port}"),
+                _ => listener.address.clone(),
+            };
+            self.listen = address.parse().map_err(|_| {
+                let address = listener.address;
+                PropertyError::new(format!("listeners: write {address} with the number of an address, or without one"))
+            })?;
+        }
+        if let Some(directories) = properties.get("log.dirs").or_else(|| properties.get("log.dir")) {
+            if directories.contains(',') {
+                return Err(PropertyError::new("log.dirs: there is one directory here, not several"));
+            }
+            self.data = Some(directories.trim().into());
+        }
+        if properties.asks_for_tls() {
+            self = self.tls_by(properties)?;
+        }
+        Ok(self)
+    }
+
+    #[cfg(feature = "tls")]
+    fn tls_by(self, properties: &BrokerProperties) -> Result<Self, PropertyError> {
+        let tls = crate::tls::Tls::by_properties(properties).map_err(PropertyError::new)?;
+        Ok(self.tls(tls))
+    }
+
+    #[cfg(not(feature = "tls"))]
+    #[expect(clippy::unused_self, reason = "with the feature it is given back")]
+    fn tls_by(self, _properties: &BrokerProperties) -> Result<Self, PropertyError> {
+        Err(PropertyError::new(
+            "this was built without TLS: name a listener without it, or build with the feature `tls`",
+        ))
+    }
+
+    /// Whether clients have to show who they are.
+    #[must_use]
+    pub const fn asks_for_sasl(&self) -> bool {
+        self.cluster.sasl.is_some()
+    }
+
+    /// Whether clients have to speak TLS.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub const fn has_tls(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    /// Whether clients have to speak TLS: they cannot without the feature.
+    #[cfg(not(feature = "tls"))]
+    #[expect(clippy::unused_self, reason = "with the feature it looks")]
+    #[must_use]
+    pub const fn has_tls(&self) -> bool {
+        false
+    }
+
+    /// How many brokers there are.
+    #[must_use]
+    pub const fn broker_count(&self) -> usize {
+        self.racks.len()
+    }
+
+    /// How many replicas a topic gets that is made without a factor.
+    #[must_use]
+    pub const fn replicas(&self) -> i16 {
+        self.cluster.default_replication_factor
+    }
+
+    /// Where the first broker listens.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.listen
     }
 
     /// Clients have to speak TLS. Default plain connections. Those through memory stay plain.
@@ -181,7 +268,7 @@ impl ClusterConfig {
     /// all. Default none.
     #[must_use]
     pub const fn session_lifetime_max(mut self, lifetime: Duration) -> Self {
-        if let Some(sasl) = &mut self.sasl {
+        if let Some(sasl) = &mut self.cluster.sasl {
             sasl.session_lifetime_max = Some(lifetime);
         }
         self
@@ -190,7 +277,7 @@ impl ClusterConfig {
     /// `auto.create.topics.enable`: whether asking for a topic that is not there makes it. Default true.
     #[must_use]
     pub const fn auto_create_topics(mut self, yes: bool) -> Self {
-        self.auto_create_topics = yes;
+        self.cluster.auto_create_topics = yes;
         self
     }
 
@@ -198,7 +285,7 @@ impl ClusterConfig {
     /// (KIP-98), with 2 of the second (KIP-890) if they know it. Default 2.
     #[must_use]
     pub const fn transaction_version(mut self, level: i16) -> Self {
-        self.transaction_version = level;
+        self.cluster.transaction_version = level;
         self
     }
 
@@ -206,14 +293,14 @@ impl ClusterConfig {
     /// open for too long. Default 10 s.
     #[must_use]
     pub const fn transaction_abort_interval(mut self, interval: Duration) -> Self {
-        self.transaction_abort_interval = interval;
+        self.cluster.transaction_abort_interval = interval;
         self
     }
 
     /// How groups are coordinated. Default as in Kafka, but a new classic group does not wait for further members.
     #[must_use]
     pub fn groups(mut self, properties: GroupProperties) -> Self {
-        self.groups = properties;
+        self.cluster.groups = properties;
         self
     }
 
@@ -309,20 +396,7 @@ impl TestCluster {
             addresses.insert(node_id, address);
             listeners.push((node_id, listener));
         }
-        let properties = ClusterProperties {
-            brokers,
-            num_partitions: config.partitions,
-            default_replication_factor: config.replication_factor,
-            auto_create_topics: config.auto_create_topics,
-            rack_aware_fetch: config.rack_aware_fetch,
-            authorizer: config.authorizer,
-            sasl: config.sasl,
-            tls: tls.is_some(),
-            transaction_version: config.transaction_version,
-            transaction_abort_interval: config.transaction_abort_interval,
-            groups: config.groups,
-            ..ClusterProperties::default()
-        };
+        let properties = ClusterProperties { brokers, tls: tls.is_some(), ..config.cluster };
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let now = Instant::now();
         let mut cluster = Cluster::new(properties, now, millis(unix), fastrand::u64(..));

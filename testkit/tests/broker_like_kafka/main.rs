@@ -11,6 +11,7 @@ mod peer;
 mod reading;
 mod security;
 mod sessions;
+mod settings;
 mod topics;
 mod writing;
 
@@ -29,6 +30,7 @@ async fn everything(bootstrap: &str) -> Vec<(String, String)> {
     administration::placing(&mut broker).await;
     describing::describing(&mut broker).await;
     security::security(&mut broker).await;
+    settings::settings(&mut broker).await;
     broker.answers()
 }
 

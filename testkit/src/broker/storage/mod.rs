@@ -12,6 +12,7 @@
 //! | `partition/NAME/N` | replicas, leader, epochs, start of the log |
 //! | `transaction/ID` | as in `__transaction_state` |
 //! | `group/ID` | generation, committed and pending offsets |
+//! | `settings/OWNER` | what was set of all brokers, of one, of a group |
 //! | `offsets/N` | the producers of a partition of `__consumer_offsets` |
 //!
 //! What is not kept: members of groups and fetch sessions, which begin anew; what producers wrote whose batches are all
@@ -31,6 +32,7 @@ pub(crate) use self::entry::{Damage, Entry, owned};
 pub(crate) use self::partition::Stamp;
 use super::Cluster;
 use super::partition::Partition;
+use super::settings;
 use super::topic_config::TopicConfig;
 use super::topics::Topic;
 use super::transactions::Transaction;
@@ -67,6 +69,7 @@ impl Cluster {
         self.topics.watch();
         self.groups.watch();
         self.transactions.watch();
+        self.settings.watch();
         self.kept_producer_id = None;
     }
 
@@ -89,6 +92,7 @@ impl Cluster {
             let kept = self.transactions.get(&id).map_or(Value::Null, Transaction::keep);
             changed.after_logs.insert(format!("transaction/{id}"), kept);
         }
+        changed.after_logs.extend(self.settings.take_changed());
         let (groups, partitions) = self.groups.take_changed();
         for id in groups {
             let kept = self.groups.keep(&id).unwrap_or_default();
@@ -140,6 +144,7 @@ impl Cluster {
             // With its topic.
             Some(("partition", _)) => {}
             Some(("transaction", id)) => self.transactions.restore(id, kept)?,
+            Some((settings::KEPT, owner)) => self.restore_settings(owner, kept)?,
             Some(("group", id)) => self.groups.restore(id, kept)?,
             Some(("offsets", partition)) => {
                 let partition = partition.parse().map_err(|_| "no number".to_owned())?;
@@ -161,7 +166,7 @@ impl Cluster {
         let id = Uuid::parse_str(kept.text("id")?).map_err(|error| error.to_string())?;
         let settings = kept.field("settings")?.0.as_object().ok_or("settings are no object")?;
         let settings = settings.iter().map(|(name, value)| (name.as_str(), value.as_str().unwrap_or_default()));
-        let config = TopicConfig::new(settings)?;
+        let config = TopicConfig::over(self.settings.topic_defaults(), settings)?;
         let mut partitions = Vec::new();
         for number in 0..kept.number("partitions")? {
             let entry = partition_name(name, number);
