@@ -110,7 +110,7 @@ fn a_group_is_told_the_interval_that_it_has_set() {
         let mut group = Group::new(peer, "c-settings");
         group.topic("c-settings", 1);
         let request = group.joining("a", &["c-settings"]);
-        group.send(&request);
+        let epoch = group.send(&request).member_epoch;
         for value in ["7000", "6000"] {
             let config = AlterableConfig::default()
                 .with_name(text("consumer.heartbeat.interval.ms"))
@@ -125,7 +125,7 @@ fn a_group_is_told_the_interval_that_it_has_set() {
             assert_eq!(altered.responses[0].error_code, 0, "{altered:?}");
             // A broker hears of it from its controller.
             std::thread::sleep(std::time::Duration::from_millis(500));
-            let answer = group.beat("a", 1);
+            let answer = group.beat("a", epoch);
             assert_eq!(answer.heartbeat_interval_ms.to_string(), value);
         }
     });

@@ -51,7 +51,8 @@ fn unescaped(text: &str) -> String {
                 let code = u32::from_str_radix(&digits, 16).ok().and_then(char::from_u32);
                 plain.push(code.unwrap_or(char::REPLACEMENT_CHARACTER));
             }
-            other => plain.extend(other),
+            Some(other) => plain.push(other),
+            None => {}
         }
     }
     plain

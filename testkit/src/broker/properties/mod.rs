@@ -96,10 +96,10 @@ impl BrokerProperties {
     /// # Errors
     /// When Kafka knows no such property, or it cannot have this value.
     pub fn insert(&mut self, name: &str, value: &str) -> Result<(), PropertyError> {
-        if let Some(known) = known::behind(name) {
-            known.check(value).map_err(PropertyError)?;
-        } else if name.ends_with(JAAS) {
+        if name.ends_with(JAAS) {
             jaas::users(value).map_err(|reason| PropertyError(format!("{name}: {reason}")))?;
+        } else if let Some(known) = known::behind(name) {
+            known.check(value).map_err(PropertyError)?;
         } else if !OF_THE_AUTHORIZER.contains(&name) && !name.starts_with(LISTENER_PREFIX) {
             let names: Vec<&str> = known::all().map(|known| known.name).chain(OF_THE_AUTHORIZER).collect();
             let meant = near(name, &names);
@@ -225,12 +225,13 @@ pub(crate) struct Listener {
 }
 
 /// What of a listener is done by whoever drives the brokers.
-const OF_THE_LISTENER: [&str; 7] = [
+const OF_THE_LISTENER: [&str; 8] = [
     "broker.rack",
     "connections.max.reauth.ms",
     "controller.listener.names",
     "listener.security.protocol.map",
     "listeners",
+    "log.dir",
     "log.dirs",
     "sasl.enabled.mechanisms",
 ];

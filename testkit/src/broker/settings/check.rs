@@ -102,8 +102,11 @@ impl Cluster {
         };
         let named = |is: fn(&Known) -> bool| known().map(|(it, _)| it).filter(|it| is(it)).map(|it| it.name).collect();
         refuse_some(named(|it| it.change == known::Change::Restart), "Cannot update these configs dynamically")?;
-        let of_listeners: fn(&Known) -> bool =
-            |it| it.change == known::Change::PerBroker && (it.name.starts_with("ssl.") || it.name.starts_with("sasl."));
+        let of_listeners: fn(&Known) -> bool = |it| {
+            it.name.starts_with("ssl.keystore.")
+                || it.name.starts_with("ssl.truststore.")
+                || it.name == "ssl.key.password"
+        };
         refuse_some(
             named(of_listeners),
             "These security configs can be dynamically updated only per-listener using the listener prefix",

@@ -92,8 +92,8 @@ impl Settings {
 
     /// What a property was set to while brokers ran.
     fn dynamic(&self, name: &str) -> Option<&str> {
-        let brokers = self.set.iter().filter(|(owner, _)| matches!(owner, Owner::Broker(_)));
-        let of_one = brokers.filter_map(|(_, set)| set.get(name)).map(String::as_str).next();
+        let mut brokers = self.set.iter().filter(|(owner, _)| matches!(owner, Owner::Broker(_)));
+        let of_one = brokers.find_map(|(_, set)| set.get(name)).map(String::as_str);
         of_one.or_else(|| self.get(&Owner::Brokers, name))
     }
 
