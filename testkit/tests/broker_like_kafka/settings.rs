@@ -16,6 +16,9 @@ const DELETE: i8 = 1;
 const APPEND: i8 = 2;
 const SUBTRACT: i8 = 3;
 
+/// A name, an operation, and a value.
+type Asked = (&'static str, i8, Option<&'static str>);
+
 pub(crate) async fn settings(broker: &mut Broker) {
     every_setting(broker).await;
     of_brokers(broker).await;
@@ -97,7 +100,7 @@ async fn of_brokers(broker: &mut Broker) {
         "not.there",
         "max.connections",
     ];
-    let cases: &[(&str, &str, &[(&str, i8, Option<&str>)])] = &[
+    let cases: &[(&str, &str, &[Asked])] = &[
         ("for all", "", &[("log.retention.ms", SET, Some("7000"))]),
         ("for one", "1", &[("log.retention.ms", SET, Some("8000"))]),
         ("for one no more", "1", &[("log.retention.ms", DELETE, None)]),
@@ -142,7 +145,7 @@ async fn of_brokers(broker: &mut Broker) {
 }
 
 async fn of_groups(broker: &mut Broker) {
-    let cases: &[(&str, &str, &[(&str, i8, Option<&str>)])] = &[
+    let cases: &[(&str, &str, &[Asked])] = &[
         ("a heartbeat", "grouped", &[("consumer.heartbeat.interval.ms", SET, Some("6000"))]),
         ("a heartbeat that is too quick", "grouped", &[("consumer.heartbeat.interval.ms", SET, Some("1"))]),
         ("a heartbeat that is too slow", "grouped", &[("consumer.heartbeat.interval.ms", SET, Some("16000"))]),
@@ -173,7 +176,8 @@ async fn of_groups(broker: &mut Broker) {
 
 async fn all_at_once(broker: &mut Broker) {
     use alter_configs_request::{AlterConfigsResource, AlterableConfig};
-    let cases: &[(&str, i8, &str, &[(&str, Option<&str>)])] = &[
+    type Given = (&'static str, Option<&'static str>);
+    let cases: &[(&str, i8, &str, &[Given])] = &[
         ("of all brokers", BROKER, "", &[("log.retention.ms", Some("9000"))]),
         ("others of all brokers", BROKER, "", &[("message.max.bytes", Some("3000000"))]),
         ("needs a restart", BROKER, "", &[("num.partitions", Some("2"))]),
