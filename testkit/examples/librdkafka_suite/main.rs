@@ -8,6 +8,11 @@
 //! wants it, and `--embedded` one of this package, set up the same. The suite is fetched and built the first time, which takes gcc, make and some minutes; Java is needed for the
 //! tests that call Kafka's scripts, and some are built only when the headers of zlib, OpenSSL and RapidJSON are there.
 //!
+//! What it says of the embedded cluster, set up as the real one (`--embedded`, librdkafka 2.12.1): 92 passed, 2 failed and 7
+//! skipped with `--group-protocol classic`, 91, 2 and 8 with `consumer`. Apache Kafka 4.3.1 fails the same two, `0077` and
+//! `0129`, which ask for segments smaller than Kafka 4 allows. Tests that count seconds fail on either when the machine is
+//! busy.
+//!
 //! - [`suite`]: where the suite comes from
 //! - [`run`]: one of its files, against one cluster
 //! - [`outcome`]: what became of it
