@@ -66,7 +66,7 @@ impl TopicConfig {
     /// The same where the brokers have other defaults.
     ///
     /// # Errors
-    /// As [`Self::new`].
+    /// Why a setting is refused, as Kafka says it.
     pub(crate) fn over<'a>(
         defaults: &Arc<BTreeMap<&'static str, String>>,
         settings: impl IntoIterator<Item = (&'a str, &'a str)>,
