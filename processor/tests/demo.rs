@@ -199,3 +199,107 @@ fn a_broker_that_can_be_reached_from_outside_says_so() {
     assert_eq!(code, Some(0), "{stderr}");
     assert!(stderr.contains("no authentication"), "{stderr}");
 }
+
+/// Sends a frame and reads the answer to it; none when the connection is closed instead.
+fn ask(connection: &mut TcpStream, frame: &[u8]) -> Option<Vec<u8>> {
+    connection.write_all(&u32::try_from(frame.len()).unwrap().to_be_bytes()).unwrap();
+    connection.write_all(frame).unwrap();
+    let mut length = [0; 4];
+    connection.read_exact(&mut length).ok()?;
+    let mut answer = vec![0; usize::try_from(u32::from_be_bytes(length)).unwrap()];
+    connection.read_exact(&mut answer).ok()?;
+    Some(answer)
+}
+
+fn connect(address: &str) -> TcpStream {
+    let connection = TcpStream::connect(address).unwrap();
+    connection.set_read_timeout(Some(PATIENCE)).unwrap();
+    connection
+}
+
+/// A request of this API and version, with correlation id 7 and no client id.
+fn request(api: u8, version: u8, body: &[u8]) -> Vec<u8> {
+    [&[0, api, 0, version, 0, 0, 0, 7, 0xff, 0xff], body].concat()
+}
+
+fn string(text: &str) -> Vec<u8> {
+    [&u16::try_from(text.len()).unwrap().to_be_bytes(), text.as_bytes()].concat()
+}
+
+#[tokio::test]
+async fn a_client_feels_the_faults_of_a_script_and_gets_over_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = folder.path().join("faults");
+    std::fs::write(&script, "Produce nth=2: lose reply\nListOffsets times=1: error REQUEST_TIMED_OUT\n").unwrap();
+    let file = script.to_str().unwrap();
+    let broker = Running::start(&["broker", "--listen", "127.0.0.1:0", "--faults", file, "--seed", "7"]);
+    let bootstrap = broker.line();
+    let properties = [("bootstrap.servers", bootstrap.as_str()), ("request.timeout.ms", "1000")];
+    let producer = Producer::from_properties(properties).unwrap();
+    let start = Instant::now();
+    for value in ["a", "b", "c"] {
+        producer.send(Record::new("clicks").value(value.as_bytes())).await.unwrap().await.unwrap();
+    }
+    assert!(start.elapsed() >= Duration::from_secs(1), "an answer was lost, and waited for");
+    assert_eq!(latest(&bootstrap).0, 7, "REQUEST_TIMED_OUT, once");
+    assert_eq!(latest(&bootstrap), (0, 3), "what was sent again is there once");
+}
+
+/// The error, and how many records there are in the only partition of `clicks`: ListOffsets 1, of the latest.
+fn latest(bootstrap: &str) -> (i16, i64) {
+    let one = 1_u32.to_be_bytes();
+    let body = [&[0xff; 4], &one[..], &string("clicks"), &one, &[0; 4], &[0xff; 8]].concat();
+    let answer = ask(&mut connect(bootstrap), &request(2, 1, &body)).unwrap();
+    let (_, end) = answer.split_at(answer.len() - 18);
+    (i16::from_be_bytes([end[0], end[1]]), i64::from_be_bytes(end[10..].try_into().unwrap()))
+}
+
+#[cfg(unix)]
+#[test]
+fn properties_of_kafka_make_the_cluster_that_they_say() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("server.properties");
+    let text = "process.roles=broker,controller\nnum.partitions=4\n\
+                listeners=SASL_PLAINTEXT://127.0.0.1:0\nsasl.enabled.mechanisms=PLAIN\n\
+                listener.name.sasl_plaintext.plain.sasl.jaas.config=\\\n  \
+                org.apache.kafka.common.security.plain.PlainLoginModule required user_alice=\"alice-secret\";\n";
+    std::fs::write(&file, text).unwrap();
+    let file = file.to_str().unwrap();
+    let mut broker =
+        Running::start(&["broker", "--brokers", "3", "--properties", file, "--property", "num.partitions=5"]);
+    let bootstrap = broker.line();
+    let addresses: Vec<&str> = bootstrap.split(',').collect();
+    assert_eq!(addresses.len(), 3);
+    for address in addresses {
+        // Metadata is not for who has not shown who it is.
+        assert!(ask(&mut connect(address), &request(3, 1, &0_u32.to_be_bytes())).is_none());
+        for (password, code) in [("wrong", 58), ("alice-secret", 0)] {
+            let mut connection = connect(address);
+            assert_eq!(ask(&mut connection, &request(17, 1, &string("PLAIN"))).unwrap()[4..6], [0, 0]);
+            let token = [b"\0alice\0", password.as_bytes()].concat();
+            let token = [&u32::try_from(token.len()).unwrap().to_be_bytes(), &token[..]].concat();
+            assert_eq!(ask(&mut connection, &request(36, 0, &token)).unwrap()[4..6], [0, code], "{password}");
+            if code == 0 {
+                // Metadata 1 of a topic that is made by that, and has no partitions yet when it is first asked for. Behind
+                // its name stands whether it is internal, then how many partitions it has.
+                let topics = [&1_u32.to_be_bytes()[..], &string("clicks")].concat();
+                let mut metadata = || ask(&mut connection, &request(3, 1, &topics)).unwrap();
+                let _ = metadata();
+                let answer = metadata();
+                assert_eq!(answer[4..8], 3_u32.to_be_bytes(), "three brokers");
+                let at = answer.windows(6).position(|part| part == b"clicks").unwrap() + 7;
+                assert_eq!(answer[at..at + 4], 5_u32.to_be_bytes(), "--property counts before the file");
+            }
+        }
+    }
+    let (_, stderr, _) = broker.signal("-TERM");
+    assert!(stderr.contains("note: without effect here: process.roles\n"), "{stderr}");
+    assert!(!stderr.contains("alice-secret"), "{stderr}");
+}
+
+#[test]
+fn a_property_that_kafka_does_not_know_is_refused_with_what_was_meant() {
+    let Output { status, stderr, .. } = output(&["broker", "--property", "num.partitons=3"]);
+    assert_eq!(status.code(), Some(1));
+    assert!(text(&stderr).contains("did you mean `num.partitions`?"), "{}", text(&stderr));
+}

@@ -6,10 +6,9 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use tidemill_protocol::ErrorCode;
 use tokio::io::DuplexStream;
@@ -18,237 +17,14 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use crate::broker::config::{Authorizer, Mechanism, SaslProperties, User};
-use crate::broker::{BrokerConfig, CarriedOut, Cluster, ClusterProperties, GroupProperties, MarkersOf, Stop, millis};
+use crate::broker::{BrokerConfig, CarriedOut, Cluster, ClusterProperties, MarkersOf, Stop, millis};
+pub use crate::cluster_config::ClusterConfig;
 use crate::directory::Directory;
 use crate::faults::{Rule, Script};
 use crate::server::{self, Acceptor, Shared};
 
 /// How many bytes an in-memory connection holds each way before its writer waits.
 const DUPLEX_BYTES: usize = 64 * 1024;
-
-/// How a [`TestCluster`] is set up.
-#[derive(Debug, Clone)]
-pub struct ClusterConfig {
-    listen: SocketAddr,
-    racks: Vec<Option<String>>,
-    partitions: i32,
-    replication_factor: i16,
-    auto_create_topics: bool,
-    rack_aware_fetch: bool,
-    transaction_version: i16,
-    transaction_abort_interval: Duration,
-    log_cleaner_backoff: Duration,
-    groups: GroupProperties,
-    authorizer: Option<Authorizer>,
-    sasl: Option<SaslProperties>,
-    #[cfg(feature = "tls")]
-    tls: Option<crate::tls::Tls>,
-    faults: Option<(Script, u64)>,
-    data: Option<PathBuf>,
-}
-
-impl Default for ClusterConfig {
-    fn default() -> Self {
-        Self {
-            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-            racks: vec![None],
-            partitions: 1,
-            replication_factor: 1,
-            auto_create_topics: true,
-            rack_aware_fetch: false,
-            transaction_version: 2,
-            transaction_abort_interval: Duration::from_secs(10),
-            log_cleaner_backoff: Duration::from_secs(15),
-            groups: GroupProperties::default(),
-            authorizer: None,
-            sasl: None,
-            #[cfg(feature = "tls")]
-            tls: None,
-            faults: None,
-            data: None,
-        }
-    }
-}
-
-impl ClusterConfig {
-    /// Where the first broker listens, which is also the address that clients are told to connect to; the others take the
-    /// ports that follow. Port 0 takes free ones. Default `127.0.0.1:0`.
-    #[must_use]
-    pub const fn listen(mut self, address: SocketAddr) -> Self {
-        self.listen = address;
-        self
-    }
-
-    /// How many brokers there are; their ids begin at 1. At least one. Default 1.
-    #[must_use]
-    pub fn brokers(mut self, count: usize) -> Self {
-        self.racks.resize(count.max(1), None);
-        self
-    }
-
-    /// `broker.rack`: one broker for each of these racks. Default one without a rack.
-    #[must_use]
-    pub fn racks<'a>(mut self, racks: impl IntoIterator<Item = &'a str>) -> Self {
-        self.racks = racks.into_iter().map(|rack| Some(rack.to_owned())).collect();
-        self.brokers_at_least_one()
-    }
-
-    fn brokers_at_least_one(self) -> Self {
-        let count = self.racks.len();
-        self.brokers(count)
-    }
-
-    /// `default.replication.factor`: how many replicas a topic gets that is made without a factor. Default 1.
-    #[must_use]
-    pub const fn replication_factor(mut self, factor: i16) -> Self {
-        self.replication_factor = factor;
-        self
-    }
-
-    /// `num.partitions`: how many partitions a topic gets that is made without a count. Default 1.
-    #[must_use]
-    pub const fn partitions(mut self, count: i32) -> Self {
-        self.partitions = count;
-        self
-    }
-
-    /// `replica.selector.class`: whether readers that say their rack are sent to a replica there (KIP-392). Default false.
-    #[must_use]
-    pub const fn rack_aware_fetch(mut self, yes: bool) -> Self {
-        self.rack_aware_fetch = yes;
-        self
-    }
-
-    /// `authorizer.class.name`: who may do what is decided by rules (ACLs), of which there are none at first; who is named
-    /// here, as `User:admin`, may do everything. Default none: everyone may do everything.
-    #[must_use]
-    pub fn authorizer<'a>(mut self, super_users: impl IntoIterator<Item = &'a str>) -> Self {
-        let super_users = super_users.into_iter().map(str::to_owned).collect();
-        self.authorizer = Some(Authorizer { super_users, ..Authorizer::default() });
-        self
-    }
-
-    /// `allow.everyone.if.no.acl.found`: whether everyone may do what no rule is about, where there are rules at all. Default
-    /// false.
-    #[must_use]
-    pub const fn allow_everyone_if_no_acl_found(mut self, yes: bool) -> Self {
-        if let Some(authorizer) = &mut self.authorizer {
-            authorizer.allow_everyone_if_no_acl_found = yes;
-        }
-        self
-    }
-
-    /// `sasl.enabled.mechanisms`: clients have to show who they are, by one of these. The users, each with a password, are
-    /// known by PLAIN and SCRAM; OAUTHBEARER takes any token that is signed by nobody and has not ended. Default none.
-    ///
-    /// ```
-    /// # use tidemill_testkit::{ClusterConfig, broker::config::Mechanism};
-    /// let config = ClusterConfig::default().sasl([Mechanism::ScramSha256], [("alice", "alice-secret")]);
-    /// ```
-    #[must_use]
-    pub fn sasl<'a>(
-        mut self,
-        mechanisms: impl IntoIterator<Item = Mechanism>,
-        users: impl IntoIterator<Item = (&'a str, &'a str)>,
-    ) -> Self {
-        let users = users.into_iter().map(|(name, password)| User::new(name, password)).collect();
-        let session_lifetime_max = self.sasl.and_then(|sasl| sasl.session_lifetime_max);
-        self.sasl = Some(SaslProperties { mechanisms: mechanisms.into_iter().collect(), users, session_lifetime_max });
-        self
-    }
-
-    /// Clients have to speak TLS. Default plain connections. Those through memory stay plain.
-    #[cfg(feature = "tls")]
-    #[must_use]
-    pub fn tls(mut self, tls: crate::tls::Tls) -> Self {
-        self.tls = Some(tls);
-        self
-    }
-
-    /// What takes the connections by TLS, if any.
-    #[cfg(feature = "tls")]
-    fn acceptor(&self) -> io::Result<Option<Acceptor>> {
-        self.tls.as_ref().map(Acceptor::new).transpose()
-    }
-
-    #[cfg(not(feature = "tls"))]
-    #[expect(clippy::unnecessary_wraps, reason = "certificates may be wrong, where there are some")]
-    #[expect(clippy::unused_self, reason = "with the feature it looks for them")]
-    const fn acceptor(&self) -> io::Result<Option<Acceptor>> {
-        Ok(None)
-    }
-
-    /// `connections.max.reauth.ms`: how long until clients have to show anew who they are (KIP-368), where they have to at
-    /// all. Default none.
-    #[must_use]
-    pub const fn session_lifetime_max(mut self, lifetime: Duration) -> Self {
-        if let Some(sasl) = &mut self.sasl {
-            sasl.session_lifetime_max = Some(lifetime);
-        }
-        self
-    }
-
-    /// `auto.create.topics.enable`: whether asking for a topic that is not there makes it. Default true.
-    #[must_use]
-    pub const fn auto_create_topics(mut self, yes: bool) -> Self {
-        self.auto_create_topics = yes;
-        self
-    }
-
-    /// The level of the feature `transaction.version`: with 0 or 1, clients use transactions of the first generation
-    /// (KIP-98), with 2 of the second (KIP-890) if they know it. Default 2.
-    #[must_use]
-    pub const fn transaction_version(mut self, level: i16) -> Self {
-        self.transaction_version = level;
-        self
-    }
-
-    /// `transaction.abort.timed.out.transaction.cleanup.interval.ms`: how often transactions are looked for that have been
-    /// open for too long. Default 10 s.
-    #[must_use]
-    pub const fn transaction_abort_interval(mut self, interval: Duration) -> Self {
-        self.transaction_abort_interval = interval;
-        self
-    }
-
-    /// `log.cleaner.backoff.ms`: how often compacted topics are looked at. Default 15 s.
-    #[must_use]
-    pub const fn log_cleaner_backoff(mut self, interval: Duration) -> Self {
-        self.log_cleaner_backoff = interval;
-        self
-    }
-
-    /// How groups are coordinated. Default as in Kafka, but a new classic group does not wait for further members.
-    #[must_use]
-    pub fn groups(mut self, properties: GroupProperties) -> Self {
-        self.groups = properties;
-        self
-    }
-
-    /// What is to go wrong, from the start on (see [`faults`](crate::faults)); chances are drawn from `seed`. Default
-    /// nothing.
-    #[must_use]
-    pub fn faults(mut self, script: Script, seed: u64) -> Self {
-        self.faults = Some((script, seed));
-        self
-    }
-
-    /// `log.dirs`: keeps everything in this directory, which is made if it is not there: topics and their settings, records,
-    /// committed offsets, producer ids, transactions, ACLs, quotas, and what AlterUserScramCredentials has made of users,
-    /// which counts before [those it is started with](Self::sasl): their keys, not their passwords. A cluster that is started
-    /// on it again goes on where the last one ended, also by `kill -9`: what was acknowledged is there, once. It does not
-    /// wait for the disk, so a loss of power may cost what was written last. Records are still served from memory, so that
-    /// all of them must fit. Default none: everything is gone with the cluster.
-    ///
-    /// A directory belongs to one cluster at a time. In the folders of its partitions lie segments as Kafka writes them; its
-    /// `kafka-dump-log` reads them.
-    #[must_use]
-    pub fn data(mut self, directory: impl Into<PathBuf>) -> Self {
-        self.data = Some(directory.into());
-        self
-    }
-}
 
 /// Running brokers. Records lie in memory, and in [a directory](ClusterConfig::data) as well if there is one.
 ///
@@ -319,21 +95,7 @@ impl TestCluster {
             addresses.insert(node_id, address);
             listeners.push((node_id, listener));
         }
-        let properties = ClusterProperties {
-            brokers,
-            num_partitions: config.partitions,
-            default_replication_factor: config.replication_factor,
-            auto_create_topics: config.auto_create_topics,
-            rack_aware_fetch: config.rack_aware_fetch,
-            authorizer: config.authorizer,
-            sasl: config.sasl,
-            tls: tls.is_some(),
-            transaction_version: config.transaction_version,
-            transaction_abort_interval: config.transaction_abort_interval,
-            log_cleaner_backoff: config.log_cleaner_backoff,
-            groups: config.groups,
-            ..ClusterProperties::default()
-        };
+        let properties = ClusterProperties { brokers, ..config.cluster };
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let now = Instant::now();
         let mut cluster = Cluster::new(properties, now, millis(unix), fastrand::u64(..));

@@ -96,6 +96,7 @@
 
 pub mod broker;
 pub mod cluster;
+mod cluster_config;
 mod directory;
 pub mod faults;
 pub mod history;

@@ -15,6 +15,7 @@ use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 use tokio_rustls::server::TlsStream;
 
+use crate::broker::BrokerProperties;
 use crate::kafka::ClientAuth;
 
 /// The brokers' certificate, and whose certificates they take from clients. All as PEM.
@@ -49,6 +50,42 @@ impl Tls {
         authorities.clone_into(&mut self.client_ca);
         self.client_auth = client_auth;
         self
+    }
+}
+
+impl Tls {
+    /// Those that properties of brokers name: `ssl.keystore.*` and `ssl.truststore.*`, as PEM.
+    pub(crate) fn by_properties(properties: &BrokerProperties) -> Result<Self, String> {
+        let jks = |name: &str| format!("{name}: write PEM; a Java keystore cannot be read here");
+        for name in ["ssl.keystore.type", "ssl.truststore.type"] {
+            if properties.get(name).is_some_and(|kind| !kind.trim().eq_ignore_ascii_case("PEM")) {
+                return Err(jks(name));
+            }
+        }
+        let file = |name: &str| match properties.get(name) {
+            Some(path) => {
+                std::fs::read_to_string(path.trim()).map(Some).map_err(|error| format!("{name}={path}: {error}"))
+            }
+            None => Ok(None),
+        };
+        let text = |name: &str| properties.get(name).map(str::to_owned);
+        // A keystore as PEM is one file with the key and what belongs to it.
+        let (certificate, key) = match file("ssl.keystore.location")? {
+            Some(pem) => (pem.clone(), pem),
+            None => text("ssl.keystore.certificate.chain").zip(text("ssl.keystore.key")).ok_or(
+                "a listener with TLS needs ssl.keystore.location, or ssl.keystore.certificate.chain and ssl.keystore.key",
+            )?,
+        };
+        let tls = Self::new(&certificate, &key);
+        let client_auth = match properties.get("ssl.client.auth").map(str::trim) {
+            Some("required") => ClientAuth::Required,
+            Some("requested") => ClientAuth::Requested,
+            Some(_) | None => return Ok(tls),
+        };
+        let authorities = file("ssl.truststore.location")?.or_else(|| text("ssl.truststore.certificates"));
+        let authorities =
+            authorities.ok_or("ssl.client.auth needs ssl.truststore.location or ssl.truststore.certificates")?;
+        Ok(tls.clients(&authorities, client_auth))
     }
 }
 

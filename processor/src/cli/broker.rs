@@ -3,10 +3,11 @@
 use std::error::Error;
 use std::fs;
 use std::io::{self, Write};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use tidemill_testkit::broker::BrokerProperties;
 use tidemill_testkit::faults::Script;
 use tidemill_testkit::{ClusterConfig, TestCluster};
 
@@ -16,18 +17,28 @@ use super::{Ended, script};
 /// How the broker runs.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct Options {
-    /// Where the first broker listens, the others on the ports that follow; port 0 takes any free ones
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9092", value_parser = address)]
-    listen: SocketAddr,
-    /// How many brokers the cluster has
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=100))]
-    brokers: u8,
+    /// Where the first broker listens, the others on the ports that follow; port 0 takes any free ones [default:
+    /// 127.0.0.1:9092, or what `listeners` says]
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
+    listen: Option<SocketAddr>,
+    /// How many brokers the cluster has [default: 1, or one for each rack]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=100))]
+    brokers: Option<u8>,
+    /// The rack of each broker; readers that say theirs are sent to a replica in it
+    #[arg(long, value_name = "A,B,..", value_delimiter = ',')]
+    racks: Vec<String>,
     /// How many replicas a topic gets that is made without a number [default: 3, or as many as there are brokers]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(i16).range(1..=100))]
     replication_factor: Option<i16>,
-    /// How many partitions a topic gets that is made without a number
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(i32).range(1..=10_000))]
-    partitions: i32,
+    /// How many partitions a topic gets that is made without a number [default: 1]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(1..=10_000))]
+    partitions: Option<i32>,
+    /// Sets a broker property by Kafka's own name, such as `log.retention.ms=60000`; may be given several times
+    #[arg(long = "property", value_name = "NAME=VALUE")]
+    property: Vec<String>,
+    /// Broker properties from a file such as Kafka's `server.properties`; what changes nothing here is told of
+    #[arg(long, value_name = "FILE")]
+    properties: Option<PathBuf>,
     /// What is to go wrong, a rule a line, such as `Produce p=0.01: lose reply`
     #[arg(long, value_name = "FILE")]
     faults: Option<PathBuf>,
@@ -65,16 +76,16 @@ fn complain(error: &dyn Error) -> Ended {
 
 async fn serve(options: &Options) -> Result<(), Box<dyn Error>> {
     let mut signals = Signals::new()?;
-    let Options { listen, brokers, replication_factor, partitions, ref faults, seed, ref data } = *options;
-    let replicas = replication_factor.unwrap_or_else(|| i16::from(brokers.min(REPLICAS_DEFAULT)));
-    if replicas > i16::from(brokers) {
-        return Err(format!("--replication-factor {replicas} needs as many brokers: add --brokers {replicas}").into());
+    let Options { ref faults, seed, ref data, .. } = *options;
+    let properties = read_properties(options)?;
+    let mut stderr = io::stderr();
+    let without_effect = properties.without_effect();
+    if !without_effect.is_empty() {
+        let _ = writeln!(stderr, "note: without effect here: {}", without_effect.join(", "));
     }
-    let mut config = ClusterConfig::default()
-        .listen(listen)
-        .brokers(usize::from(brokers))
-        .replication_factor(replicas)
-        .partitions(partitions);
+    let mut config = configure(options, &properties)?;
+    let listen = config.address();
+    let (has_sasl, has_tls) = (config.asks_for_sasl(), config.has_tls());
     if let Some(file) = faults {
         config = config.faults(read_faults(file)?, seed);
     }
@@ -88,13 +99,12 @@ async fn serve(options: &Options) -> Result<(), Box<dyn Error>> {
     })?;
     let bootstrap = cluster.bootstrap();
     writeln!(io::stdout(), "{bootstrap}")?;
-    let mut stderr = io::stderr();
     if listen.ip().is_unspecified() {
         let _ =
             writeln!(stderr, "warning: clients are told to connect to {listen}: listen on the address that they know");
     }
     if !listen.ip().is_loopback() {
-        let _ = writeln!(stderr, "warning: {listen} can be reached from outside, and there is no authentication");
+        let _ = writeln!(stderr, "warning: {listen} can be reached from outside, and {}", exposure(has_sasl, has_tls));
     }
     let _ = writeln!(stderr, "write: echo hello | kcat -P -b {bootstrap} -t a_topic");
     let _ = writeln!(stderr, "read:  kcat -C -b {bootstrap} -t a_topic");
@@ -106,6 +116,61 @@ async fn serve(options: &Options) -> Result<(), Box<dyn Error>> {
     failed.map_or(Ok(()), |reason| Err(reason.into()))
 }
 
+/// What those who reach the brokers can do.
+const fn exposure(has_sasl: bool, has_tls: bool) -> &'static str {
+    match (has_sasl, has_tls) {
+        (false, false) => "there is no authentication",
+        (false, true) => "whoever can speak TLS may do what the authorizer lets them",
+        (true, false) => "without TLS passwords and records can be read on the way",
+        (true, true) => "whoever knows a password may log in",
+    }
+}
+
+/// The properties in the file and those of the command line, which count before.
+fn read_properties(options: &Options) -> Result<BrokerProperties, String> {
+    let mut properties = BrokerProperties::default();
+    if let Some(file) = &options.properties {
+        let name = file.display();
+        let text = fs::read_to_string(file).map_err(|error| format!("--properties {name} cannot be read: {error}"))?;
+        properties = text.parse().map_err(|error| format!("--properties {name}, {error}"))?;
+    }
+    for property in &options.property {
+        let (name, value) =
+            property.split_once('=').ok_or_else(|| format!("--property {property}: write NAME=VALUE"))?;
+        properties.insert(name.trim(), value.trim()).map_err(|error| format!("--property {property}: {error}"))?;
+    }
+    Ok(properties)
+}
+
+/// The cluster that the properties say, and before them the options.
+fn configure(options: &Options, properties: &BrokerProperties) -> Result<ClusterConfig, Box<dyn Error>> {
+    let mut config = ClusterConfig::default().listen(LISTEN_DEFAULT);
+    if let Some(brokers) = options.brokers {
+        config = config.brokers(usize::from(brokers));
+    }
+    config = config.properties(properties)?;
+    if !options.racks.is_empty() {
+        config = config.racks(options.racks.iter().map(String::as_str)).rack_aware_fetch(true);
+    }
+    let count = config.broker_count();
+    if let Some(brokers) = options.brokers.filter(|brokers| usize::from(*brokers) != count) {
+        return Err(format!("--brokers {brokers}, but there are racks for {count}").into());
+    }
+    if let Some(listen) = options.listen {
+        config = config.listen(listen);
+    }
+    if let Some(partitions) = options.partitions {
+        config = config.partitions(partitions);
+    }
+    let given = properties.get("default.replication.factor").map(|_| config.replicas());
+    let most = i16::try_from(count).unwrap_or(i16::MAX);
+    let replicas = options.replication_factor.or(given).unwrap_or_else(|| most.min(REPLICAS_DEFAULT));
+    if replicas > most {
+        return Err(format!("--replication-factor {replicas} needs as many brokers: add --brokers {replicas}").into());
+    }
+    Ok(config.replication_factor(replicas))
+}
+
 /// The script in a file, or where it is wrong.
 fn read_faults(file: &Path) -> Result<Script, String> {
     let name = file.display();
@@ -114,7 +179,10 @@ fn read_faults(file: &Path) -> Result<Script, String> {
 }
 
 /// How many replicas a topic has where there are as many brokers.
-const REPLICAS_DEFAULT: u8 = 3;
+const REPLICAS_DEFAULT: i16 = 3;
+
+/// Where Kafka listens.
+const LISTEN_DEFAULT: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 9092));
 
 /// How long open connections may take to close.
 const ENDING_MAX: Duration = Duration::from_millis(400);
@@ -150,6 +218,14 @@ mod tests {
         let shown = ["--faults ", "line 2, column 10", "did you mean `lose`", "  Produce: loose reply\n           ^"];
         assert!(shown.iter().all(|part| error.contains(part)), "{error}");
         assert!(read_faults(&file).unwrap_err().contains("cannot be read"));
+    }
+
+    #[test]
+    fn who_can_reach_a_broker_is_told_what_keeps_them_out() {
+        assert!(exposure(false, false).contains("no authentication"));
+        for (has_sasl, has_tls) in [(true, false), (true, true), (false, true)] {
+            assert!(!exposure(has_sasl, has_tls).contains("no authentication"));
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 pub use super::authorization::Authorizer;
 use super::credentials::ScramHash;
 use super::groups::GroupProperties;
-use super::topic_config::Kind;
+use super::properties::BrokerProperties;
 
 /// One broker of a [`Cluster`](super::Cluster).
 #[derive(Debug, Clone)]
@@ -66,6 +66,8 @@ pub struct ClusterProperties {
     pub sasl: Option<SaslProperties>,
     /// Whether connections come by TLS, which is done by whoever drives the brokers. Default false.
     pub tls: bool,
+    /// What was set by name, for who asks: it has set the others already.
+    pub(crate) given: BrokerProperties,
 }
 
 /// How clients show who they are.
@@ -173,6 +175,7 @@ impl Default for ClusterProperties {
             authorizer: None,
             sasl: None,
             tls: false,
+            given: BrokerProperties::default(),
         }
     }
 }
@@ -186,22 +189,5 @@ impl ClusterProperties {
             (true, false) => "SASL_PLAINTEXT",
             (true, true) => "SASL_SSL",
         }
-    }
-
-    /// The settings of one broker, as DescribeConfigs lists them.
-    pub(crate) fn list(&self, broker: &BrokerConfig) -> Vec<(&'static str, String, Kind)> {
-        let listener = format!("{}://{}:{}", self.security_protocol(), broker.host, broker.port);
-        let mut listed = vec![
-            ("advertised.listeners", listener.clone(), Kind::List),
-            ("auto.create.topics.enable", self.auto_create_topics.to_string(), Kind::Boolean),
-            ("default.replication.factor", self.default_replication_factor.to_string(), Kind::Int),
-            ("listeners", listener, Kind::List),
-            ("min.insync.replicas", "1".to_owned(), Kind::Int),
-            ("node.id", broker.node_id.to_string(), Kind::Int),
-            ("num.partitions", self.num_partitions.to_string(), Kind::Int),
-        ];
-        listed.extend(broker.rack.clone().map(|rack| ("broker.rack", rack, Kind::String)));
-        listed.sort_unstable_by_key(|(name, ..)| *name);
-        listed
     }
 }

@@ -23,6 +23,8 @@
 //! - `transactions`: transactional ids, and the markers that end their transactions
 //! - `acls`, `authorization`: who may do what
 //! - `sasl`, `credentials`: how clients show who they are, and what that is held against
+//! - `properties`: Kafka's names for what the brokers are started with
+//! - `settings`: what of it, and of groups, is set while they run
 //! - `quotas`: how much clients may ask for
 
 mod acls;
@@ -40,10 +42,12 @@ pub(crate) mod log;
 mod nodes;
 mod partition;
 mod producer_state;
+pub(crate) mod properties;
 mod purgatory;
 mod quotas;
 mod replication;
 mod sasl;
+mod settings;
 pub(crate) mod storage;
 mod topic_config;
 mod topics;
@@ -74,10 +78,12 @@ use self::handlers::fetch::{self, WaitingFetch};
 use self::handlers::produce::{self, WaitingProduce};
 pub use self::invariants::{Broken, Watch};
 use self::nodes::Nodes;
+pub use self::properties::{BrokerProperties, PropertyError};
 use self::purgatory::Purgatory;
 use self::quotas::Quotas;
 pub use self::replication::Stop;
 use self::sasl::Session;
+use self::settings::Settings;
 use self::topic_config::TopicConfig;
 use self::topics::{Topic, TopicError, Topics};
 pub use self::transactions::MarkersOf;
@@ -239,6 +245,7 @@ pub struct Cluster {
     pub(crate) acls: Acls,
     pub(crate) credentials: Credentials,
     pub(crate) quotas: Quotas,
+    pub(crate) settings: Settings,
     fetches: Purgatory<WaitingFetch>,
     produces: Purgatory<WaitingProduce>,
     pub(crate) transactions: Transactions,
@@ -272,6 +279,7 @@ impl Cluster {
             credentials: Credentials::default(),
             acls: Acls::default(),
             quotas: Quotas::default(),
+            settings: Settings::new(&config),
             config,
             cluster_id: (0..22).map(|_| random.alphanumeric()).collect(),
             topics: Topics::default(),
@@ -407,7 +415,8 @@ impl Cluster {
         replicas: Vec<Vec<i32>>,
         settings: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> Result<&Topic, TopicError> {
-        let config = TopicConfig::new(settings).map_err(|reason| TopicError::new(ErrorCode::INVALID_CONFIG, reason))?;
+        let config = TopicConfig::over(self.settings.topic_defaults(), settings);
+        let config = config.map_err(|reason| TopicError::new(ErrorCode::INVALID_CONFIG, reason))?;
         let id = self.random_id();
         self.playing.faults_mut().name_topic(id, name);
         self.topics.create(name, id, replicas, config)?;

@@ -4,6 +4,7 @@
 //! it. Settings that this broker has no use for (flushing, indexes, remote storage) are accepted and listed.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use tidemill_protocol::compression::{Codec, Compression};
 use tidemill_protocol::records::TimestampType;
@@ -36,6 +37,8 @@ pub(crate) struct TopicConfig {
     pub(crate) min_in_sync_replicas: usize,
     pub(crate) unclean_leader_election: bool,
     set: BTreeMap<&'static str, String>,
+    /// What the brokers say of what is not set.
+    defaults: Arc<BTreeMap<&'static str, String>>,
 }
 
 /// A setting that there is.
@@ -52,17 +55,32 @@ pub(crate) enum Kind {
     Boolean = 1,
     String = 2,
     Int = 3,
+    Short = 4,
     Long = 5,
     Double = 6,
     List = 7,
+    Class = 8,
+    Password = 9,
 }
 
 impl TopicConfig {
-    /// The configuration with these settings, all others at their defaults.
+    /// The configuration with these settings, all others at Kafka's defaults.
     ///
     /// # Errors
     /// Why a setting is refused, as Kafka says it.
+    #[cfg(test)]
     pub(crate) fn new<'a>(settings: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, String> {
+        Self::over(&Arc::default(), settings)
+    }
+
+    /// The same where the brokers have other defaults.
+    ///
+    /// # Errors
+    /// Why a setting is refused, as Kafka says it.
+    pub(crate) fn over<'a>(
+        defaults: &Arc<BTreeMap<&'static str, String>>,
+        settings: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<Self, String> {
         let mut set = BTreeMap::new();
         for (name, value) in settings {
             let Some(option) = option_named(name) else {
@@ -71,7 +89,9 @@ impl TopicConfig {
             option.check(value)?;
             set.insert(option.name, value.to_owned());
         }
-        let value = |name: &'static str| set.get(name).map_or_else(|| default_of(name), String::as_str);
+        let value = |name: &'static str| {
+            set.get(name).or_else(|| defaults.get(name)).map_or_else(|| default_of(name), String::as_str)
+        };
         let number = |name: &'static str| value(name).trim().parse::<i64>().unwrap_or(-1);
         let limit = |name: &'static str| Some(number(name)).filter(|number| *number >= 0);
         let bytes = |name: &'static str| usize::try_from(number(name)).unwrap_or(usize::MAX);
@@ -115,6 +135,7 @@ impl TopicConfig {
             min_in_sync_replicas: bytes("min.insync.replicas"),
             unclean_leader_election: value("unclean.leader.election.enable") == "true",
             set,
+            defaults: Arc::clone(defaults),
         })
     }
 
@@ -122,8 +143,15 @@ impl TopicConfig {
     pub(crate) fn list(&self) -> impl Iterator<Item = (&'static ConfigOption, &str, bool)> {
         OPTIONS.iter().map(|option| match self.set.get(option.name) {
             Some(value) => (option, value.as_str(), true),
-            None => (option, option.default, false),
+            None => (option, self.defaults.get(option.name).map_or(option.default, String::as_str), false),
         })
+    }
+}
+
+impl TopicConfig {
+    /// What this topic has set.
+    pub(crate) fn settings(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.set.iter().map(|(name, value)| (*name, value.as_str()))
     }
 }
 
@@ -133,7 +161,7 @@ impl ConfigOption {
         let minimum = minimum(self.name);
         match self.kind {
             Kind::Boolean if value != "true" && value != "false" => refuse("Expected value to be either true or false"),
-            Kind::Int | Kind::Long => match value.trim().parse::<i64>() {
+            Kind::Int | Kind::Short | Kind::Long => match value.trim().parse::<i64>() {
                 Ok(number) if self.kind == Kind::Int && i32::try_from(number).is_err() => {
                     refuse("Not a number of type INT")
                 }
@@ -155,12 +183,19 @@ impl ConfigOption {
                 Ok(_) => Ok(()),
                 Err(_) => refuse("Not a number of type DOUBLE"),
             },
-            Kind::Boolean | Kind::List | Kind::String => {
+            Kind::Boolean | Kind::List | Kind::String | Kind::Class | Kind::Password => {
                 let allowed = allowed(self.name);
                 let is_allowed = |value: &str| allowed.is_empty() || allowed.contains(&value);
                 let fits = match self.kind {
                     Kind::List => value.split(',').all(|value| is_allowed(value.trim())),
-                    Kind::Boolean | Kind::String | Kind::Int | Kind::Long | Kind::Double => is_allowed(value),
+                    Kind::Boolean
+                    | Kind::String
+                    | Kind::Int
+                    | Kind::Short
+                    | Kind::Long
+                    | Kind::Double
+                    | Kind::Class
+                    | Kind::Password => is_allowed(value),
                 };
                 if fits { Ok(()) } else { refuse(&format!("String must be one of: {}", allowed.join(", "))) }
             }
@@ -171,6 +206,38 @@ impl ConfigOption {
 /// The setting of this name.
 pub(crate) fn option_named(name: &str) -> Option<&'static ConfigOption> {
     OPTIONS.iter().find(|option| option.name == name)
+}
+
+/// The names of all settings.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    OPTIONS.iter().map(|option| option.name)
+}
+
+/// Whether a setting changes anything here.
+pub(crate) fn has_effect(name: &str) -> bool {
+    ![
+        "file.delete.delay.ms",
+        "flush.messages",
+        "flush.ms",
+        "index.interval.bytes",
+        "local.retention.bytes",
+        "local.retention.ms",
+        "preallocate",
+        "segment.index.bytes",
+    ]
+    .contains(&name)
+}
+
+/// A list that grows by items, each once, or loses them.
+pub(crate) fn changed_list(old: &str, value: &str, grows: bool) -> String {
+    let mut items: Vec<&str> = old.split(',').map(str::trim).filter(|it| !it.is_empty()).collect();
+    for item in value.split(',').map(str::trim) {
+        items.retain(|it| grows || *it != item);
+        if grows && !items.contains(&item) {
+            items.push(item);
+        }
+    }
+    items.join(",")
 }
 
 fn default_of(name: &str) -> &'static str {

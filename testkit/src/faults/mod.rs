@@ -147,6 +147,7 @@ pub use self::error_reply::{ErrorReplyError, Failed};
 pub use self::facts::{Named, RequestFacts};
 pub use self::matching::{ConnectVerdict, Faults, Outcome, RequestVerdict};
 pub use self::parse::ParseError;
+pub(crate) use self::parse::near;
 pub use self::reply::{ReplyPlan, Then, Write};
 pub use self::script::{
     Conditions, ConnectFault, Corruption, Count, Effect, Fault, On, Place, Point, Probability, ReplyFault,

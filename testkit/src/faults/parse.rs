@@ -470,7 +470,7 @@ fn probability(word: Word<'_>) -> Parsed<Probability> {
 }
 
 /// What was probably meant, as the end of a sentence; empty when nothing is near.
-pub(super) fn near(written: &str, choices: &[&str]) -> String {
+pub(crate) fn near(written: &str, choices: &[&str]) -> String {
     let written = written.to_ascii_lowercase();
     let distance = |choice: &str| strsim::damerau_levenshtein(&written, &choice.to_ascii_lowercase());
     let nearest = choices.iter().map(|choice| (distance(choice), *choice)).min_by_key(|(distance, _)| *distance);

@@ -23,10 +23,6 @@ pub(crate) async fn describing(broker: &mut Broker) {
         let mut response = broker.ask(4, &body).await;
         for result in &mut response.results {
             result.configs.sort_by(|one, two| one.name.cmp(&two.name));
-            for config in &mut result.configs {
-                // Of a setting of the topic, that of the broker behind it is not listed here.
-                config.synonyms.retain(|synonym| synonym.source == 1);
-            }
             if result.error_code == ErrorCode::UNKNOWN_TOPIC_OR_PARTITION.0 || kind == 3 {
                 result.error_message = None;
             }
@@ -39,11 +35,7 @@ pub(crate) async fn describing(broker: &mut Broker) {
         .with_configuration_keys(None);
     let mut all = broker.ask(4, &DescribeConfigsRequest::default().with_resources(vec![wanted])).await;
     for config in &mut all.results[0].configs {
-        // What the words in the documentation and the features of clusters of several brokers say.
         config.documentation = None;
-        if &*config.name == "min.insync.replicas" {
-            config.config_source = 5;
-        }
     }
     all.results[0].configs.sort_by(|one, two| one.name.cmp(&two.name));
     broker.note("DescribeConfigs of everything", &all);

@@ -14,6 +14,7 @@ mod reading;
 mod replicas;
 mod security;
 mod sessions;
+mod settings;
 mod topics;
 mod writing;
 
@@ -35,6 +36,7 @@ async fn everything(bootstrap: &str) -> Vec<(String, String)> {
     security::security(&mut broker).await;
     replicas::replicas(&mut broker).await;
     internal::internal(&mut broker).await;
+    settings::settings(&mut broker).await;
     broker.answers()
 }
 

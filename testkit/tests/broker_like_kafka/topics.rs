@@ -131,12 +131,6 @@ pub(crate) async fn create_and_delete(broker: &mut Broker) {
             for topic in &mut response.topics {
                 // That there is one.
                 topic.topic_id = Uuid::from_u128(u128::from(!topic.topic_id.is_nil()));
-                for config in topic.configs.iter_mut().flatten() {
-                    // That of the release is set by a feature of clusters of several brokers.
-                    if &*config.name == "min.insync.replicas" {
-                        config.config_source = 5;
-                    }
-                }
                 // The words are ours.
                 if topic.error_code == ErrorCode::INVALID_CONFIG.0
                     || topic.error_code == ErrorCode::INVALID_REPLICA_ASSIGNMENT.0

@@ -103,6 +103,35 @@ fn a_member_joins_and_leaves() {
 }
 
 #[test]
+fn a_group_is_told_the_interval_that_it_has_set() {
+    use incremental_alter_configs_request::{AlterConfigsResource, AlterableConfig};
+    const GROUP: i8 = 32;
+    compare_at_once(|peer| {
+        let mut group = Group::new(peer, "c-settings");
+        group.topic("c-settings", 1);
+        let request = group.joining("a", &["c-settings"]);
+        let epoch = group.send(&request).member_epoch;
+        for value in ["7000", "6000"] {
+            let config = AlterableConfig::default()
+                .with_name(text("consumer.heartbeat.interval.ms"))
+                .with_value(Some(text(value)));
+            let resource = AlterConfigsResource::default()
+                .with_resource_type(GROUP)
+                .with_resource_name(text("c-settings"))
+                .with_configs(vec![config]);
+            let alter = IncrementalAlterConfigsRequest::default().with_resources(vec![resource]);
+            group.peer.send("setup", 1, &alter);
+            let (_, altered) = group.peer.read::<IncrementalAlterConfigsRequest>("setup");
+            assert_eq!(altered.responses[0].error_code, 0, "{altered:?}");
+            // A broker hears of it from its controller.
+            std::thread::sleep(std::time::Duration::from_millis(500));
+            let answer = group.beat("a", epoch);
+            assert_eq!(answer.heartbeat_interval_ms.to_string(), value);
+        }
+    });
+}
+
+#[test]
 fn what_cannot_be_a_heartbeat_is_refused() {
     compare_at_once(|peer| {
         let mut group = Group::new(peer, "c-invalid");

@@ -1,5 +1,7 @@
 //! What groups are coordinated by. Names and defaults are those of Kafka's broker properties, but for the first.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// The settings of the group coordinators of a [`Cluster`](crate::broker::Cluster).
@@ -37,6 +39,16 @@ pub struct GroupProperties {
     /// `offsets.retention.check.interval.ms`: how often such offsets, and empty groups without offsets, are looked for.
     /// Default 10 min.
     pub offsets_retention_check_interval: Duration,
+    /// What single groups have set otherwise (KIP-848).
+    pub(crate) overrides: BTreeMap<String, GroupOverride>,
+}
+
+/// What one group has set.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct GroupOverride {
+    pub(crate) session_timeout: Option<Duration>,
+    pub(crate) heartbeat_interval: Option<Duration>,
+    pub(crate) assignment_interval: Option<Duration>,
 }
 
 /// Which way groups with members may change their protocol.
@@ -70,11 +82,38 @@ impl Default for GroupProperties {
             offset_metadata_max_bytes: 4096,
             offsets_retention: Duration::from_secs(7 * 24 * 60 * MINUTE),
             offsets_retention_check_interval: Duration::from_secs(10 * MINUTE),
+            overrides: BTreeMap::new(),
         }
     }
 }
 
+impl GroupProperties {
+    /// What holds for one group.
+    pub(super) fn of(&self, group_id: &str) -> Cow<'_, Self> {
+        let Some(own) = self.overrides.get(group_id) else { return Cow::Borrowed(self) };
+        let mut properties = self.clone();
+        properties.consumer_session_timeout = own.session_timeout.unwrap_or(self.consumer_session_timeout);
+        properties.consumer_heartbeat_interval = own.heartbeat_interval.unwrap_or(self.consumer_heartbeat_interval);
+        properties.consumer_assignment_interval = own.assignment_interval.unwrap_or(self.consumer_assignment_interval);
+        Cow::Owned(properties)
+    }
+}
+
 impl MigrationPolicy {
+    /// All there are.
+    pub const ALL: [Self; 4] = [Self::Bidirectional, Self::Upgrade, Self::Downgrade, Self::Disabled];
+
+    /// As Kafka calls it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Bidirectional => "bidirectional",
+            Self::Upgrade => "upgrade",
+            Self::Downgrade => "downgrade",
+            Self::Disabled => "disabled",
+        }
+    }
+
     pub(super) const fn allows_upgrade(self) -> bool {
         matches!(self, Self::Bidirectional | Self::Upgrade)
     }

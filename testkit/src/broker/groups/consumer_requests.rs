@@ -37,6 +37,7 @@ impl Groups {
         caller: &Caller<'_>,
         around: &Around<'_>,
     ) -> Result<ConsumerGroupHeartbeatResponse, Refusal> {
+        let properties = around.properties.of(&request.group_id);
         let member_id = if request.member_id.is_empty() { None } else { Some(owned(&request.member_id)) };
         let beat = Heartbeat {
             request,
@@ -45,7 +46,7 @@ impl Groups {
             client_id: caller.client_id,
             client_host: caller.client_host,
             topics: around.topics,
-            properties: around.properties,
+            properties: &properties,
             now: around.now,
         };
         beat.check()?;

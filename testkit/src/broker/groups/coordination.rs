@@ -25,7 +25,7 @@ impl Groups {
             }
             self.change(&group_id, around, |group, out| match &mut group.protocol {
                 Protocol::Classic(classic) => classic.on_moved(out),
-                Protocol::Consumer(consumer) => consumer.on_loaded(out.properties, out.now),
+                Protocol::Consumer(consumer) => consumer.on_loaded(&out.properties.of(&group_id), out.now),
             });
         }
     }

@@ -40,6 +40,7 @@ use tidemill_protocol::{ErrorCode, StrBytes};
 use tokio::time::Instant;
 
 use self::classic::ClassicGroup;
+pub(crate) use self::config::GroupOverride;
 pub use self::config::{GroupProperties, MigrationPolicy};
 use self::consumer::ConsumerGroup;
 use self::offsets::Offsets;

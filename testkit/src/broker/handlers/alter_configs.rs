@@ -1,4 +1,4 @@
-//! `AlterConfigs` 0-2 (KIP-133): gives a topic these settings and no others. [`incremental_alter_configs`] changes single
+//! `AlterConfigs` 0-2 (KIP-133): gives a topic, a broker or a group these settings and no others. [`incremental_alter_configs`] changes single
 //! ones.
 //!
 //! [`incremental_alter_configs`]: super::incremental_alter_configs
@@ -11,7 +11,7 @@ use tidemill_protocol::messages::alter_configs_response::AlterConfigsResourceRes
 use tidemill_protocol::messages::{AlterConfigsRequest, AlterConfigsResponse};
 use tidemill_protocol::{ErrorCode, StrBytes};
 
-use super::incremental_alter_configs::{apply, authorize, topic_settings};
+use super::incremental_alter_configs::{apply, authorize, owner, topic_settings};
 use crate::broker::topics::TopicError;
 use crate::broker::{Cluster, Outcome, Refused, Request};
 
@@ -47,11 +47,19 @@ fn alter(
         return Err(TopicError::new(ErrorCode::INVALID_REQUEST, message));
     }
     authorize(cluster, request, resource.resource_type, name)?;
-    topic_settings(cluster, resource.resource_type, name)?;
+    let owner = owner(resource.resource_type, name, request.caller.node_id)?;
+    if owner.is_none() {
+        topic_settings(cluster, resource.resource_type, name)?;
+    }
     let settings: BTreeMap<String, String> = resource
         .configs
         .iter()
         .filter_map(|config| Some(((*config.name).to_owned(), (**config.value.as_ref()?).to_owned())))
         .collect();
-    apply(cluster, name, &settings, validate_only)
+    let Some(owner) = owner else { return apply(cluster, name, &settings, validate_only) };
+    cluster.check_settings(&owner, &settings)?;
+    if !validate_only {
+        cluster.set_settings(owner, settings);
+    }
+    Ok(())
 }

@@ -18,10 +18,6 @@ use tidemill_protocol::{ErrorCode, StrBytes};
 
 pub(super) const VERSIONS: VersionRange = VersionRange::new(2, 7);
 
-/// Where the value of a setting comes from, in the numbers of DescribeConfigs.
-pub(super) const SOURCE_TOPIC: i8 = 1;
-pub(super) const SOURCE_DEFAULT: i8 = 5;
-
 pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Outcome, Refused> {
     let body: CreateTopicsRequest = request.decode()?;
     let mut times: BTreeMap<&str, usize> = BTreeMap::new();
@@ -47,7 +43,7 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
             continue;
         }
         let shows_settings = request.may(cluster, Operation::DescribeConfigs, resource);
-        let created = create(cluster, topic, body.validate_only)
+        let created = create(cluster, request.caller.node_id, topic, body.validate_only)
             .map(|created| if shows_settings { created } else { without_settings(created) });
         results.push(created.unwrap_or_else(|error| refused(topic, error)));
     }
@@ -65,6 +61,7 @@ fn without_settings(created: CreatableTopicResult) -> CreatableTopicResult {
 
 fn create(
     cluster: &mut Cluster,
+    node_id: i32,
     topic: &CreatableTopic,
     validate_only: bool,
 ) -> Result<CreatableTopicResult, TopicError> {
@@ -77,17 +74,18 @@ fn create(
     let factor = layout.first().map_or(0, Vec::len);
     cluster.topics.check_new(name, partitions)?;
     let (id, config) = if validate_only {
-        let config = TopicConfig::new(settings);
+        let config = TopicConfig::over(cluster.settings.topic_defaults(), settings);
         (cluster.random_id(), config.map_err(|reason| TopicError::new(ErrorCode::INVALID_CONFIG, reason))?)
     } else {
         let created = cluster.create_topic_at(name, layout, settings)?;
         (created.id, created.config.clone())
     };
     let configs = config.list().map(|(option, value, is_set)| {
+        let source = cluster.describe_of_topic(option, value, is_set, node_id).source();
         CreatableTopicConfigs::default()
             .with_name(StrBytes::from_static_str(option.name))
             .with_value(Some(text(value)))
-            .with_config_source(if is_set { SOURCE_TOPIC } else { SOURCE_DEFAULT })
+            .with_config_source(source as i8)
     });
     Ok(CreatableTopicResult::default()
         .with_name(topic.name.clone())

@@ -1,6 +1,7 @@
-//! `DescribeConfigs` 1-4 (KIP-133, KIP-226): the settings of topics and of the broker.
+//! `DescribeConfigs` 1-4 (KIP-133, KIP-226): the settings of topics, brokers and groups, and where their values come from.
 //!
-//! Of the broker's settings only those are listed that this broker has. Other resources are answered `INVALID_REQUEST`.
+//! [`settings`](crate::broker::settings) knows them. What Kafka documents of a setting is left out. Loggers and client
+//! metrics are answered `INVALID_REQUEST`.
 
 use tidemill_protocol::api::VersionRange;
 use tidemill_protocol::messages::describe_configs_request::DescribeConfigsResource;
@@ -10,23 +11,20 @@ use tidemill_protocol::messages::describe_configs_response::{
 use tidemill_protocol::messages::{DescribeConfigsRequest, DescribeConfigsResponse};
 use tidemill_protocol::{ErrorCode, StrBytes};
 
-use super::create_topics::{SOURCE_DEFAULT, SOURCE_TOPIC};
 use super::text;
 use crate::broker::acls::Operation;
 use crate::broker::authorization::{Resource, words};
-use crate::broker::topic_config::Kind;
+use crate::broker::settings::Described;
 use crate::broker::topics::check_name;
 use crate::broker::{Cluster, Outcome, Refused, Request};
 
 pub(super) const VERSIONS: VersionRange = VersionRange::new(1, 4);
 
-const TOPIC: i8 = 2;
-const BROKER: i8 = 4;
+pub(super) const TOPIC: i8 = 2;
+pub(super) const BROKER: i8 = 4;
 const BROKER_LOGGER: i8 = 8;
 const CLIENT_METRICS: i8 = 16;
-const GROUP: i8 = 32;
-/// `server.properties`.
-const SOURCE_STATIC: i8 = 4;
+pub(super) const GROUP: i8 = 32;
 
 pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Outcome, Refused> {
     let body: DescribeConfigsRequest = request.decode()?;
@@ -47,12 +45,11 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
             .with_resource_name(resource.resource_name.clone());
         match settings(cluster, request.caller.node_id, resource) {
             Ok(settings) => {
-                let wanted = |name: &str| {
-                    resource.configuration_keys.as_ref().is_none_or(|keys| keys.iter().any(|key| &**key == name))
-                };
-                let settings = settings.iter().filter(|setting| wanted(setting.name));
-                let configs = settings.map(|setting| setting.describe(body.include_synonyms)).collect();
-                result.with_configs(configs)
+                // No keys stand for all.
+                let keys = resource.configuration_keys.as_ref().filter(|keys| !keys.is_empty());
+                let wanted = |name: &str| keys.is_none_or(|keys| keys.iter().any(|key| &**key == name));
+                let settings = settings.iter().filter(|setting| wanted(&setting.name));
+                result.with_configs(settings.map(|setting| described(setting, body.include_synonyms)).collect())
             }
             Err((code, message)) => {
                 result.with_error_code(code.0).with_error_message(Some(StrBytes::from_string(message)))
@@ -80,72 +77,53 @@ pub(super) const fn configured(kind: i8, name: &str) -> Option<Resource<'_>> {
     }
 }
 
-struct Setting<'a> {
-    name: &'static str,
-    value: std::borrow::Cow<'a, str>,
-    kind: Kind,
-    source: i8,
-    read_only: bool,
+fn described(setting: &Described, synonyms: bool) -> DescribeConfigsResourceResult {
+    let synonym = |(name, value, source): &(String, Option<String>, crate::broker::settings::Source)| {
+        DescribeConfigsSynonym::default()
+            .with_name(text(name))
+            .with_value(value.as_deref().map(text))
+            .with_source(*source as i8)
+    };
+    let synonyms = if synonyms { setting.synonyms.iter().map(synonym).collect() } else { Vec::new() };
+    DescribeConfigsResourceResult::default()
+        .with_name(text(&setting.name))
+        .with_value(setting.value.as_deref().map(text))
+        .with_read_only(setting.read_only)
+        .with_is_sensitive(setting.is_secret)
+        .with_config_source(setting.source() as i8)
+        .with_synonyms(synonyms)
+        .with_config_type(setting.kind.map_or(0, |kind| kind as i8))
+        .with_documentation(None)
 }
 
-impl Setting<'_> {
-    fn describe(&self, synonyms: bool) -> DescribeConfigsResourceResult {
-        let (name, value) = (StrBytes::from_static_str(self.name), Some(text(&self.value)));
-        let own = DescribeConfigsSynonym::default()
-            .with_name(name.clone())
-            .with_value(value.clone())
-            .with_source(self.source);
-        DescribeConfigsResourceResult::default()
-            .with_name(name)
-            .with_value(value)
-            .with_read_only(self.read_only)
-            .with_config_source(self.source)
-            .with_synonyms(if synonyms { vec![own] } else { Vec::new() })
-            .with_config_type(self.kind as i8)
-            .with_documentation(None)
-    }
-}
-
-fn settings<'a>(
-    cluster: &'a Cluster,
+fn settings(
+    cluster: &Cluster,
     node_id: i32,
     resource: &DescribeConfigsResource,
-) -> Result<Vec<Setting<'a>>, (ErrorCode, String)> {
+) -> Result<Vec<Described>, (ErrorCode, String)> {
     let name = &*resource.resource_name;
+    let refuse = |message: String| Err((ErrorCode::INVALID_REQUEST, message));
     match resource.resource_type {
         TOPIC => {
             check_name(name).map_err(|error| (error.code, error.message))?;
             let topic = cluster.topics.by_name(name).ok_or((ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, String::new()))?;
-            let setting =
-                |(option, value, is_set): (&'static crate::broker::topic_config::ConfigOption, &'a str, bool)| {
-                    let source = if is_set { SOURCE_TOPIC } else { SOURCE_DEFAULT };
-                    Setting { name: option.name, value: value.into(), kind: option.kind, source, read_only: false }
-                };
-            Ok(topic.config.list().map(setting).collect())
+            Ok(cluster.describe_topic(topic, node_id))
         }
+        // The empty name stands for what all brokers have in common.
+        BROKER if name.is_empty() => Ok(cluster.describe_brokers()),
         BROKER => {
-            // The empty name stands for what all brokers have in common, which is not set.
-            if name.is_empty() {
-                return Ok(Vec::new());
-            }
-            let refuse = |message| Err((ErrorCode::INVALID_REQUEST, message));
             let Ok(asked) = name.parse::<i32>() else {
                 return refuse(format!("Broker id must be an integer, but it is: {name}"));
             };
-            // Kafka's client asks the broker itself; here any of them knows the others.
-            let Some(node) = cluster.nodes.get(asked) else {
-                let own = node_id;
-                return refuse(format!("Unexpected broker id, expected {own} or empty string, but received {name}"));
-            };
-            let setting = |(name, value, kind)| Setting {
-                name,
-                value: String::into(value),
-                kind,
-                source: SOURCE_STATIC,
-                read_only: true,
-            };
-            Ok(cluster.config.list(&node.config).into_iter().map(setting).collect())
+            match cluster.nodes.get(asked).filter(|_| asked == node_id) {
+                Some(node) => Ok(cluster.describe_broker(&node.config)),
+                None => {
+                    refuse(format!("Unexpected broker id, expected {node_id} or empty string, but received {name}"))
+                }
+            }
         }
-        kind => Err((ErrorCode::INVALID_REQUEST, format!("Unsupported resource type: {kind}"))),
+        GROUP if name.is_empty() => refuse("Group name must not be empty".to_owned()),
+        GROUP => Ok(cluster.describe_group(name, node_id)),
+        kind => refuse(format!("Unsupported resource type: {kind}")),
     }
 }

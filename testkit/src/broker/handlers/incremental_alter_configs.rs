@@ -1,7 +1,7 @@
 //! `IncrementalAlterConfigs` 0-1 (KIP-339): sets, deletes, appends to and subtracts from single settings.
 //!
-//! Topics can be altered. Settings of brokers are accepted where they are only listed, and those that this cluster lives
-//! by are refused, as Kafka refuses those that need a restart.
+//! Of topics, of groups (KIP-848) and of brokers, where these can change while they run: what those are,
+//! [`settings`](crate::broker::settings) says. Loggers and client metrics cannot be altered.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,17 +11,16 @@ use tidemill_protocol::messages::incremental_alter_configs_request::{AlterConfig
 use tidemill_protocol::messages::incremental_alter_configs_response::AlterConfigsResourceResponse;
 use tidemill_protocol::messages::{IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse};
 
-use super::describe_configs::configured;
+use super::describe_configs::{BROKER, GROUP, TOPIC, configured};
 use super::text_or_null;
 use crate::broker::acls::Operation;
 use crate::broker::authorization::words;
-use crate::broker::topic_config::{Kind, TopicConfig, option_named};
+use crate::broker::settings::{Change, Owner};
+use crate::broker::topic_config::{Kind, TopicConfig, changed_list, option_named};
 use crate::broker::topics::TopicError;
 use crate::broker::{Cluster, Outcome, Refused, Request};
 
 pub(super) const VERSIONS: VersionRange = VersionRange::new(0, 1);
-
-pub(super) const TOPIC: i8 = 2;
 
 const SET: i8 = 0;
 const DELETE: i8 = 1;
@@ -62,12 +61,43 @@ fn alter(
     }
     let name = &*resource.resource_name;
     authorize(cluster, request, resource.resource_type, name)?;
-    let current = topic_settings(cluster, resource.resource_type, name)?;
-    let mut settings = current;
+    if let Some(owner) = owner(resource.resource_type, name, request.caller.node_id)? {
+        let changes = resource.configs.iter().map(|config| Ok((&*config.name, asked(config)?)));
+        let changes = changes.collect::<Result<Vec<_>, TopicError>>()?;
+        let set = cluster.changed_settings(&owner, changes)?;
+        cluster.check_settings(&owner, &set)?;
+        if !validate_only {
+            cluster.set_settings(owner, set);
+        }
+        return Ok(());
+    }
+    let mut settings = topic_settings(cluster, resource.resource_type, name)?;
     for config in &resource.configs {
         change(&mut settings, config)?;
     }
     apply(cluster, name, &settings, validate_only)
+}
+
+/// Whose settings these are, if not a topic's.
+pub(super) fn owner(kind: i8, name: &str, node_id: i32) -> Result<Option<Owner>, TopicError> {
+    match kind {
+        BROKER => Cluster::settings_of_broker(name, node_id).map(Some),
+        GROUP => Cluster::settings_of_group(name).map(Some),
+        _ => Ok(None),
+    }
+}
+
+/// What is to become of a setting.
+fn asked(config: &AlterableConfig) -> Result<Change<'_>, TopicError> {
+    let value = config.value.as_deref().unwrap_or_default();
+    match config.config_operation {
+        SET => Ok(Change::Set(value)),
+        DELETE => Ok(Change::Delete),
+        APPEND => Ok(Change::Append(value)),
+        SUBTRACT => Ok(Change::Subtract(value)),
+        // Kafka stumbles over it.
+        _ => Err(TopicError::new(ErrorCode::UNKNOWN_SERVER_ERROR, String::new())),
+    }
 }
 
 /// Whether who asks may alter the settings of this.
@@ -80,7 +110,7 @@ pub(super) fn authorize(cluster: &Cluster, request: &Request<'_>, kind: i8, name
 /// What a topic has set.
 pub(super) fn topic_settings(cluster: &Cluster, kind: i8, name: &str) -> Result<BTreeMap<String, String>, TopicError> {
     if kind != TOPIC {
-        return Err(TopicError::new(ErrorCode::INVALID_REQUEST, format!("Unsupported resource type: {kind}")));
+        return Err(TopicError::new(ErrorCode::INVALID_REQUEST, format!("Unknown resource type {kind}")));
     }
     let topic = cluster.topics.by_name(name).ok_or_else(|| {
         TopicError::new(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, format!("The topic '{name}' does not exist."))
@@ -96,7 +126,8 @@ pub(super) fn apply(
     settings: &BTreeMap<String, String>,
     validate_only: bool,
 ) -> Result<(), TopicError> {
-    let config = TopicConfig::new(settings.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+    let defaults = cluster.settings.topic_defaults();
+    let config = TopicConfig::over(defaults, settings.iter().map(|(name, value)| (name.as_str(), value.as_str())));
     let config = config.map_err(|reason| TopicError::new(ErrorCode::INVALID_CONFIG, reason))?;
     if !validate_only {
         cluster.set_topic_config(name, config);
@@ -106,35 +137,25 @@ pub(super) fn apply(
 
 fn change(settings: &mut BTreeMap<String, String>, config: &AlterableConfig) -> Result<(), TopicError> {
     let name = &*config.name;
-    let value = config.value.as_deref().unwrap_or_default();
-    let refuse = |code: ErrorCode, message: String| Err(TopicError::new(code, message));
-    match config.config_operation {
-        SET => {
+    match asked(config)? {
+        Change::Set(value) => {
             settings.insert(name.to_owned(), value.to_owned());
         }
-        DELETE => {
+        Change::Delete => {
             settings.remove(name);
         }
-        APPEND | SUBTRACT => {
+        change @ (Change::Append(value) | Change::Subtract(value)) => {
+            let grows = matches!(change, Change::Append(_));
             let option = option_named(name);
             if option.is_none_or(|option| option.kind != Kind::List) {
-                let what = if config.config_operation == APPEND { "APPEND" } else { "SUBTRACT" };
+                let what = if grows { "APPEND" } else { "SUBTRACT" };
                 let message = format!("Can't {what} to key {name} because its type is not LIST.");
-                return refuse(ErrorCode::INVALID_CONFIG, message);
+                return Err(TopicError::new(ErrorCode::INVALID_CONFIG, message));
             }
             let old = settings.get(name).map_or_else(|| option.map_or("", |option| option.default), String::as_str);
-            let mut items: Vec<String> =
-                old.split(',').map(str::trim).filter(|it| !it.is_empty()).map(str::to_owned).collect();
-            for item in value.split(',').map(str::trim) {
-                items.retain(|it| config.config_operation == APPEND || it != item);
-                if config.config_operation == APPEND && !items.iter().any(|it| it == item) {
-                    items.push(item.to_owned());
-                }
-            }
-            settings.insert(name.to_owned(), items.join(","));
+            let new = changed_list(old, value, grows);
+            settings.insert(name.to_owned(), new);
         }
-        // Kafka stumbles over it.
-        _ => return refuse(ErrorCode::UNKNOWN_SERVER_ERROR, String::new()),
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! `ListConfigResources` 0-1 (KIP-1000, KIP-1142): what has settings.
 //!
-//! Client metrics subscriptions and settings of groups are not kept, so only topics and brokers are listed.
+//! Client metrics subscriptions are not kept; of groups, those are listed that have settings.
 
 use std::collections::BTreeSet;
 
@@ -44,6 +44,9 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
     let mut resources = Vec::new();
     if kinds.contains(&TOPIC) {
         resources.extend(cluster.topics.iter().map(|topic| resource(TOPIC, topic.name.0.clone())));
+    }
+    if kinds.contains(&GROUP) {
+        resources.extend(cluster.settings.groups().map(|id| resource(GROUP, text(id))));
     }
     for kind in [BROKER, BROKER_LOGGER].into_iter().filter(|kind| kinds.contains(kind)) {
         let brokers = cluster.nodes.running().map(|node| text(&node.config.node_id.to_string()));

@@ -12,15 +12,16 @@
 //! | `partition/NAME/N` | replicas, leader, epochs, start of the log |
 //! | `transaction/ID` | as in `__transaction_state` |
 //! | `group/ID` | generation, committed and pending offsets |
+//! | `settings/OWNER` | what was set of all brokers, of one, of a group |
 //! | `offsets/N` | the producers of a partition of `__consumer_offsets` |
-//! | `acl/[..]`, `scram/HASH/USER`, `quota/{..}` | what administrators have set, see `settings` |
+//! | `acl/[..]`, `scram/HASH/USER`, `quota/{..}` | what administrators have set, see `administered` |
 //!
 //! What is not kept: members of groups and fetch sessions, which begin anew; what producers wrote whose batches are all
 //! deleted; which broker was made to coordinate what before its topic was there; faults.
 
+mod administered;
 mod entry;
 mod partition;
-mod settings;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -33,6 +34,7 @@ pub(crate) use self::entry::{Damage, Entry, owned};
 pub(crate) use self::partition::Stamp;
 use super::Cluster;
 use super::partition::Partition;
+use super::settings;
 use super::topic_config::TopicConfig;
 use super::topics::Topic;
 use super::transactions::Transaction;
@@ -72,7 +74,8 @@ impl Cluster {
         self.topics.watch();
         self.groups.watch();
         self.transactions.watch();
-        self.watch_settings();
+        self.watch_administered();
+        self.settings.watch();
         self.kept_producer_id = None;
     }
 
@@ -95,7 +98,8 @@ impl Cluster {
             let kept = self.transactions.get(&id).map_or(Value::Null, Transaction::keep);
             changed.after_logs.insert(format!("transaction/{id}"), kept);
         }
-        self.take_changed_settings(&mut changed.after_logs);
+        self.take_changed_administered(&mut changed.after_logs);
+        changed.after_logs.extend(self.settings.take_changed());
         let (groups, partitions) = self.groups.take_changed();
         for id in groups {
             let kept = self.groups.keep(&id).unwrap_or_default();
@@ -147,12 +151,13 @@ impl Cluster {
             // With its topic.
             Some(("partition", _)) => {}
             Some(("transaction", id)) => self.transactions.restore(id, kept, self.unix_ms(now))?,
+            Some((settings::KEPT, owner)) => self.restore_settings(owner, kept)?,
             Some(("group", id)) => self.groups.restore(id, kept)?,
             Some(("offsets", partition)) => {
                 let partition = partition.parse().map_err(|_| "no number".to_owned())?;
                 self.groups.restore_producers(partition, kept)?;
             }
-            Some((kind, name)) => self.restore_setting(kind, name, kept)?,
+            Some((kind, name)) => self.restore_administered(kind, name, kept)?,
             None => return Err(UNKNOWN.to_owned()),
         }
         Ok(())
@@ -169,7 +174,7 @@ impl Cluster {
         let id = Uuid::parse_str(kept.text("id")?).map_err(|error| error.to_string())?;
         let settings = kept.field("settings")?.0.as_object().ok_or("settings are no object")?;
         let settings = settings.iter().map(|(name, value)| (name.as_str(), value.as_str().unwrap_or_default()));
-        let config = TopicConfig::new(settings)?;
+        let config = TopicConfig::over(self.settings.topic_defaults(), settings)?;
         let mut partitions = Vec::new();
         for number in 0..kept.number("partitions")? {
             let entry = partition_name(name, number);

@@ -14,6 +14,7 @@ mod retention;
 mod secrets;
 mod security;
 mod sessions;
+mod settings;
 mod topics;
 mod transactions;
 mod world;

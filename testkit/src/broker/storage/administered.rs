@@ -20,21 +20,21 @@ const QUOTA: &str = "quota";
 
 impl Cluster {
     /// Remembers from now on which of them change.
-    pub(super) fn watch_settings(&mut self) {
+    pub(super) fn watch_administered(&mut self) {
         self.acls.acls.watch();
         self.credentials.altered.watch();
         self.quotas.quotas.watch();
     }
 
     /// Adds those that have changed since the last call.
-    pub(super) fn take_changed_settings(&mut self, changed: &mut Entries) {
+    pub(super) fn take_changed_administered(&mut self, changed: &mut Entries) {
         take(&mut self.acls.acls, ACL, acl_name, |()| Value::Bool(true), changed);
         take(&mut self.credentials.altered, SCRAM, user_name, keep_user, changed);
         take(&mut self.quotas.quotas, QUOTA, |entity| json!(entity).to_string(), keep_quotas, changed);
     }
 
     /// Puts back one that was kept under this name.
-    pub(super) fn restore_setting(&mut self, kind: &str, name: &str, kept: Entry<'_>) -> Result<(), Damage> {
+    pub(super) fn restore_administered(&mut self, kind: &str, name: &str, kept: Entry<'_>) -> Result<(), Damage> {
         match kind {
             ACL => self.acls.apply_created(acl(name)?),
             SCRAM => {
