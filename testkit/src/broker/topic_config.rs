@@ -128,6 +128,46 @@ pub(crate) fn option_named(name: &str) -> Option<&'static ConfigOption> {
     OPTIONS.iter().find(|option| option.name == name)
 }
 
+/// What the setting of brokers is called that a topic's falls back to. None where Kafka lists none: there is none, or it
+/// is not set because one in another unit is.
+pub(crate) fn broker_setting(name: &'static str) -> Option<&'static str> {
+    Some(match name {
+        "cleanup.policy" => "log.cleanup.policy",
+        "delete.retention.ms" => "log.cleaner.delete.retention.ms",
+        "file.delete.delay.ms" => "log.segment.delete.delay.ms",
+        "flush.messages" => "log.flush.interval.messages",
+        "index.interval.bytes" => "log.index.interval.bytes",
+        "local.retention.bytes" => "log.local.retention.bytes",
+        "local.retention.ms" => "log.local.retention.ms",
+        "max.compaction.lag.ms" => "log.cleaner.max.compaction.lag.ms",
+        "max.message.bytes" => "message.max.bytes",
+        "message.timestamp.after.max.ms" => "log.message.timestamp.after.max.ms",
+        "message.timestamp.before.max.ms" => "log.message.timestamp.before.max.ms",
+        "message.timestamp.type" => "log.message.timestamp.type",
+        "min.cleanable.dirty.ratio" => "log.cleaner.min.cleanable.ratio",
+        "min.compaction.lag.ms" => "log.cleaner.min.compaction.lag.ms",
+        "preallocate" => "log.preallocate",
+        "retention.bytes" => "log.retention.bytes",
+        "segment.bytes" => "log.segment.bytes",
+        "segment.index.bytes" => "log.index.size.max.bytes",
+        "flush.ms"
+        | "follower.replication.throttled.replicas"
+        | "leader.replication.throttled.replicas"
+        | "remote.log.copy.disable"
+        | "remote.log.delete.on.disable"
+        | "remote.storage.enable"
+        | "retention.ms"
+        | "segment.jitter.ms"
+        | "segment.ms" => return None,
+        same => same,
+    })
+}
+
+/// The setting that a new cluster of Kafka 4.3 has set for all topics, as its eligible leader replicas want it.
+pub(crate) fn is_set_for_all(name: &str) -> bool {
+    name == "min.insync.replicas"
+}
+
 fn default_of(name: &str) -> &'static str {
     option_named(name).map_or("", |option| option.default)
 }

@@ -11,7 +11,7 @@ use tidemill_protocol::messages::alter_configs_response::AlterConfigsResourceRes
 use tidemill_protocol::messages::{AlterConfigsRequest, AlterConfigsResponse};
 use tidemill_protocol::{ErrorCode, StrBytes};
 
-use super::incremental_alter_configs::{apply, authorize, topic_settings};
+use super::incremental_alter_configs::{apply, authorize, check_settings, topic_settings};
 use crate::broker::topics::TopicError;
 use crate::broker::{Cluster, Outcome, Refused, Request};
 
@@ -47,6 +47,8 @@ fn alter(
         return Err(TopicError::new(ErrorCode::INVALID_REQUEST, message));
     }
     authorize(cluster, request, resource.resource_type, name)?;
+    let set = resource.configs.iter().filter_map(|config| Some((&*config.name, config.value.as_deref()?)));
+    check_settings(resource.resource_type, name, set)?;
     topic_settings(cluster, resource.resource_type, name)?;
     let settings: BTreeMap<String, String> = resource
         .configs

@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::describe_configs::source_of;
 use super::text;
 use crate::broker::acls::Operation;
 use crate::broker::authorization::Resource;
@@ -17,10 +18,6 @@ use tidemill_protocol::messages::{CreateTopicsRequest, CreateTopicsResponse};
 use tidemill_protocol::{ErrorCode, StrBytes};
 
 pub(super) const VERSIONS: VersionRange = VersionRange::new(2, 7);
-
-/// Where the value of a setting comes from, in the numbers of DescribeConfigs.
-pub(super) const SOURCE_TOPIC: i8 = 1;
-pub(super) const SOURCE_DEFAULT: i8 = 5;
 
 pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Outcome, Refused> {
     let body: CreateTopicsRequest = request.decode()?;
@@ -87,7 +84,7 @@ fn create(
         CreatableTopicConfigs::default()
             .with_name(StrBytes::from_static_str(option.name))
             .with_value(Some(text(value)))
-            .with_config_source(if is_set { SOURCE_TOPIC } else { SOURCE_DEFAULT })
+            .with_config_source(source_of(option.name, is_set))
     });
     Ok(CreatableTopicResult::default()
         .with_name(topic.name.clone())

@@ -10,11 +10,10 @@ use tidemill_protocol::messages::describe_configs_response::{
 use tidemill_protocol::messages::{DescribeConfigsRequest, DescribeConfigsResponse};
 use tidemill_protocol::{ErrorCode, StrBytes};
 
-use super::create_topics::{SOURCE_DEFAULT, SOURCE_TOPIC};
 use super::text;
 use crate::broker::acls::Operation;
 use crate::broker::authorization::{Resource, words};
-use crate::broker::topic_config::Kind;
+use crate::broker::topic_config::{ConfigOption, Kind, broker_setting, is_set_for_all};
 use crate::broker::topics::check_name;
 use crate::broker::{Cluster, Outcome, Refused, Request};
 
@@ -25,8 +24,12 @@ const BROKER: i8 = 4;
 const BROKER_LOGGER: i8 = 8;
 const CLIENT_METRICS: i8 = 16;
 const GROUP: i8 = 32;
-/// `server.properties`.
+
+// Where the value of a setting comes from: the topic, what is set for all brokers, `server.properties`, nowhere.
+const SOURCE_TOPIC: i8 = 1;
+const SOURCE_ALL_BROKERS: i8 = 3;
 const SOURCE_STATIC: i8 = 4;
+const SOURCE_DEFAULT: i8 = 5;
 
 pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Outcome, Refused> {
     let body: DescribeConfigsRequest = request.decode()?;
@@ -80,27 +83,51 @@ pub(super) const fn configured(kind: i8, name: &str) -> Option<Resource<'_>> {
     }
 }
 
+/// Where a topic has a setting from.
+pub(super) fn source_of(name: &str, is_set: bool) -> i8 {
+    match (is_set, is_set_for_all(name)) {
+        (true, _) => SOURCE_TOPIC,
+        (false, true) => SOURCE_ALL_BROKERS,
+        (false, false) => SOURCE_DEFAULT,
+    }
+}
+
 struct Setting<'a> {
     name: &'static str,
     value: std::borrow::Cow<'a, str>,
     kind: Kind,
     source: i8,
     read_only: bool,
+    of_topic: Option<&'static ConfigOption>,
 }
 
 impl Setting<'_> {
     fn describe(&self, synonyms: bool) -> DescribeConfigsResourceResult {
         let (name, value) = (StrBytes::from_static_str(self.name), Some(text(&self.value)));
-        let own = DescribeConfigsSynonym::default()
-            .with_name(name.clone())
-            .with_value(value.clone())
-            .with_source(self.source);
+        let synonym = |name: &'static str, value: &str, source| {
+            let synonym = DescribeConfigsSynonym::default().with_name(StrBytes::from_static_str(name));
+            synonym.with_value(Some(text(value))).with_source(source)
+        };
+        let mut all = Vec::new();
+        match self.of_topic {
+            Some(option) => {
+                if self.source == SOURCE_TOPIC {
+                    all.push(synonym(self.name, &self.value, SOURCE_TOPIC));
+                }
+                if is_set_for_all(self.name) {
+                    all.push(synonym(self.name, option.default, SOURCE_ALL_BROKERS));
+                }
+                let default = broker_setting(self.name).map(|name| synonym(name, option.default, SOURCE_DEFAULT));
+                all.extend(default);
+            }
+            None => all.push(synonym(self.name, &self.value, self.source)),
+        }
         DescribeConfigsResourceResult::default()
             .with_name(name)
             .with_value(value)
             .with_read_only(self.read_only)
             .with_config_source(self.source)
-            .with_synonyms(if synonyms { vec![own] } else { Vec::new() })
+            .with_synonyms(if synonyms { all } else { Vec::new() })
             .with_config_type(self.kind as i8)
             .with_documentation(None)
     }
@@ -117,9 +144,9 @@ fn settings<'a>(
             check_name(name).map_err(|error| (error.code, error.message))?;
             let topic = cluster.topics.by_name(name).ok_or((ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, String::new()))?;
             let setting =
-                |(option, value, is_set): (&'static crate::broker::topic_config::ConfigOption, &'a str, bool)| {
-                    let source = if is_set { SOURCE_TOPIC } else { SOURCE_DEFAULT };
-                    Setting { name: option.name, value: value.into(), kind: option.kind, source, read_only: false }
+                |(option, value, is_set): (&'static ConfigOption, &'a str, bool)| {
+                    let (name, kind, source) = (option.name, option.kind, source_of(option.name, is_set));
+                    Setting { name, value: value.into(), kind, source, read_only: false, of_topic: Some(option) }
                 };
             Ok(topic.config.list().map(setting).collect())
         }
@@ -143,6 +170,7 @@ fn settings<'a>(
                 kind,
                 source: SOURCE_STATIC,
                 read_only: true,
+                of_topic: None,
             };
             Ok(cluster.config.list(&node.config).into_iter().map(setting).collect())
         }

@@ -3,7 +3,7 @@
 //! Since version 11 every replica may be read from; the leader sends readers that say their rack to a replica there if the
 //! cluster is set up so. Only whole batches are sent, where Kafka may cut the last one. Followers do not fetch.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -48,6 +48,7 @@ pub(in crate::broker) struct WaitingFetch {
 
 pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Outcome, Refused> {
     let mut body: FetchRequest = request.decode()?;
+    body.topics = once_each(body.topics);
     let (version, node_id) = (request.version, request.caller.node_id);
     let context = match cluster.fetch_sessions.open(node_id, &mut body, version, request.now) {
         Ok(context) => context,
@@ -72,6 +73,21 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
     }
     cluster.fetches.wait(request.caller.token, waiting, watched, request.now + wait);
     Ok(Outcome::Waits)
+}
+
+/// A partition that stands there several times is read once: where it stands first, as it is asked for last.
+fn once_each(topics: Vec<FetchTopic>) -> Vec<FetchTopic> {
+    let mut last: BTreeMap<(String, uuid::Uuid, i32), FetchPartition> = BTreeMap::new();
+    let key = |topic: &FetchTopic, partition: i32| (topic.topic.0.to_string(), topic.topic_id, partition);
+    for topic in &topics {
+        last.extend(topic.partitions.iter().map(|it| (key(topic, it.partition), it.clone())));
+    }
+    let once = topics.into_iter().filter_map(|mut topic| {
+        let asked = std::mem::take(&mut topic.partitions);
+        topic.partitions = asked.iter().filter_map(|it| last.remove(&key(&topic, it.partition))).collect();
+        (!topic.partitions.is_empty()).then_some(topic)
+    });
+    once.collect()
 }
 
 /// Answers the fetches that have enough, or have waited long enough; says when the next will have.

@@ -16,7 +16,7 @@ use super::text_or_null;
 use crate::broker::acls::Operation;
 use crate::broker::authorization::words;
 use crate::broker::topic_config::{Kind, TopicConfig, option_named};
-use crate::broker::topics::TopicError;
+use crate::broker::topics::{TopicError, check_name};
 use crate::broker::{Cluster, Outcome, Refused, Request};
 
 pub(super) const VERSIONS: VersionRange = VersionRange::new(0, 1);
@@ -31,8 +31,17 @@ const SUBTRACT: i8 = 3;
 pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Outcome, Refused> {
     let body: IncrementalAlterConfigsRequest = request.decode()?;
     let mut responses = Vec::with_capacity(body.resources.len());
+    let mut times: BTreeMap<(i8, &str), u32> = BTreeMap::new();
     for resource in &body.resources {
-        let altered = alter(cluster, request, resource, body.validate_only);
+        *times.entry((resource.resource_type, &*resource.resource_name)).or_default() += 1;
+    }
+    for resource in &body.resources {
+        let is_once = times.get(&(resource.resource_type, &*resource.resource_name)) == Some(&1);
+        let altered = if is_once {
+            alter(cluster, request, resource, body.validate_only)
+        } else {
+            Err(TopicError::new(ErrorCode::INVALID_REQUEST, "Each resource must appear at most once."))
+        };
         let response = AlterConfigsResourceResponse::default()
             .with_resource_type(resource.resource_type)
             .with_resource_name(resource.resource_name.clone());
@@ -62,10 +71,13 @@ fn alter(
     }
     let name = &*resource.resource_name;
     authorize(cluster, request, resource.resource_type, name)?;
-    let current = topic_settings(cluster, resource.resource_type, name)?;
-    let mut settings = current;
+    resource.configs.iter().try_for_each(check_operation)?;
+    let set = resource.configs.iter().filter(|config| config.config_operation == SET);
+    let set = set.filter_map(|config| Some((&*config.name, config.value.as_deref()?)));
+    check_settings(resource.resource_type, name, set)?;
+    let mut settings = topic_settings(cluster, resource.resource_type, name)?;
     for config in &resource.configs {
-        change(&mut settings, config)?;
+        change(&mut settings, config);
     }
     apply(cluster, name, &settings, validate_only)
 }
@@ -75,6 +87,19 @@ pub(super) fn authorize(cluster: &Cluster, request: &Request<'_>, kind: i8, name
     let Some(resource) = configured(kind, name) else { return Ok(()) };
     let may = request.authorize(cluster, Operation::AlterConfigs, resource);
     may.map_err(|code| TopicError::new(code, words(code)))
+}
+
+/// Whether a topic of this name may have these settings, wherever it is.
+pub(super) fn check_settings<'a>(
+    kind: i8,
+    name: &str,
+    settings: impl IntoIterator<Item = (&'a str, &'a str)>,
+) -> Result<(), TopicError> {
+    if kind == TOPIC {
+        check_name(name)?;
+        TopicConfig::new(settings).map_err(|reason| TopicError::new(ErrorCode::INVALID_CONFIG, reason))?;
+    }
+    Ok(())
 }
 
 /// What a topic has set.
@@ -104,10 +129,9 @@ pub(super) fn apply(
     Ok(())
 }
 
-fn change(settings: &mut BTreeMap<String, String>, config: &AlterableConfig) -> Result<(), TopicError> {
+fn change(settings: &mut BTreeMap<String, String>, config: &AlterableConfig) {
     let name = &*config.name;
     let value = config.value.as_deref().unwrap_or_default();
-    let refuse = |code: ErrorCode, message: String| Err(TopicError::new(code, message));
     match config.config_operation {
         SET => {
             settings.insert(name.to_owned(), value.to_owned());
@@ -117,11 +141,6 @@ fn change(settings: &mut BTreeMap<String, String>, config: &AlterableConfig) -> 
         }
         APPEND | SUBTRACT => {
             let option = option_named(name);
-            if option.is_none_or(|option| option.kind != Kind::List) {
-                let what = if config.config_operation == APPEND { "APPEND" } else { "SUBTRACT" };
-                let message = format!("Can't {what} to key {name} because its type is not LIST.");
-                return refuse(ErrorCode::INVALID_CONFIG, message);
-            }
             let old = settings.get(name).map_or_else(|| option.map_or("", |option| option.default), String::as_str);
             let mut items: Vec<String> =
                 old.split(',').map(str::trim).filter(|it| !it.is_empty()).map(str::to_owned).collect();
@@ -133,8 +152,22 @@ fn change(settings: &mut BTreeMap<String, String>, config: &AlterableConfig) -> 
             }
             settings.insert(name.to_owned(), items.join(","));
         }
-        // Kafka stumbles over it.
-        _ => return refuse(ErrorCode::UNKNOWN_SERVER_ERROR, String::new()),
+        _ => {}
     }
-    Ok(())
+}
+
+/// What can be said without knowing the topic: only lists are added to.
+fn check_operation(config: &AlterableConfig) -> Result<(), TopicError> {
+    let what = match config.config_operation {
+        SET | DELETE => return Ok(()),
+        APPEND => "APPEND",
+        SUBTRACT => "SUBTRACT",
+        // Kafka stumbles over it.
+        _ => return Err(TopicError::new(ErrorCode::UNKNOWN_SERVER_ERROR, "")),
+    };
+    if option_named(&config.name).is_some_and(|option| option.kind == Kind::List) {
+        return Ok(());
+    }
+    let message = format!("Can't {what} to key {} because its type is not LIST.", &*config.name);
+    Err(TopicError::new(ErrorCode::INVALID_CONFIG, message))
 }
