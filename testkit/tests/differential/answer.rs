@@ -263,7 +263,9 @@ fn compare(path: &str, ours: &Value, theirs: &Value, found: &mut Vec<Difference>
                 compare(path, ours, theirs, found);
             }
         }
-        (Value::Fields(ours), Value::Fields(theirs)) if ours.iter().map(|it| &it.0).eq(theirs.iter().map(|it| &it.0)) => {
+        (Value::Fields(ours), Value::Fields(theirs))
+            if ours.iter().map(|it| &it.0).eq(theirs.iter().map(|it| &it.0)) =>
+        {
             for ((name, ours), (_, theirs)) in ours.iter().zip(theirs) {
                 let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
                 compare(&path, ours, theirs, found);

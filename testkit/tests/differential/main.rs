@@ -36,7 +36,7 @@ use self::run::{Pair, Tally};
 use self::side::Side;
 
 /// How many sequences run when nothing else is said.
-const SEQUENCES: u64 = 60;
+const SEQUENCES: u64 = 30;
 
 /// A run of so many has seen every known difference.
 const SEQUENCES_LONG: u64 = 1000;
@@ -114,7 +114,9 @@ fn prepare(pair: &Pair) {
                 let told = side.ask_in(0, &transactions, Keep::All).unwrap();
                 told.transaction_states.iter().map(|it| it.error_code).collect()
             };
-            if found.coordinators.iter().all(|it| it.error_code == 0) && codes.iter().all(|code| [0, 105].contains(code)) {
+            if found.coordinators.iter().all(|it| it.error_code == 0)
+                && codes.iter().all(|code| [0, 105].contains(code))
+            {
                 break;
             }
             thread::sleep(Duration::from_millis(20));

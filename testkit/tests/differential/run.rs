@@ -129,7 +129,9 @@ impl Pair {
         let mut text = format!("seed {seed}, {} steps:\n", steps.len());
         let mut conversation = Vec::new();
         self.attempt_told(steps, CATCH_UP_AGAIN, tally, &mut conversation);
-        for (name, said) in conversation.into_iter().filter(|(_, said)| said.api != ApiKey::CREATE_TOPICS || steps.len() == 1) {
+        for (name, said) in
+            conversation.into_iter().filter(|(_, said)| said.api != ApiKey::CREATE_TOPICS || steps.len() == 1)
+        {
             let answer: String = said.answer.to_string().chars().take(700).collect();
             let request: String = said.request.chars().take(900).collect();
             let _ = writeln!(text, "  {name}: {} v{} {request}\n    -> {answer}", said.api, said.version);
@@ -172,9 +174,13 @@ impl Pair {
             theirs.expect(&ours_said);
             (step.what)(theirs, &mut Draw::new(step.seed, time));
             let theirs_said = theirs.take_said();
-            failure = compare(number, &ours_said, &theirs_said, tally);
-            if failure.is_some() {
-                break;
+            match compare(number, &ours_said, &theirs_said, tally) {
+                Compared::Same => {}
+                Compared::Apart => break,
+                Compared::Failed(found) => {
+                    failure = Some(found);
+                    break;
+                }
             }
         }
         for side in [Some(&mut ours), theirs.as_mut()].into_iter().flatten() {
@@ -185,25 +191,37 @@ impl Pair {
     }
 }
 
-fn compare(step: usize, ours: &[Said], theirs: &[Said], tally: &mut Tally) -> Option<Failure> {
+/// How the answers to a step compare.
+enum Compared {
+    Same,
+    /// By a known difference, behind which the brokers go on differently.
+    Apart,
+    Failed(Failure),
+}
+
+fn compare(step: usize, ours: &[Said], theirs: &[Said], tally: &mut Tally) -> Compared {
     for (ours, theirs) in ours.iter().zip(theirs) {
         tally.compared += 1;
         *tally.asked.entry((ours.api, ours.version)).or_default() += 1;
         let differences = answer::differences(&ours.answer, &theirs.answer);
         let explanations: Vec<_> = differences.iter().map(|it| differences::explained(ours.api, it)).collect();
         tally.seen.extend(explanations.iter().flatten());
+        if explanations.iter().flatten().any(|number| differences::KNOWN[*number].parts) {
+            return Compared::Apart;
+        }
         if ours.api != theirs.api || explanations.iter().any(Option::is_none) {
             let unexplained = differences.into_iter().zip(explanations).filter(|(_, why)| why.is_none());
             let differences = unexplained.map(|(it, _)| it).collect();
-            return Some(Failure { step, ours: Some(ours.clone()), theirs: Some(theirs.clone()), differences });
+            let (ours, theirs) = (Some(ours.clone()), Some(theirs.clone()));
+            return Compared::Failed(Failure { step, ours, theirs, differences });
         }
     }
     let longer = ours.len().min(theirs.len());
-    if ours.len() != theirs.len() {
-        let (ours, theirs) = (ours.get(longer).cloned(), theirs.get(longer).cloned());
-        return Some(Failure { step, ours, theirs, differences: Vec::new() });
+    if ours.len() == theirs.len() {
+        return Compared::Same;
     }
-    None
+    let (ours, theirs) = (ours.get(longer).cloned(), theirs.get(longer).cloned());
+    Compared::Failed(Failure { step, ours, theirs, differences: Vec::new() })
 }
 
 impl Tally {

@@ -42,7 +42,8 @@ fn sort_out(cluster: &Cluster, body: DeleteTopicsRequest) -> (Vec<DeleteTopicSta
             (None, true) => results.push(refuse(topic, "Neither topic name nor id were specified.")),
             (Some(_), false) => results.push(refuse(topic, "You may not specify both topic name and topic id.")),
             (Some(_), true) | (None, false) => {
-                let times = times.entry((topic.name.as_ref().map(|name| name.0.to_string()), topic.topic_id)).or_default();
+                let times =
+                    times.entry((topic.name.as_ref().map(|name| name.0.to_string()), topic.topic_id)).or_default();
                 *times += 1;
                 if *times == 1 {
                     wanted.push(topic);

@@ -51,7 +51,8 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
         match settings(cluster, request.caller.node_id, resource) {
             Ok(settings) => {
                 let wanted = |name: &str| {
-                    resource.configuration_keys.as_ref().is_none_or(|keys| keys.iter().any(|key| &**key == name))
+                    let keys = resource.configuration_keys.as_ref().filter(|keys| !keys.is_empty());
+                    keys.is_none_or(|keys| keys.iter().any(|key| &**key == name))
                 };
                 let settings = settings.iter().filter(|setting| wanted(setting.name));
                 let configs = settings.map(|setting| setting.describe(body.include_synonyms)).collect();
@@ -143,11 +144,10 @@ fn settings<'a>(
         TOPIC => {
             check_name(name).map_err(|error| (error.code, error.message))?;
             let topic = cluster.topics.by_name(name).ok_or((ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, String::new()))?;
-            let setting =
-                |(option, value, is_set): (&'static ConfigOption, &'a str, bool)| {
-                    let (name, kind, source) = (option.name, option.kind, source_of(option.name, is_set));
-                    Setting { name, value: value.into(), kind, source, read_only: false, of_topic: Some(option) }
-                };
+            let setting = |(option, value, is_set): (&'static ConfigOption, &'a str, bool)| {
+                let (name, kind, source) = (option.name, option.kind, source_of(option.name, is_set));
+                Setting { name, value: value.into(), kind, source, read_only: false, of_topic: Some(option) }
+            };
             Ok(topic.config.list().map(setting).collect())
         }
         BROKER => {

@@ -24,7 +24,8 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
         PREFERRED => Election::Preferred,
         UNCLEAN => Election::Unclean,
         kind => {
-            let response = refuse(body, request.version, ErrorCode::INVALID_REQUEST, &format!("Unknown election type {kind}"));
+            let response =
+                refuse(body, request.version, ErrorCode::INVALID_REQUEST, &format!("Unknown election type {kind}"));
             return request.reply::<ElectLeadersRequest>(&response);
         }
     };

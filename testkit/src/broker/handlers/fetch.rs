@@ -173,7 +173,7 @@ enum Failure {
 
 fn check(partition: &Partition, waiting: &WaitingFetch, wanted: &FetchPartition) -> Result<(), Failure> {
     let node_id = waiting.node_id;
-    let reader = partition.check_replica(node_id, wanted.current_leader_epoch).map_err(Failure::Code)?;
+    let reader = partition.check_replica(node_id, wanted.current_leader_epoch.max(-1)).map_err(Failure::Code)?;
     if reader == Replica::Follower && waiting.version < READS_FROM_FOLLOWERS_SINCE {
         return Err(Failure::Code(ErrorCode::NOT_LEADER_OR_FOLLOWER));
     }

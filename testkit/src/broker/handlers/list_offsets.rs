@@ -31,9 +31,9 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
         let partitions = wanted.into_iter().map(|(index, wanted)| {
             let found = match &wanted[..] {
                 [wanted] if !is_spoken(wanted.timestamp, request.version) => Err(ErrorCode::UNSUPPORTED_VERSION),
-                [wanted] => known.and_then(|known| known.partition(index)).and_then(|partition| {
-                    look_up(partition, request.caller.node_id, wanted, committed)
-                }),
+                [wanted] => known
+                    .and_then(|known| known.partition(index))
+                    .and_then(|partition| look_up(partition, request.caller.node_id, wanted, committed)),
                 _ => Err(ErrorCode::INVALID_REQUEST),
             };
             let mut found =

@@ -26,14 +26,20 @@ fn text(text: &'static str) -> StrBytes {
 
 pub(crate) fn alter_quotas(side: &mut Side, draw: &mut Draw) {
     let entity = |draw: &mut Draw| {
-        let kind = if draw.chance(92) { *draw.pick(&["user", "client-id"]) } else { *draw.pick(&["ip", "", "nonsense"]) };
+        let kind =
+            if draw.chance(92) { *draw.pick(&["user", "client-id"]) } else { *draw.pick(&["ip", "", "nonsense"]) };
         // The default of all is everybody's, so it is left alone.
         EntityData::default().with_entity_type(text(kind)).with_entity_name(Some(draw.own_or_odd(side, "user", USERS)))
     };
     let change = |draw: &mut Draw| {
         let keys = ["producer_byte_rate", "consumer_byte_rate", "request_percentage", "controller_mutation_rate"];
-        let key = if draw.chance(92) { *draw.pick(&keys) } else { *draw.pick(&["connection_creation_rate", "nonsense", ""]) };
-        let value = if draw.chance(88) { *draw.pick(&[1e9, 5e9, 100.0]) } else { *draw.pick(&[0.0, -1.0, 1.5, f64::NAN, 1e300]) };
+        let key =
+            if draw.chance(92) { *draw.pick(&keys) } else { *draw.pick(&["connection_creation_rate", "nonsense", ""]) };
+        let value = if draw.chance(88) {
+            *draw.pick(&[1e9, 5e9, 100.0])
+        } else {
+            *draw.pick(&[0.0, -1.0, 1.5, f64::NAN, 1e300])
+        };
         OpData::default().with_key(text(key)).with_value(value).with_remove(draw.chance(25))
     };
     let entries = draw.some(|draw| EntryData::default().with_entity(draw.some(entity)).with_ops(draw.some(change)));
@@ -45,7 +51,8 @@ pub(crate) fn alter_quotas(side: &mut Side, draw: &mut Draw) {
 
 pub(crate) fn describe_quotas(side: &mut Side, draw: &mut Draw) {
     let components = draw.some(|draw| {
-        let kind = if draw.chance(92) { *draw.pick(&["user", "client-id"]) } else { *draw.pick(&["ip", "", "nonsense"]) };
+        let kind =
+            if draw.chance(92) { *draw.pick(&["user", "client-id"]) } else { *draw.pick(&["ip", "", "nonsense"]) };
         let match_type = if draw.chance(96) { *draw.pick(&[0, 0, 1, 2]) } else { *draw.pick(&[3, -1]) };
         let name = draw.own_or_odd(side, "user", USERS);
         let name = (match_type == 0 || draw.chance(5)).then_some(name);
@@ -56,7 +63,8 @@ pub(crate) fn describe_quotas(side: &mut Side, draw: &mut Draw) {
 }
 
 pub(crate) fn alter_users(side: &mut Side, draw: &mut Draw) {
-    let mechanism = |draw: &mut Draw| if draw.chance(94) { 1 + i8::from(draw.chance(50)) } else { *draw.pick(&[0, 3, -1]) };
+    let mechanism =
+        |draw: &mut Draw| if draw.chance(94) { 1 + i8::from(draw.chance(50)) } else { *draw.pick(&[0, 3, -1]) };
     let mut deletions = Vec::new();
     if draw.chance(40) {
         deletions = draw.some(|draw| {
@@ -67,7 +75,8 @@ pub(crate) fn alter_users(side: &mut Side, draw: &mut Draw) {
     let mut upsertions = Vec::new();
     if draw.chance(75) {
         upsertions = draw.some(|draw| {
-            let iterations = if draw.chance(90) { *draw.pick(&[4096, 8192, 16384]) } else { *draw.pick(&[0, -1, 4095, 16385]) };
+            let iterations =
+                if draw.chance(90) { *draw.pick(&[4096, 8192, 16384]) } else { *draw.pick(&[0, -1, 4095, 16385]) };
             let name = draw.own_or_odd(side, "user", USERS);
             ScramCredentialUpsertion::default()
                 .with_name(name)

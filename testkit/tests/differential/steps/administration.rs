@@ -49,9 +49,8 @@ pub(crate) fn list_reassignments(side: &mut Side, draw: &mut Draw) {
 }
 
 pub(crate) fn describe_log_dirs(side: &mut Side, draw: &mut Draw) {
-    let topics = draw.some(|draw| {
-        DescribableLogDirTopic::default().with_topic(draw.topic(side)).with_partitions(draw.partitions())
-    });
+    let topics = draw
+        .some(|draw| DescribableLogDirTopic::default().with_topic(draw.topic(side)).with_partitions(draw.partitions()));
     let topics = draw.chance(75).then_some(topics);
     side.ask_own(draw, &DescribeLogDirsRequest::default().with_topics(topics));
 }

@@ -39,10 +39,7 @@ fn drawn(side: &Side, draw: &mut Draw) -> ((u8, u8), Member, GroupId, Option<Str
 }
 
 /// What a consumer says of the topics it reads.
-fn subscription(side: &Side, draw: &mut Draw) -> Bytes {
-    if draw.chance(5) {
-        return Bytes::from_static(b"nothing of a consumer");
-    }
+fn subscription(side: &Side) -> Bytes {
     let topic = side.named("topic0");
     let mut bytes = vec![0, 0, 0, 0, 0, 1];
     bytes.extend(u16::try_from(topic.len()).unwrap().to_be_bytes());
@@ -54,9 +51,13 @@ fn subscription(side: &Side, draw: &mut Draw) -> Bytes {
 pub(crate) fn join(side: &mut Side, draw: &mut Draw) {
     let (key, member, group, instance) = drawn(side, draw);
     let kind = if draw.chance(96) { "consumer" } else { *draw.pick(&["", "connect"]) };
-    let protocols = if draw.chance(92) { &["range"][..] } else { *draw.pick(&[&[][..], &["sticky"], &["sticky", "range"], &["range", "range"]]) };
+    let protocols = if draw.chance(92) {
+        &["range"][..]
+    } else {
+        *draw.pick(&[&[][..], &["sticky"], &["sticky", "range"], &["range", "range"]])
+    };
     let protocols = protocols.iter().map(|name| {
-        let metadata = subscription(side, draw);
+        let metadata = subscription(side);
         JoinGroupRequestProtocol::default().with_name(text(name)).with_metadata(metadata)
     });
     let protocols = protocols.collect();
@@ -88,7 +89,9 @@ pub(crate) fn sync(side: &mut Side, draw: &mut Draw) {
     let said = draw.below(20);
     let all: &[StrBytes] = if plans { &member.all } else { &[] };
     let assignment = |id: &StrBytes| {
-        SyncGroupRequestAssignment::default().with_member_id(id.clone()).with_assignment(Bytes::from_static(b"its share"))
+        SyncGroupRequestAssignment::default()
+            .with_member_id(id.clone())
+            .with_assignment(Bytes::from_static(b"its share"))
     };
     let mut assignments: Vec<_> = all.iter().map(assignment).collect();
     if draw.chance(5) {

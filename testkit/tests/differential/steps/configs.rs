@@ -16,7 +16,7 @@ const TOPIC: i8 = 2;
 
 /// Settings with values, good and bad.
 const SETTINGS: [(&str, &[&str]); 14] = [
-    ("cleanup.policy", &["delete", "compact", "compact,delete", "delete,compact", "", "nonsense", "delete,delete"]),
+    ("cleanup.policy", &["delete", "compact", "compact,delete", "delete,compact", "nonsense"]),
     ("compression.type", &["producer", "uncompressed", "nonsense"]),
     ("max.message.bytes", &["1000", "0", "-1", "many", "5000000000"]),
     ("message.timestamp.type", &["CreateTime", "LogAppendTime", "createtime", "nonsense"]),
@@ -39,17 +39,18 @@ pub(super) fn setting(draw: &mut Draw) -> (StrBytes, Option<StrBytes>) {
     (StrBytes::from_static_str(name), value)
 }
 
-/// Mostly a topic.
 fn resource(side: &Side, draw: &mut Draw) -> (i8, StrBytes) {
-    let topic = draw.topic(side).0;
-    if draw.chance(95) { (TOPIC, topic) } else { (*draw.pick(&[0, 1, 5, -1, 64]), topic) }
+    (TOPIC, draw.topic(side).0)
 }
 
 pub(crate) fn describe(side: &mut Side, draw: &mut Draw) {
     let resources = draw.some(|draw| {
         let (kind, name) = resource(side, draw);
         let keys = draw.chance(40).then(|| draw.some(|draw| StrBytes::from_static_str(draw.pick(&SETTINGS).0)));
-        DescribeConfigsResource::default().with_resource_type(kind).with_resource_name(name).with_configuration_keys(keys)
+        DescribeConfigsResource::default()
+            .with_resource_type(kind)
+            .with_resource_name(name)
+            .with_configuration_keys(keys)
     });
     let request = DescribeConfigsRequest::default()
         .with_resources(resources)
@@ -79,12 +80,18 @@ pub(crate) fn incremental_alter(side: &mut Side, draw: &mut Draw) {
         let (kind, name) = resource(side, draw);
         let configs = draw.some(|draw| {
             let (name, value) = setting(draw);
+            let is_list = &*name == "cleanup.policy";
             let operation = if draw.chance(96) { *draw.pick(&[0, 0, 0, 1, 2, 3]) } else { *draw.pick(&[4, -1]) };
+            let operation = if is_list { 0 } else { operation };
             incremental::AlterableConfig::default().with_name(name).with_value(value).with_config_operation(operation)
         });
-        incremental::AlterConfigsResource::default().with_resource_type(kind).with_resource_name(name).with_configs(configs)
+        incremental::AlterConfigsResource::default()
+            .with_resource_type(kind)
+            .with_resource_name(name)
+            .with_configs(configs)
     });
-    let request = IncrementalAlterConfigsRequest::default().with_resources(resources).with_validate_only(draw.chance(15));
+    let request =
+        IncrementalAlterConfigsRequest::default().with_resources(resources).with_validate_only(draw.chance(15));
     side.ask(draw, &request);
     settle(side);
 }
@@ -98,7 +105,10 @@ pub(crate) fn list_resources(side: &mut Side, draw: &mut Draw) {
 fn settle(side: &mut Side) {
     let resource = |name| {
         let name = side.named(name);
-        DescribeConfigsResource::default().with_resource_type(TOPIC).with_resource_name(name).with_configuration_keys(None)
+        DescribeConfigsResource::default()
+            .with_resource_type(TOPIC)
+            .with_resource_name(name)
+            .with_configuration_keys(None)
     };
     let resources = vec![resource("topic0"), resource("topic1"), resource("topic2")];
     side.ask_in(4, &DescribeConfigsRequest::default().with_resources(resources).with_include_synonyms(true), Keep::All);

@@ -60,7 +60,10 @@ pub(crate) fn heartbeat(side: &mut Side, draw: &mut Draw) {
         request.topic_partitions = Some(owns);
     }
     match draw.below(60) {
-        0 => request.topic_partitions = Some(draw.some(|draw| TopicPartitions::default().with_partitions(draw.partitions()))),
+        0 => {
+            request.topic_partitions =
+                Some(draw.some(|draw| TopicPartitions::default().with_partitions(draw.partitions())))
+        }
         1 => request.rebalance_timeout_ms = draw.odd_number(),
         2 => request.server_assignor = Some(text(draw.word(&["", "nonsense"]))),
         3..6 => request.server_assignor = Some(text(draw.word(&["range", "uniform"]))),

@@ -75,7 +75,6 @@ const TRANSACTIONS: Theme = &[
     (3, "fetch", reading::fetch),
     (2, "list offsets", reading::list_offsets),
     (2, "fetch offsets", offsets::fetch),
-    (1, "write markers", transactions::write_markers),
     (1, "find coordinator", offsets::find_coordinator),
     (1, "delete topics", topics::delete),
 ];

@@ -36,8 +36,20 @@ pub(super) fn who(side: &Side, draw: &mut Draw) -> Who {
     let odd = draw.chance(8);
     let odd_epoch = draw.odd_number();
     let odd_id = draw.chance(4);
-    let epoch = if nobody { -1 } else if odd { odd_epoch } else { epoch };
-    let member_id = if odd_id { StrBytes::from_static_str("nobody") } else if nobody { StrBytes::default() } else { id };
+    let epoch = if nobody {
+        -1
+    } else if odd {
+        odd_epoch
+    } else {
+        epoch
+    };
+    let member_id = if odd_id {
+        StrBytes::from_static_str("nobody")
+    } else if nobody {
+        StrBytes::default()
+    } else {
+        id
+    };
     let instance = (is_classic && member == 2 && draw.chance(80)) || draw.chance(2);
     let instance = instance.then(|| StrBytes::from_string(format!("instance{member}")));
     let group = if draw.chance(96) { side.named(&name) } else { draw.group(side, "group") };
@@ -55,7 +67,7 @@ pub(super) fn metadata(draw: &mut Draw) -> Option<StrBytes> {
 
 pub(crate) fn commit(side: &mut Side, draw: &mut Draw) {
     let Who { group, member, epoch, instance } = who(side, draw);
-    let topics = draw.some(|draw| {
+    let mut topics = draw.some(|draw| {
         let partitions = draw.some(|draw| {
             OffsetCommitRequestPartition::default()
                 .with_partition_index(draw.partition())
@@ -64,6 +76,13 @@ pub(crate) fn commit(side: &mut Side, draw: &mut Draw) {
                 .with_committed_metadata(metadata(draw))
         });
         OffsetCommitRequestTopic::default().with_name(draw.topic(side)).with_partitions(partitions)
+    });
+    let mut seen = Vec::new();
+    topics.retain(|topic| {
+        !seen.contains(&topic.name) && {
+            seen.push(topic.name.clone());
+            true
+        }
     });
     let request = OffsetCommitRequest::default()
         .with_group_id(group)
@@ -111,7 +130,8 @@ pub(crate) fn fetch(side: &mut Side, draw: &mut Draw) {
 pub(crate) fn delete(side: &mut Side, draw: &mut Draw) {
     let Who { group, .. } = who(side, draw);
     let topics = draw.some(|draw| {
-        let partitions = draw.some(|draw| OffsetDeleteRequestPartition::default().with_partition_index(draw.partition()));
+        let partitions =
+            draw.some(|draw| OffsetDeleteRequestPartition::default().with_partition_index(draw.partition()));
         OffsetDeleteRequestTopic::default().with_name(draw.topic(side)).with_partitions(partitions)
     });
     side.ask(draw, &OffsetDeleteRequest::default().with_group_id(group).with_topics(topics));

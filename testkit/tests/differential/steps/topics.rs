@@ -34,7 +34,8 @@ pub(crate) fn make(side: &mut Side, _: &mut Draw) {
 pub(crate) fn create(side: &mut Side, draw: &mut Draw) {
     let topic = |draw: &mut Draw| {
         let mut topic = CreatableTopic::default().with_name(draw.topic(side));
-        topic.num_partitions = if draw.chance(85) { *draw.pick(&[1, 2, 2, 3, -1]) } else { *draw.pick(&[0, -2, i32::MIN]) };
+        topic.num_partitions =
+            if draw.chance(85) { *draw.pick(&[1, 2, 2, 3, -1]) } else { *draw.pick(&[0, -2, i32::MIN]) };
         topic.replication_factor = if draw.chance(85) { *draw.pick(&[1, 1, -1]) } else { *draw.pick(&[0, 2, -2, 100]) };
         if draw.chance(15) {
             if draw.chance(70) {
@@ -42,7 +43,8 @@ pub(crate) fn create(side: &mut Side, draw: &mut Draw) {
                 topic.replication_factor = -1;
             }
             topic.assignments = draw.some(|draw| {
-                let brokers = if draw.chance(80) { vec![BrokerId(1)] } else { draw.some(|draw| BrokerId(draw.odd_number())) };
+                let brokers =
+                    if draw.chance(80) { vec![BrokerId(1)] } else { draw.some(|draw| BrokerId(draw.odd_number())) };
                 let partition = if draw.chance(85) { i32::from(draw.below(2)) } else { draw.odd_number() };
                 CreatableReplicaAssignment::default().with_partition_index(partition).with_broker_ids(brokers)
             });
@@ -91,7 +93,8 @@ pub(crate) fn create_partitions(side: &mut Side, draw: &mut Draw) {
         topic.count = if draw.chance(85) { i32::from(draw.below(4)) + 1 } else { draw.odd_number().min(1) };
         topic.assignments = draw.chance(20).then(|| {
             draw.some(|draw| {
-                let brokers = if draw.chance(80) { vec![BrokerId(1)] } else { draw.some(|draw| BrokerId(draw.odd_number())) };
+                let brokers =
+                    if draw.chance(80) { vec![BrokerId(1)] } else { draw.some(|draw| BrokerId(draw.odd_number())) };
                 CreatePartitionsAssignment::default().with_broker_ids(brokers)
             })
         });
@@ -129,9 +132,11 @@ pub(crate) fn metadata(side: &mut Side, draw: &mut Draw) {
 
 pub(crate) fn describe_partitions(side: &mut Side, draw: &mut Draw) {
     let topic = |draw: &mut Draw| TopicRequest::default().with_name(draw.topic(side));
-    let cursor = |draw: &mut Draw| Cursor::default().with_topic_name(draw.topic(side)).with_partition_index(draw.partition());
+    let cursor =
+        |draw: &mut Draw| Cursor::default().with_topic_name(draw.topic(side)).with_partition_index(draw.partition());
     let topics = draw.some(topic);
-    let cursor = draw.chance(30).then(|| cursor(draw));
+    let cursor =
+        draw.chance(30).then(|| cursor(draw)).filter(|cursor| topics.iter().all(|it| it.name == cursor.topic_name));
     let limit = if draw.chance(60) { 2000 } else { *draw.pick(&[1, 2, 3, 0, -1, i32::MAX]) };
     // Without a topic all are meant, also those of others.
     if topics.is_empty() {
@@ -174,7 +179,8 @@ pub(crate) fn settle(side: &mut Side) {
 }
 
 pub(crate) fn delete_all(side: &mut Side) {
-    let names: Vec<TopicName> = side.topic_ids.keys().map(|name| TopicName(StrBytes::from_string(name.clone()))).collect();
+    let names: Vec<TopicName> =
+        side.topic_ids.keys().map(|name| TopicName(StrBytes::from_string(name.clone()))).collect();
     if !names.is_empty() {
         let request = DeleteTopicsRequest::default().with_topic_names(names).with_timeout_ms(10_000);
         side.ask_in(5, &request, Keep::All);

@@ -8,7 +8,6 @@ use tidemill_protocol::messages::describe_producers_request::TopicRequest;
 use tidemill_protocol::messages::txn_offset_commit_request::{
     TxnOffsetCommitRequestPartition, TxnOffsetCommitRequestTopic,
 };
-use tidemill_protocol::messages::write_txn_markers_request::{WritableTxnMarker, WritableTxnMarkerTopic};
 use tidemill_protocol::messages::*;
 
 use super::offsets::{self, Who};
@@ -36,7 +35,11 @@ fn drawn(side: &Side, draw: &mut Draw) -> (u8, TransactionalId, Producer) {
     if draw.chance(3) {
         producer.id = *draw.pick(&[-1, 900_000, -5]);
     }
-    let id = if draw.chance(97) { id_of(side, slot) } else { TransactionalId(draw.own_or_odd(side, "transactions", TRANSACTIONAL)) };
+    let id = if draw.chance(97) {
+        id_of(side, slot)
+    } else {
+        TransactionalId(draw.own_or_odd(side, "transactions", TRANSACTIONAL))
+    };
     (slot, id, producer)
 }
 
@@ -50,7 +53,8 @@ pub(crate) fn init(side: &mut Side, draw: &mut Draw) {
     let slot = draw.below(4);
     let known = side.producers.get(&slot).copied();
     let id = (slot < TRANSACTIONAL).then(|| id_of(side, slot));
-    let id = if draw.chance(97) { id } else { Some(TransactionalId(draw.own_or_odd(side, "transactions", TRANSACTIONAL))) };
+    let id =
+        if draw.chance(97) { id } else { Some(TransactionalId(draw.own_or_odd(side, "transactions", TRANSACTIONAL))) };
     let says = draw.chance(25);
     let odd = *draw.pick(&[0, 0, 0, -1, 1]);
     let producer = known.filter(|_| says).unwrap_or_default();
@@ -167,7 +171,8 @@ pub(crate) fn describe(side: &mut Side, draw: &mut Draw) {
 }
 
 pub(crate) fn list(side: &mut Side, draw: &mut Draw) {
-    let states = ["Ongoing", "Empty", "CompleteCommit", "CompleteAbort", "PrepareCommit", "Dead", "ongoing", "nonsense"];
+    let states =
+        ["Ongoing", "Empty", "CompleteCommit", "CompleteAbort", "PrepareCommit", "Dead", "ongoing", "nonsense"];
     let mut request = ListTransactionsRequest::default();
     if draw.chance(40) {
         request.state_filters = draw.some(|draw| StrBytes::from_string((*draw.pick(&states)).to_owned()));
@@ -190,27 +195,6 @@ pub(crate) fn describe_producers(side: &mut Side, draw: &mut Draw) {
     let topics =
         draw.some(|draw| TopicRequest::default().with_name(draw.topic(side)).with_partition_indexes(draw.partitions()));
     side.ask(draw, &DescribeProducersRequest::default().with_topics(topics));
-}
-
-/// As a coordinator ends a transaction; tools do so to those that hang.
-pub(crate) fn write_markers(side: &mut Side, draw: &mut Draw) {
-    let markers = draw.some(|draw| {
-        let (_, _, mut producer) = drawn(side, draw);
-        // Kafka's log cannot hold a marker of nobody.
-        if producer.id < 0 || producer.epoch < 0 {
-            producer = Producer { id: 900_000, epoch: 0 };
-        }
-        let topics = draw.some(|draw| {
-            WritableTxnMarkerTopic::default().with_name(draw.topic(side)).with_partition_indexes(draw.partitions())
-        });
-        WritableTxnMarker::default()
-            .with_producer_id(ProducerId(producer.id))
-            .with_producer_epoch(producer.epoch)
-            .with_transaction_result(draw.chance(40))
-            .with_topics(topics)
-            .with_coordinator_epoch(*draw.pick(&[0, 0, 1, -1]))
-    });
-    side.ask(draw, &WriteTxnMarkersRequest::default().with_markers(markers));
 }
 
 pub(crate) fn end_all(side: &mut Side) {

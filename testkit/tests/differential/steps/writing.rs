@@ -75,7 +75,7 @@ fn request(side: &Side, draw: &mut Draw, writer: &Writer, acks: i16) -> (Produce
             let sequence = if draw.chance(88) { sequence } else { sequence.saturating_add(shift).max(-1) };
             let (records, count) = records(draw, writer, sequence);
             sequences.push((name.to_string(), index, sequence.saturating_add(count)));
-            let records = if draw.chance(98) { Some(records) } else { None };
+            let records = if draw.chance(98) || !(-1..=1).contains(&acks) { Some(records) } else { None };
             PartitionProduceData::default().with_index(index).with_records(records)
         });
         let id = draw.id_of(side, &name);
@@ -94,7 +94,8 @@ fn records(draw: &mut Draw, writer: &Writer, sequence: i32) -> (Bytes, i32) {
     let count = 1 + draw.below(3);
     let mut builder = BatchBuilder::new(200);
     for number in 0..count {
-        let time = if draw.chance(95) { draw.time + i64::from(draw.below(200)) } else { *draw.pick(&[-1, 0, i64::MAX / 4]) };
+        let time =
+            if draw.chance(95) { draw.time + i64::from(draw.below(200)) } else { *draw.pick(&[-1, 0, i64::MAX / 4]) };
         let value = draw.chance(90).then(|| format!("value {number}"));
         let key = draw.chance(50).then(|| format!("key {number}"));
         let headers: &[Header<'_>] = if draw.chance(20) { &[Header { key: b"h", value: None }] } else { &[] };
