@@ -63,7 +63,7 @@ fn whatever_is_asked_the_embedded_broker_answers_as_kafka_does() {
     let pair = Pair {
         ours: ours.bootstrap().to_owned(),
         theirs: theirs.map(str::to_owned),
-        versions: side::common_versions(ours.bootstrap(), theirs.unwrap_or(ours.bootstrap())),
+        versions: side::common_versions(ours.bootstrap(), theirs.unwrap_or_else(|| ours.bootstrap())),
         begun: i64::try_from(now).unwrap(),
     };
     prepare(&pair);

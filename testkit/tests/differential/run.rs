@@ -87,7 +87,7 @@ impl Pair {
         }
         let (steps, failure) = self.shrink(sequence[..=failure.step].to_vec(), failure, tally);
         let told = self.told(seed, &steps, &failure, tally);
-        println!("== {subject}\n{told}");
+        eprintln!("== {subject}\n{told}");
         tally.failures.insert(subject);
     }
 

@@ -244,7 +244,7 @@ impl Side {
     }
 
     /// In the drawn version, or the next that can say it.
-    fn encode<R: Request>(&mut self, draw: &mut Draw, request: &R) -> Option<(i16, Bytes)> {
+    fn encode<R: Request>(&self, draw: &mut Draw, request: &R) -> Option<(i16, Bytes)> {
         let range = *self.versions.get(&R::KEY)?;
         let drawn = draw.version(range);
         let versions = (drawn..=range.max).chain(range.min..drawn);
@@ -283,10 +283,8 @@ impl Side {
         });
         read.map(Bytes::from).map_err(|error| {
             self.connections.remove(&who);
-            match error.kind() {
-                ErrorKind::WouldBlock | ErrorKind::TimedOut => Answer::Waits,
-                _ => Answer::Closed,
-            }
+            let is_late = matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut);
+            if is_late { Answer::Waits } else { Answer::Closed }
         })
     }
 

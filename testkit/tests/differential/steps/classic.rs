@@ -30,7 +30,7 @@ fn drawn(side: &Side, draw: &mut Draw) -> ((u8, u8), Member, GroupId, Option<Str
     let key = (u8::from(draw.chance(15)), draw.below(MEMBERS));
     let mut member = side.members.get(&key).cloned().unwrap_or_default();
     if draw.chance(5) {
-        member.id = text(*draw.pick(&["", "nobody"]));
+        member.id = text(draw.word(&["", "nobody"]));
     }
     let group = if draw.chance(98) { side.named(&group_name(key.0)) } else { draw.group(side, "group") };
     let instance = if draw.chance(95) { key.1 == 2 } else { key.1 != 2 };

@@ -113,7 +113,7 @@ fn records(draw: &mut Draw, writer: &Writer, sequence: i32) -> (Bytes, i32) {
         base_sequence: sequence,
     });
     let transactional = if draw.chance(98) { writer.transactional } else { !writer.transactional };
-    let flags = BatchFlags { transactional, control: draw.chance(1), ..BatchFlags::default() };
+    let flags = BatchFlags { transactional, control: draw.chance(1) };
     let batch = builder.seal(codec).stamp(stamp, flags);
     let batch = match draw.below(100) {
         0 => batch.slice(..batch.len() - 3),
