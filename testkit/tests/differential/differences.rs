@@ -31,6 +31,30 @@ pub(crate) struct Known {
 /// All that is known.
 pub(crate) const KNOWN: &[Known] = &[
     known(
+        ApiKey::ADD_PARTITIONS_TO_TXN,
+        "results_by_topic_v3_and_below.results_by_partition",
+        "*",
+        "*",
+        true,
+        "Kafka answers a partition that stands there twice once, if one is not there",
+    ),
+    known(
+        ApiKey::ADD_PARTITIONS_TO_TXN,
+        "results_by_transaction.topic_results",
+        "*",
+        "*",
+        true,
+        "Kafka answers a partition that stands there twice once, if one is not there",
+    ),
+    known(
+        ApiKey::CONSUMER_GROUP_HEARTBEAT,
+        "assignment.topic_partitions",
+        "*",
+        "*",
+        true,
+        "Kafka's group coordinator hears of topics later than who asks for them",
+    ),
+    known(
         ApiKey::DESCRIBE_CONFIGS,
         "results.configs.documentation",
         "None",

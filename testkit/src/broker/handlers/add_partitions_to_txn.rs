@@ -15,7 +15,7 @@ use tidemill_protocol::messages::add_partitions_to_txn_response::{
 };
 use tidemill_protocol::messages::{AddPartitionsToTxnRequest, AddPartitionsToTxnResponse};
 
-use super::{fenced_before, name};
+use super::fenced_before;
 use crate::broker::acls::Operation;
 use crate::broker::authorization::Resource;
 use crate::broker::transactions::{OFFSETS_TOPIC, TopicPartition};
@@ -96,22 +96,17 @@ fn add(
         Ok(_) => ErrorCode::NONE,
         Err(code) => fenced_before(SAYS_FENCED_SINCE, request.version, *code),
     };
-    // Each partition once, in its topic.
-    let mut topics: Vec<AddPartitionsToTxnTopicResult> = Vec::new();
-    for partition in &asked {
-        let result = AddPartitionsToTxnPartitionResult::default()
-            .with_partition_index(partition.1)
-            .with_partition_error_code(code_of(partition).0);
-        match topics.last_mut().filter(|topic| *topic.name.0 == *partition.0) {
-            Some(topic) => topic.results_by_partition.push(result),
-            None => topics.push(
-                AddPartitionsToTxnTopicResult::default()
-                    .with_name(name(&partition.0))
-                    .with_results_by_partition(vec![result]),
-            ),
-        }
-    }
-    topics
+    let topic = |topic: &AddPartitionsToTxnTopic| {
+        let result = |partition: TopicPartition| {
+            AddPartitionsToTxnPartitionResult::default()
+                .with_partition_index(partition.1)
+                .with_partition_error_code(code_of(&partition).0)
+        };
+        AddPartitionsToTxnTopicResult::default()
+            .with_name(topic.name.clone())
+            .with_results_by_partition(partitions(topic).into_iter().map(result).collect())
+    };
+    transaction.topics.iter().map(topic).collect()
 }
 
 /// An empty id is refused before anybody asks whose it is.
