@@ -15,6 +15,9 @@ use super::log::{Appended, Log};
 use super::producer_state::{EndMarker, ProducerState};
 use super::topic_config::TopicConfig;
 
+/// What a client says that knows of no leader epoch.
+const UNKNOWN_LEADER_EPOCH: i32 = -1;
+
 /// One partition.
 #[derive(Debug)]
 pub(crate) struct Partition {
@@ -159,7 +162,7 @@ impl Partition {
 
     /// Whether a client that knows this leader epoch is up to date.
     pub(crate) const fn check_leader_epoch(&self, known: i32) -> Result<(), ErrorCode> {
-        if known < 0 || known == self.leader_epoch {
+        if known == UNKNOWN_LEADER_EPOCH || known == self.leader_epoch {
             Ok(())
         } else if known < self.leader_epoch {
             Err(ErrorCode::FENCED_LEADER_EPOCH)

@@ -82,10 +82,12 @@ impl TopicConfig {
         settings: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> Result<Self, String> {
         let mut set = BTreeMap::new();
+        let settings: Vec<(&str, &str)> = settings.into_iter().collect();
+        if let Some((name, _)) = settings.iter().find(|(name, _)| option_named(name).is_none()) {
+            return Err(format!("Unknown topic config name: {name}"));
+        }
         for (name, value) in settings {
-            let Some(option) = option_named(name) else {
-                return Err(format!("Unknown topic config name: {name}"));
-            };
+            let Some(option) = option_named(name) else { continue };
             option.check(value)?;
             set.insert(option.name, value.to_owned());
         }
@@ -248,7 +250,9 @@ fn minimum(name: &str) -> i64 {
     match name {
         "segment.bytes" => 1024 * 1024,
         "retention.ms" => -1,
-        "min.insync.replicas" | "segment.ms" | "max.compaction.lag.ms" | "compression.lz4.level" => 1,
+        "min.insync.replicas" | "segment.ms" | "flush.messages" | "max.compaction.lag.ms" | "compression.lz4.level" => {
+            1
+        }
         "segment.index.bytes" => 4,
         "compression.gzip.level" => -1,
         "compression.zstd.level" => -131_072,

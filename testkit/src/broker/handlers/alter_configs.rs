@@ -11,7 +11,8 @@ use tidemill_protocol::messages::alter_configs_response::AlterConfigsResourceRes
 use tidemill_protocol::messages::{AlterConfigsRequest, AlterConfigsResponse};
 use tidemill_protocol::{ErrorCode, StrBytes};
 
-use super::incremental_alter_configs::{apply, authorize, owner, topic_settings};
+use super::describe_configs::TOPIC;
+use super::incremental_alter_configs::{apply, authorize, check_settings, owner, topic_settings};
 use crate::broker::topics::TopicError;
 use crate::broker::{Cluster, Outcome, Refused, Request};
 
@@ -49,6 +50,10 @@ fn alter(
     authorize(cluster, request, resource.resource_type, name)?;
     let owner = owner(resource.resource_type, name, request.caller.node_id)?;
     if owner.is_none() {
+        if resource.resource_type == TOPIC {
+            let set = resource.configs.iter().filter_map(|config| Some((&*config.name, config.value.as_deref()?)));
+            check_settings(name, set)?;
+        }
         topic_settings(cluster, resource.resource_type, name)?;
     }
     let settings: BTreeMap<String, String> = resource

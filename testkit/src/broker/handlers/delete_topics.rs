@@ -2,6 +2,8 @@
 //!
 //! Gone at once; what waits for their records is answered with `UNKNOWN_TOPIC_OR_PARTITION` or `UNKNOWN_TOPIC_ID`.
 
+use std::collections::BTreeMap;
+
 use tidemill_protocol::api::VersionRange;
 use tidemill_protocol::messages::delete_topics_request::DeleteTopicState;
 use tidemill_protocol::messages::delete_topics_response::DeletableTopicResult;
@@ -17,9 +19,57 @@ pub(super) const VERSIONS: VersionRange = VersionRange::new(1, 6);
 
 pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Outcome, Refused> {
     let body: DeleteTopicsRequest = request.decode()?;
-    let by_name = body.topic_names.into_iter().map(|name| DeleteTopicState::default().with_name(Some(name)));
-    let results = by_name.chain(body.topics).map(|topic| delete(cluster, topic, request)).collect();
+    let (wanted, mut results) = sort_out(cluster, body);
+    results.extend(wanted.into_iter().map(|topic| delete(cluster, topic, request)).collect::<Vec<_>>());
     request.reply::<DeleteTopicsRequest>(&DeleteTopicsResponse::default().with_responses(results))
+}
+
+/// What can be deleted, and what is refused because it is said twice, or not rightly.
+fn sort_out(cluster: &Cluster, body: DeleteTopicsRequest) -> (Vec<DeleteTopicState>, Vec<DeletableTopicResult>) {
+    let by_name = body.topic_names.into_iter().map(|name| DeleteTopicState::default().with_name(Some(name)));
+    let refuse = |topic: DeleteTopicState, words| {
+        DeletableTopicResult::default()
+            .with_name(topic.name)
+            .with_topic_id(topic.topic_id)
+            .with_error_code(ErrorCode::INVALID_REQUEST.0)
+            .with_error_message(Some(StrBytes::from_static_str(words)))
+    };
+    let mut results = Vec::new();
+    let mut times: BTreeMap<(Option<String>, Uuid), u32> = BTreeMap::new();
+    let mut wanted: Vec<DeleteTopicState> = Vec::new();
+    for topic in by_name.chain(body.topics) {
+        match (&topic.name, topic.topic_id.is_nil()) {
+            (None, true) => results.push(refuse(topic, "Neither topic name nor id were specified.")),
+            (Some(_), false) => results.push(refuse(topic, "You may not specify both topic name and topic id.")),
+            (Some(_), true) | (None, false) => {
+                let times =
+                    times.entry((topic.name.as_ref().map(|name| name.0.to_string()), topic.topic_id)).or_default();
+                *times += 1;
+                if *times == 1 {
+                    wanted.push(topic);
+                }
+            }
+        }
+    }
+    let mut good = Vec::new();
+    for topic in wanted {
+        let name = topic.name.as_ref().map(|name| name.0.to_string());
+        // A name whose id is said as well.
+        let id = name.as_deref().and_then(|name| cluster.topics.by_name(name)).map(|topic| topic.id);
+        match (times.get(&(name, topic.topic_id)), id.filter(|id| times.contains_key(&(None, *id)))) {
+            (Some(2..), _) => {
+                let words = if topic.name.is_some() { "Duplicate topic name." } else { "Duplicate topic id." };
+                results.push(refuse(topic, words));
+            }
+            (_, Some(id)) => {
+                let words = "The provided topic name maps to an ID that was already supplied.";
+                good.retain(|topic: &DeleteTopicState| topic.topic_id != id);
+                results.push(refuse(topic.with_topic_id(id), words));
+            }
+            (_, None) => good.push(topic),
+        }
+    }
+    (good, results)
 }
 
 fn delete(cluster: &mut Cluster, topic: DeleteTopicState, request: &Request<'_>) -> DeletableTopicResult {

@@ -2,10 +2,10 @@
 //!
 //! Controllers are not reachable, so an endpoint type other than 1 (brokers) is answered `MISMATCHED_ENDPOINT_TYPE`.
 
+use tidemill_protocol::ErrorCode;
 use tidemill_protocol::api::VersionRange;
 use tidemill_protocol::messages::describe_cluster_response::DescribeClusterBroker;
 use tidemill_protocol::messages::{BrokerId, DescribeClusterRequest, DescribeClusterResponse};
-use tidemill_protocol::{ErrorCode, StrBytes};
 
 use super::text;
 use crate::broker::{Cluster, Outcome, Refused, Request};
@@ -13,17 +13,22 @@ use crate::broker::{Cluster, Outcome, Refused, Request};
 pub(super) const VERSIONS: VersionRange = VersionRange::new(0, 2);
 
 const BROKERS: i8 = 1;
+const CONTROLLERS: i8 = 2;
 
 pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Outcome, Refused> {
     let body: DescribeClusterRequest = request.decode()?;
     let response = DescribeClusterResponse::default().with_error_message(None);
     if request.version >= 1 && body.endpoint_type != BROKERS {
-        let message = StrBytes::from_static_str(
-            "The request was sent to an endpoint of type BROKER, but we wanted an endpoint of type CONTROLLER",
-        );
-        let code = ErrorCode::MISMATCHED_ENDPOINT_TYPE;
-        return request
-            .reply::<DescribeClusterRequest>(&response.with_error_code(code.0).with_error_message(Some(message)));
+        let (code, message) = match body.endpoint_type {
+            CONTROLLERS => (
+                ErrorCode::MISMATCHED_ENDPOINT_TYPE,
+                "The request was sent to an endpoint of type BROKER, but we wanted an endpoint of type CONTROLLER"
+                    .to_owned(),
+            ),
+            other => (ErrorCode::UNSUPPORTED_ENDPOINT_TYPE, format!("Unsupported endpoint type {other}")),
+        };
+        let response = response.with_error_code(code.0).with_error_message(Some(text(&message)));
+        return request.reply::<DescribeClusterRequest>(&response);
     }
     let brokers = cluster.nodes.running().map(|node| {
         DescribeClusterBroker::default()

@@ -6,6 +6,7 @@ use tidemill_protocol::api::VersionRange;
 use tidemill_protocol::messages::elect_leaders_response::{PartitionResult, ReplicaElectionResult};
 use tidemill_protocol::messages::{ElectLeadersRequest, ElectLeadersResponse, TopicName};
 
+use super::text;
 use crate::broker::acls::Operation;
 use crate::broker::authorization::{NEEDS_ALTER, Resource};
 use crate::broker::replication::Election;
@@ -22,19 +23,14 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
     let election = match body.election_type {
         PREFERRED => Election::Preferred,
         UNCLEAN => Election::Unclean,
-        kind => return Err(Refused(format!("no election of type {kind}"))),
+        kind => {
+            let response =
+                refuse(body, request.version, ErrorCode::INVALID_REQUEST, &format!("Unknown election type {kind}"));
+            return request.reply::<ElectLeadersRequest>(&response);
+        }
     };
     if let Err(code) = request.authorize(cluster, Operation::Alter, Resource::Cluster) {
-        let refused = |number| {
-            let result = PartitionResult::default().with_partition_id(number).with_error_code(code.0);
-            result.with_error_message(Some(StrBytes::from_static_str(NEEDS_ALTER)))
-        };
-        let topics = body.topic_partitions.unwrap_or_default().into_iter().map(|topic| {
-            let results = topic.partitions.into_iter().map(refused).collect();
-            ReplicaElectionResult::default().with_topic(topic.topic).with_partition_result(results)
-        });
-        let response = ElectLeadersResponse::default().with_replica_election_results(topics.collect());
-        let response = if request.version >= 1 { response.with_error_code(code.0) } else { response };
+        let response = refuse(body, request.version, code, NEEDS_ALTER);
         return request.reply::<ElectLeadersRequest>(&response);
     }
     let all = body.topic_partitions.is_none();
@@ -63,4 +59,18 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
         results.push(ReplicaElectionResult::default().with_topic(topic).with_partition_result(elected));
     }
     request.reply::<ElectLeadersRequest>(&ElectLeadersResponse::default().with_replica_election_results(results))
+}
+
+/// Every partition is refused alike.
+fn refuse(body: ElectLeadersRequest, version: i16, code: ErrorCode, words: &str) -> ElectLeadersResponse {
+    let refused = |number| {
+        let result = PartitionResult::default().with_partition_id(number).with_error_code(code.0);
+        result.with_error_message(Some(text(words)))
+    };
+    let topics = body.topic_partitions.unwrap_or_default().into_iter().map(|topic| {
+        let results = topic.partitions.into_iter().map(refused).collect();
+        ReplicaElectionResult::default().with_topic(topic.topic).with_partition_result(results)
+    });
+    let response = ElectLeadersResponse::default().with_replica_election_results(topics.collect());
+    if version >= 1 { response.with_error_code(code.0) } else { response }
 }

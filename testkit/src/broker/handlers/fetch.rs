@@ -4,7 +4,7 @@
 //! cluster is set up so. Only whole batches are sent, where Kafka may cut the last one. Followers do not fetch: who says it is one reads the log to
 //! its end, and nothing is learnt of what it has.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -53,6 +53,7 @@ pub(in crate::broker) struct WaitingFetch {
 
 pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Outcome, Refused> {
     let mut body: FetchRequest = request.decode()?;
+    body.topics = once_each(body.topics);
     let (version, node_id) = (request.version, request.caller.node_id);
     let context = match cluster.fetch_sessions.open(node_id, &mut body, version, request.now) {
         Ok(context) => context,
@@ -85,6 +86,21 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
     }
     cluster.fetches.wait(request.caller.token, waiting, watched, request.now + wait);
     Ok(Outcome::Waits)
+}
+
+/// A partition that stands there several times is read once: where it stands first, as it is asked for last.
+fn once_each(topics: Vec<FetchTopic>) -> Vec<FetchTopic> {
+    let mut last: BTreeMap<(String, uuid::Uuid, i32), FetchPartition> = BTreeMap::new();
+    let key = |topic: &FetchTopic, partition: i32| (topic.topic.0.to_string(), topic.topic_id, partition);
+    for topic in &topics {
+        last.extend(topic.partitions.iter().map(|it| (key(topic, it.partition), it.clone())));
+    }
+    let once = topics.into_iter().filter_map(|mut topic| {
+        let asked = std::mem::take(&mut topic.partitions);
+        topic.partitions = asked.iter().filter_map(|it| last.remove(&key(&topic, it.partition))).collect();
+        (!topic.partitions.is_empty()).then_some(topic)
+    });
+    once.collect()
 }
 
 /// Answers the fetches that have enough, or have waited long enough; says when the next will have.
@@ -186,7 +202,7 @@ enum Failure {
 
 fn check(partition: &Partition, waiting: &WaitingFetch, wanted: &FetchPartition) -> Result<(), Failure> {
     let node_id = waiting.node_id;
-    let reader = partition.check_replica(node_id, wanted.current_leader_epoch).map_err(Failure::Code)?;
+    let reader = partition.check_replica(node_id, wanted.current_leader_epoch.max(-1)).map_err(Failure::Code)?;
     let copies = waiting.replica();
     if reader == Replica::Follower && (waiting.version < READS_FROM_FOLLOWERS_SINCE || copies.is_some()) {
         return Err(Failure::Code(ErrorCode::NOT_LEADER_OR_FOLLOWER));

@@ -4,6 +4,7 @@
 //! [`settings`](crate::broker::settings) says. Loggers and client metrics cannot be altered.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use tidemill_protocol::ErrorCode;
 use tidemill_protocol::api::VersionRange;
@@ -17,7 +18,7 @@ use crate::broker::acls::Operation;
 use crate::broker::authorization::words;
 use crate::broker::settings::{Change, Owner};
 use crate::broker::topic_config::{Kind, TopicConfig, changed_list, option_named};
-use crate::broker::topics::TopicError;
+use crate::broker::topics::{TopicError, check_name};
 use crate::broker::{Cluster, Outcome, Refused, Request};
 
 pub(super) const VERSIONS: VersionRange = VersionRange::new(0, 1);
@@ -30,8 +31,17 @@ const SUBTRACT: i8 = 3;
 pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Outcome, Refused> {
     let body: IncrementalAlterConfigsRequest = request.decode()?;
     let mut responses = Vec::with_capacity(body.resources.len());
+    let mut times: BTreeMap<(i8, &str), u32> = BTreeMap::new();
     for resource in &body.resources {
-        let altered = alter(cluster, request, resource, body.validate_only);
+        *times.entry((resource.resource_type, &*resource.resource_name)).or_default() += 1;
+    }
+    for resource in &body.resources {
+        let is_once = times.get(&(resource.resource_type, &*resource.resource_name)) == Some(&1);
+        let altered = if is_once {
+            alter(cluster, request, resource, body.validate_only)
+        } else {
+            Err(TopicError::new(ErrorCode::INVALID_REQUEST, "Each resource must appear at most once."))
+        };
         let response = AlterConfigsResourceResponse::default()
             .with_resource_type(resource.resource_type)
             .with_resource_name(resource.resource_name.clone());
@@ -71,6 +81,11 @@ fn alter(
         }
         return Ok(());
     }
+    if resource.resource_type == TOPIC {
+        resource.configs.iter().try_for_each(check_operation)?;
+        let set = resource.configs.iter().filter(|config| config.config_operation == SET);
+        check_settings(name, set.filter_map(|config| Some((&*config.name, config.value.as_deref()?))))?;
+    }
     let mut settings = topic_settings(cluster, resource.resource_type, name)?;
     for config in &resource.configs {
         change(&mut settings, config)?;
@@ -105,6 +120,16 @@ pub(super) fn authorize(cluster: &Cluster, request: &Request<'_>, kind: i8, name
     let Some(resource) = configured(kind, name) else { return Ok(()) };
     let may = request.authorize(cluster, Operation::AlterConfigs, resource);
     may.map_err(|code| TopicError::new(code, words(code)))
+}
+
+/// Whether a topic of this name may have these settings, wherever it is.
+pub(super) fn check_settings<'a>(
+    name: &str,
+    settings: impl IntoIterator<Item = (&'a str, &'a str)>,
+) -> Result<(), TopicError> {
+    check_name(name)?;
+    let checked = TopicConfig::over(&Arc::default(), settings);
+    checked.map(drop).map_err(|reason| TopicError::new(ErrorCode::INVALID_CONFIG, reason))
 }
 
 /// What a topic has set.
@@ -146,16 +171,24 @@ fn change(settings: &mut BTreeMap<String, String>, config: &AlterableConfig) -> 
         }
         change @ (Change::Append(value) | Change::Subtract(value)) => {
             let grows = matches!(change, Change::Append(_));
-            let option = option_named(name);
-            if option.is_none_or(|option| option.kind != Kind::List) {
-                let what = if grows { "APPEND" } else { "SUBTRACT" };
-                let message = format!("Can't {what} to key {name} because its type is not LIST.");
-                return Err(TopicError::new(ErrorCode::INVALID_CONFIG, message));
-            }
-            let old = settings.get(name).map_or_else(|| option.map_or("", |option| option.default), String::as_str);
-            let new = changed_list(old, value, grows);
+            let default = option_named(name).map_or("", |option| option.default);
+            let new = changed_list(settings.get(name).map_or(default, String::as_str), value, grows);
             settings.insert(name.to_owned(), new);
         }
     }
     Ok(())
+}
+
+/// What can be said without knowing the topic: only lists are added to.
+fn check_operation(config: &AlterableConfig) -> Result<(), TopicError> {
+    let what = match asked(config)? {
+        Change::Set(_) | Change::Delete => return Ok(()),
+        Change::Append(_) => "APPEND",
+        Change::Subtract(_) => "SUBTRACT",
+    };
+    if option_named(&config.name).is_some_and(|option| option.kind == Kind::List) {
+        return Ok(());
+    }
+    let message = format!("Can't {what} to key {} because its type is not LIST.", &*config.name);
+    Err(TopicError::new(ErrorCode::INVALID_CONFIG, message))
 }

@@ -3,11 +3,13 @@
 //! There is no remote storage: the earliest local offset is the earliest, and of the offsets that only exist with it
 //! (-5, -6) there is none. Who says it is a replica sees the log to its end; a debugging consumer (-2) does so at any replica.
 
+use std::collections::BTreeMap;
+
 use tidemill_protocol::ErrorCode;
 use tidemill_protocol::api::VersionRange;
-use tidemill_protocol::messages::list_offsets_request::ListOffsetsPartition;
+use tidemill_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
 use tidemill_protocol::messages::list_offsets_response::{ListOffsetsPartitionResponse, ListOffsetsTopicResponse};
-use tidemill_protocol::messages::{ListOffsetsRequest, ListOffsetsResponse};
+use tidemill_protocol::messages::{ListOffsetsRequest, ListOffsetsResponse, TopicName};
 
 use crate::broker::acls::Operation;
 use crate::broker::partition::{Partition, Replica};
@@ -23,24 +25,30 @@ const LATEST: i64 = -1;
 const EARLIEST: i64 = -2;
 const MAX_TIMESTAMP: i64 = -3;
 const EARLIEST_LOCAL: i64 = -4;
+const LATEST_TIERED: i64 = -5;
 
 pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Outcome, Refused> {
     let body: ListOffsetsRequest = request.decode()?;
     let reader = Reader { replica_id: body.replica_id.0, committed: body.isolation_level == 1 };
-    let topics = body.topics.into_iter().map(|topic| {
-        let known = request.topic(cluster, Operation::Describe, &topic.name.0, None);
-        let partitions = topic.partitions.iter().map(|wanted| {
-            let partition = known.and_then(|known| known.partition(wanted.partition_index));
-            let found = partition.and_then(|partition| look_up(partition, request.caller.node_id, wanted, reader));
+    let topics = by_topic(body.topics).into_iter().map(|(name, wanted)| {
+        let known = request.topic(cluster, Operation::Describe, &name.0, None);
+        let partitions = wanted.into_iter().map(|(index, wanted)| {
+            let found = match &wanted[..] {
+                [wanted] if !is_spoken(wanted.timestamp, request.version) => Err(ErrorCode::UNSUPPORTED_VERSION),
+                [wanted] => known
+                    .and_then(|known| known.partition(index))
+                    .and_then(|partition| look_up(partition, request.caller.node_id, wanted, reader)),
+                _ => Err(ErrorCode::INVALID_REQUEST),
+            };
             let mut found =
                 found.unwrap_or_else(|code| ListOffsetsPartitionResponse::default().with_error_code(code.0));
             if request.version < 4 {
                 found.leader_epoch = -1;
             }
-            found.with_partition_index(wanted.partition_index)
+            found.with_partition_index(index)
         });
         let partitions = partitions.collect();
-        ListOffsetsTopicResponse::default().with_name(topic.name).with_partitions(partitions)
+        ListOffsetsTopicResponse::default().with_name(name).with_partitions(partitions)
     });
     let response = ListOffsetsResponse::default().with_topics(topics.collect());
     request.reply::<ListOffsetsRequest>(&response)
@@ -51,6 +59,35 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
 struct Reader {
     replica_id: i32,
     committed: bool,
+}
+
+/// Whether the version knows what a negative timestamp stands for.
+const fn is_spoken(timestamp: i64, version: i16) -> bool {
+    match timestamp {
+        0.. | LATEST | EARLIEST => true,
+        MAX_TIMESTAMP => version >= 7,
+        EARLIEST_LOCAL => version >= 8,
+        LATEST_TIERED => version >= 9,
+        _ => false,
+    }
+}
+
+/// What is asked of each partition: a topic without any is not answered, and a partition that is asked for twice is
+/// refused once.
+fn by_topic(topics: Vec<ListOffsetsTopic>) -> Vec<(TopicName, BTreeMap<i32, Vec<ListOffsetsPartition>>)> {
+    let mut places: BTreeMap<String, usize> = BTreeMap::new();
+    let mut wanted: Vec<(TopicName, BTreeMap<i32, Vec<ListOffsetsPartition>>)> = Vec::new();
+    for topic in topics.into_iter().filter(|topic| !topic.partitions.is_empty()) {
+        let place = *places.entry(topic.name.to_string()).or_insert(wanted.len());
+        if place == wanted.len() {
+            wanted.push((topic.name, BTreeMap::new()));
+        }
+        let Some((_, partitions)) = wanted.get_mut(place) else { continue };
+        for partition in topic.partitions {
+            partitions.entry(partition.partition_index).or_default().push(partition);
+        }
+    }
+    wanted
 }
 
 fn look_up(

@@ -4,6 +4,8 @@
 //! this answer still says `UNKNOWN_TOPIC_OR_PARTITION`; the next one has it. Topics that
 //! may not be described are not there when all are asked for, and refused when they are asked for by name.
 
+use std::collections::BTreeSet;
+
 use tidemill_protocol::ErrorCode;
 use tidemill_protocol::api::VersionRange;
 use tidemill_protocol::messages::metadata_request::MetadataRequestTopic;
@@ -46,6 +48,7 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
     let may_create = body.allow_auto_topic_creation && cluster.config.auto_create_topics;
     // In version 0 there is no null, and the empty list means all.
     let wanted = body.topics.filter(|topics| request.version > 0 || !topics.is_empty());
+    let wanted = wanted.map(once_each);
     let mut response = if let Some(stale) = cluster.playing.stale(request.caller.node_id) {
         remembered(cluster, request, stale, wanted.as_deref(), authorized)
     } else {
@@ -61,6 +64,19 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
 /// Whether a topic is asked for by its id in a version that has ids only in answers.
 fn are_named_too_early(topics: &[MetadataRequestTopic], version: i16) -> bool {
     version < ASKS_BY_ID_SINCE && topics.iter().any(|topic| topic.name.is_none() || !topic.topic_id.is_nil())
+}
+
+/// Each topic once; where any is asked for by its id, those that are asked for by name are passed over.
+fn once_each(mut topics: Vec<MetadataRequestTopic>) -> Vec<MetadataRequestTopic> {
+    let by_id = topics.iter().any(|topic| !topic.topic_id.is_nil());
+    let mut seen = BTreeSet::new();
+    if by_id {
+        topics.retain(|topic| !topic.topic_id.is_nil() && seen.insert((None, topic.topic_id)));
+        topics.iter_mut().for_each(|topic| topic.name = None);
+    } else {
+        topics.retain(|topic| seen.insert((topic.name.as_ref().map(|name| name.0.to_string()), topic.topic_id)));
+    }
+    topics
 }
 
 /// The topics that are asked for, as far as they may be told.

@@ -9,19 +9,20 @@
 mod transactional;
 mod waiting;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use bytes::Bytes;
 use tidemill_protocol::api::VersionRange;
 use tidemill_protocol::compression::Codec;
-use tidemill_protocol::messages::produce_request::PartitionProduceData;
+use tidemill_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use tidemill_protocol::messages::produce_response::{
     BatchIndexAndErrorMessage, LeaderIdAndEpoch, NodeEndpoint, PartitionProduceResponse, TopicProduceResponse,
 };
 use tidemill_protocol::messages::{BrokerId, ProduceRequest, ProduceResponse};
 use tidemill_protocol::records::{OpenBatch, RecordBatch, RecordBatches, TimestampType, recompress, with_create_time};
 use tidemill_protocol::{DecodeError, ErrorCode, StrBytes};
+use uuid::Uuid;
 
 use super::text;
 use crate::broker::acls::Operation;
@@ -57,8 +58,9 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
     let verification = Verification::of(cluster, &body, request);
     let mut failed = false;
     let mut pending = Vec::new();
-    let mut responses = Vec::with_capacity(body.topic_data.len());
-    for topic in body.topic_data {
+    let topic_data = once_each(body.topic_data, request.version);
+    let mut responses = Vec::with_capacity(topic_data.len());
+    for topic in topic_data {
         let mut partitions = Vec::with_capacity(topic.partition_data.len());
         let id = (request.version >= 13).then_some(topic.topic_id);
         for data in topic.partition_data {
@@ -107,6 +109,33 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
         }
         _ => request.reply::<ProduceRequest>(&respond(cluster, response, request.version)),
     }
+}
+
+/// Of what stands there for a partition several times, the last; topics without any partition are not answered.
+fn once_each(topics: Vec<TopicProduceData>, version: i16) -> Vec<TopicProduceData> {
+    let mut places = BTreeMap::new();
+    let mut once: Vec<TopicProduceData> = Vec::with_capacity(topics.len());
+    for mut topic in topics {
+        let key = if version >= 13 { (String::new(), topic.topic_id) } else { (topic.name.to_string(), Uuid::nil()) };
+        let partitions = std::mem::take(&mut topic.partition_data);
+        if partitions.is_empty() {
+            continue;
+        }
+        let place = *places.entry(key).or_insert(once.len());
+        if place == once.len() {
+            once.push(topic);
+        }
+        if let Some(topic) = once.get_mut(place) {
+            topic.partition_data.extend(partitions);
+        }
+    }
+    for topic in &mut once {
+        let mut seen = BTreeSet::new();
+        topic.partition_data.reverse();
+        topic.partition_data.retain(|data| seen.insert(data.index));
+        topic.partition_data.reverse();
+    }
+    once
 }
 
 /// Who asked the wrong broker is told who leads now, and where that one is (KIP-951).
@@ -190,7 +219,7 @@ impl Rejection {
 fn write(
     cluster: &mut Cluster,
     name: &str,
-    id: Option<uuid::Uuid>,
+    id: Option<Uuid>,
     data: PartitionProduceData,
     verification: &Verification,
     acks: i16,
