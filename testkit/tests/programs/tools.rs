@@ -9,7 +9,7 @@ use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use regex::Regex;
+use regex::{Captures, Regex};
 use tempfile::TempDir;
 
 use super::program::{ToolRunner, java};
@@ -123,6 +123,9 @@ impl Peer {
         for (pattern, shown) in &self.general {
             printed = pattern.replace_all(&printed, *shown).into_owned();
         }
+        // Those in sync are a set.
+        let in_sync = Regex::new(r"Isr: [\d,]+").unwrap();
+        printed = in_sync.replace_all(&printed, |found: &Captures<'_>| sorted(&found[0])).into_owned();
         for hidden in &step.hides {
             printed = hidden.replace_all(&printed, "").into_owned();
         }
@@ -132,6 +135,12 @@ impl Peer {
         lines.sort();
         (lines.join("\n"), status)
     }
+}
+
+fn sorted(list: &str) -> String {
+    let mut items: Vec<&str> = list.trim_start_matches("Isr: ").split(',').collect();
+    items.sort_unstable();
+    format!("Isr: {}", items.join(","))
 }
 
 /// Both print the same, and what was expected.

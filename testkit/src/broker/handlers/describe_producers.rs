@@ -25,7 +25,8 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
         let partitions = topic.partition_indexes.iter().map(|number| {
             let described = match &known {
                 Ok(known) => match known.partition(*number) {
-                    Ok(partition) if partition.leader == Some(request.caller.node_id) => {
+                    // Whoever has a copy says what is written in it.
+                    Ok(partition) if partition.replicas.contains(&request.caller.node_id) => {
                         let producers = partition.producers.iter().map(producer);
                         PartitionResponse::default().with_error_message(None).with_active_producers(producers.collect())
                     }
