@@ -3,11 +3,6 @@
 //!
 //! `TIDEMILL_SEQUENCES=100000 cargo test --release -p tidemill-testkit --test sequences` runs more of them, and
 //! `TIDEMILL_SEQUENCE=17` tells what happens in one.
-#![expect(
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    reason = "a case that cannot go on has failed, and says what it was"
-)]
 
 use std::fs;
 use std::path::Path;

@@ -57,12 +57,12 @@ fn compare(ours: &[(String, String)], theirs: &[(String, String)]) {
         assert_eq!(what, same);
         if ours != theirs {
             different += 1;
-            println!("== {what}");
+            eprintln!("== {what}");
             for line in theirs.lines().filter(|line| !ours.lines().any(|other| other == *line)) {
-                println!("  kafka: {}", line.trim());
+                eprintln!("  kafka: {}", line.trim());
             }
             for line in ours.lines().filter(|line| !theirs.lines().any(|other| other == *line)) {
-                println!("  ours:  {}", line.trim());
+                eprintln!("  ours:  {}", line.trim());
             }
         }
     }
