@@ -1,5 +1,6 @@
 //! What the process has used so far, as the system counts it.
 
+use std::fs;
 use std::io;
 use std::time::{Duration, Instant};
 
@@ -29,9 +30,12 @@ impl Mark {
     }
 }
 
-/// The most memory that was resident at any time, in megabytes.
+/// The most memory that was resident at any time, in megabytes. What getrusage says may be that of the program that started
+/// this one, so Linux is asked for it first.
 pub(super) fn peak_rss_mb() -> io::Result<f64> {
-    let kilobytes = u32::try_from(usage()?.max_rss()).unwrap_or(u32::MAX);
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse().ok());
+    let kilobytes = peak.map_or_else(|| usage().map(|usage| u32::try_from(usage.max_rss()).unwrap_or(u32::MAX)), Ok)?;
     Ok(f64::from(kilobytes) / 1024.0)
 }
 
