@@ -33,18 +33,11 @@ usage: perf produce BOOTSTRAP TOPIC RECORDS SIZE none|lz4|zstd|snappy|gzip [RATE
        perf consume BOOTSTRAP TOPIC RECORDS
        perf e2e BOOTSTRAP TOPIC RECORDS RATE PARTITIONS";
 
-type Outcome<T> = Result<T, Box<dyn Error>>;
+type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    // One thread is enough for each mode, and the cheapest.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let report = match runtime {
-        Ok(runtime) => runtime.block_on(run(&arguments)),
-        Err(error) => Err(error.into()),
-    };
-    match report {
+    match begin(arguments) {
         Ok(report) => {
             println!("{report}");
             ExitCode::from(u8::from(report.errors > 0))
@@ -56,7 +49,14 @@ fn main() -> ExitCode {
     }
 }
 
-async fn run(arguments: &[&str]) -> Outcome<Report> {
+fn begin(arguments: Vec<String>) -> Outcome<Report> {
+    // One thread is enough for each mode, and the cheapest. As a task: waking what `block_on` runs is a system call.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(runtime.spawn(run(arguments)))?
+}
+
+async fn run(arguments: Vec<String>) -> Outcome<Report> {
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match *arguments {
         ["produce", bootstrap, topic, records, size, codec] => {
             produce::run(bootstrap, topic, number("RECORDS", records)?, number("SIZE", size)?, codec, None).await
