@@ -149,7 +149,10 @@ async fn kafkas_topic_tool_makes_describes_and_removes() {
     let again = tool(&cluster, TOPICS, &create, "").await.unwrap();
     assert!(String::from_utf8_lossy(&again.stdout).contains("Topic 'made' already exists."), "{again:?}");
     let described = stdout(&tool(&cluster, TOPICS, &["--describe", "--topic", "made"], "").await.unwrap());
-    assert!(described.contains("PartitionCount: 2\tReplicationFactor: 1\tConfigs: min.insync.replicas=1,retention.ms=1000"), "{described}");
+    assert!(
+        described.contains("PartitionCount: 2\tReplicationFactor: 1\tConfigs: min.insync.replicas=1,retention.ms=1000"),
+        "{described}"
+    );
     assert!(described.contains("Partition: 1\tLeader: 1\tReplicas: 1\tIsr: 1"), "{described}");
     stdout(&tool(&cluster, TOPICS, &["--delete", "--topic", "made"], "").await.unwrap());
     assert_eq!(stdout(&tool(&cluster, TOPICS, &["--list"], "").await.unwrap()).trim(), "");

@@ -36,15 +36,19 @@ pub(super) async fn run(
     let mut sent = Vec::new();
     let from = Mark::now()?;
     let first = Instant::now();
-    let mut values = (0..records).zip(pool.iter().cycle());
     let at_once = rate.map_or(AT_ONCE, |rate| rate / PACES).max(1);
-    while let Some((number, value)) = values.next() {
+    let mut values = pool.iter().cycle();
+    let mut batch = Vec::with_capacity(usize::try_from(at_once)?);
+    let mut number = 0;
+    while number < records {
         if let Some(rate) = rate {
             pace(first, number, rate).await;
         }
-        let others = values.by_ref().take(usize::try_from(at_once - 1)?);
-        let values = std::iter::once(value).chain(others.map(|(_, value)| value));
-        sent.push(producer.send_batch(values.map(|value| Record::new(topic).value(value))).await);
+        let count = at_once.min(records - number);
+        batch.clear();
+        batch.extend((0..count).zip(&mut values).map(|(_, value)| Record::new(topic).value(value)));
+        sent.push(producer.send_batch(&batch).await);
+        number += count;
     }
     producer.flush().await;
     let mut errors = 0;

@@ -158,11 +158,23 @@ impl Producer {
     ///
     /// # Cancel safety
     /// When the future is dropped, the records that there was room for so far are sent, in order; the others are not.
-    pub async fn send_batch<'a>(&self, records: impl IntoIterator<Item = Record<'a>>) -> Deliveries {
+    ///
+    /// ```no_run
+    /// # async fn example(producer: tidemill_client::Producer) -> Result<(), tidemill_client::Error> {
+    /// use tidemill_client::Record;
+    ///
+    /// let clicks = [r#"{"user_id":7}"#, r#"{"user_id":8}"#];
+    /// let records: Vec<_> = clicks.iter().map(|click| Record::new("clicks").value(click.as_bytes())).collect();
+    /// producer.send_batch(&records).await.all().await?;
+    /// # Ok(()) }
+    /// ```
+    pub async fn send_batch(&self, records: &[Record<'_>]) -> Deliveries {
         let mut deliveries = Deliveries::default();
-        let mut records = records.into_iter();
-        while let Some((record, refused)) = self.shared.append_many(&mut records, &mut deliveries) {
-            match self.shared.append_later(&record, refused).await {
+        let mut left = records;
+        while let Some(refused) = self.shared.append_many(&mut left, &mut deliveries) {
+            let Some((record, others)) = left.split_first() else { break };
+            left = others;
+            match self.shared.append_later(record, refused).await {
                 Ok(delivery) => deliveries.push(delivery),
                 Err(error) => deliveries.push_failed(record.topic, record.partition, error),
             }
@@ -219,39 +231,38 @@ impl Shared {
         Ok(Delivery::new(appended.completion, appended.index))
     }
 
-    /// Appends records for as long as that is possible at once; gives back the one that has to wait, and why.
-    fn append_many<'a>(
-        &self,
-        records: &mut impl Iterator<Item = Record<'a>>,
-        deliveries: &mut Deliveries,
-    ) -> Option<(Record<'a>, Refused)> {
-        loop {
+    /// Appends the first of these records for as long as that is possible at once. Left are those that were not; why the
+    /// first of them has to wait.
+    fn append_many(&self, left: &mut &[Record<'_>], deliveries: &mut Deliveries) -> Option<Refused> {
+        while !left.is_empty() {
             let (mut wake, mut refused, mut count) = (false, None, 0);
             {
                 let now = now();
                 let mut machine = self.machine();
                 let timestamp = machine.timestamp(now, time_of_day);
-                for record in records.by_ref().take(RECORDS_AT_ONCE) {
-                    count += 1;
-                    match machine.handle_send(&record, timestamp, now, Turn::New) {
+                for record in left.iter().take(RECORDS_AT_ONCE) {
+                    match machine.handle_send(record, timestamp, now, Turn::New) {
                         Ok(appended) => {
                             wake |= appended.wake;
                             deliveries.push(Delivery::new(appended.completion, appended.index));
                         }
                         Err(reason) => {
-                            refused = Some((record, reason));
+                            refused = Some(reason);
                             break;
                         }
                     }
+                    count += 1;
                 }
             }
+            *left = left.get(count..).unwrap_or_default();
             if wake {
                 self.woken.notify_one();
             }
-            if refused.is_some() || count < RECORDS_AT_ONCE {
+            if refused.is_some() {
                 return refused;
             }
         }
+        None
     }
 
     /// Appends a record once there is no reason any more why it was refused.

@@ -20,7 +20,8 @@ async fn a_batch_of_records_has_the_outcome_of_each(bed: Bed) {
     let partition_of = |number| if number == 250 { 9 } else { i32::from(number % 2 == 1) };
     let records = (0..).zip(&values);
     let records = records.map(|(number, value)| Record::new(&bed.topic).partition(partition_of(number)).value(value));
-    let deliveries = producer.send_batch(records).await;
+    let records: Vec<Record<'_>> = records.collect();
+    let deliveries = producer.send_batch(&records).await;
     assert_eq!(deliveries.len(), 500);
     let mut next = [0, 0];
     for (number, delivery) in deliveries.into_iter().enumerate() {
@@ -35,7 +36,7 @@ async fn a_batch_of_records_has_the_outcome_of_each(bed: Bed) {
         assert_eq!(written.offset, Some(next[number % 2]), "record {number}");
         next[number % 2] += 1;
     }
-    let mut refused = producer.send_batch([Record::new(&bed.topic).partition(9)]).await;
+    let mut refused = producer.send_batch(&[Record::new(&bed.topic).partition(9)]).await;
     assert!(refused.all().await.unwrap_err().to_string().contains("partitions 0 to 1"));
 }
 
