@@ -168,6 +168,20 @@ impl TopicConfig {
 }
 
 impl ConfigOption {
+    /// A value as DescribeConfigs shows it: as it was read.
+    pub(crate) fn shown(&self, value: &str) -> String {
+        let trimmed = value.trim();
+        match self.kind {
+            Kind::Boolean => is_true(value).to_string(),
+            Kind::Int | Kind::Short | Kind::Long => {
+                trimmed.parse::<i64>().map_or_else(|_| value.to_owned(), |number| number.to_string())
+            }
+            Kind::Double => trimmed.parse::<f64>().map_or_else(|_| value.to_owned(), |number| format!("{number:?}")),
+            Kind::List => trimmed.split(',').map(str::trim).collect::<Vec<_>>().join(","),
+            Kind::String | Kind::Class | Kind::Password => trimmed.to_owned(),
+        }
+    }
+
     /// Refuses in the words of Kafka's definitions of settings, which show a number or a list as it was read.
     fn check(&self, value: &str) -> Result<(), String> {
         let trimmed = value.trim();

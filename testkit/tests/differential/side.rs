@@ -25,7 +25,7 @@ pub(crate) const CATCH_UP_MAX: Duration = Duration::from_secs(3);
 pub(crate) const CATCH_UP_AGAIN: Duration = Duration::from_millis(1500);
 
 /// Between two questions.
-const PAUSE: Duration = Duration::from_millis(4);
+pub(crate) const PAUSE: Duration = Duration::from_millis(4);
 
 /// How long a request that waits for others is given until it is taken to wait.
 const WAITS_AFTER: Duration = Duration::from_millis(60);

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use tidemill_protocol::messages::offset_commit_request::{OffsetCommitRequestPartition, OffsetCommitRequestTopic};
 use tidemill_protocol::messages::offset_commit_response::{OffsetCommitResponsePartition, OffsetCommitResponseTopic};
+use tidemill_protocol::messages::offset_delete_request::OffsetDeleteRequestTopic;
 use tidemill_protocol::messages::offset_delete_response::{OffsetDeleteResponsePartition, OffsetDeleteResponseTopic};
 use tidemill_protocol::messages::offset_fetch_response::{
     OffsetFetchResponseGroup, OffsetFetchResponsePartition, OffsetFetchResponsePartitions, OffsetFetchResponseTopic,
@@ -20,7 +21,7 @@ use tidemill_protocol::messages::{
 use tidemill_protocol::{ErrorCode, StrBytes};
 
 use super::classic::Identity;
-use super::{Around, Groups, Protocol, code, owned};
+use super::{Around, Groups, Protocol, owned};
 
 /// Since this version a commit into a group that is not there is told so.
 const SAYS_NO_SUCH_GROUP_SINCE: i16 = 9;
@@ -166,7 +167,8 @@ impl Groups {
     /// Offsets of topics that the group reads stay. `exists` knows the partitions that there are.
     pub(crate) fn handle_offset_delete(
         &mut self,
-        request: OffsetDeleteRequest,
+        request: &OffsetDeleteRequest,
+        mut refused: Vec<OffsetDeleteResponseTopic>,
         around: &Around<'_>,
     ) -> OffsetDeleteResponse {
         let response = OffsetDeleteResponse::default();
@@ -184,24 +186,36 @@ impl Groups {
         {
             return response.with_error_code(code.0);
         }
-        let topics = request.topics.into_iter().map(|topic| {
+        let answer = |topic: &OffsetDeleteRequestTopic, codes: Vec<(i32, ErrorCode)>| {
+            let partition = |(number, code): (i32, ErrorCode)| {
+                OffsetDeleteResponsePartition::default().with_partition_index(number).with_error_code(code.0)
+            };
+            let partitions = codes.into_iter().map(partition).collect();
+            OffsetDeleteResponseTopic::default().with_name(topic.name.clone()).with_partitions(partitions)
+        };
+        let mut deleted = Vec::new();
+        for topic in &request.topics {
             let reads = group.protocol.reads(&topic.name);
-            let partitions = topic.partitions.iter().map(|partition| {
-                let number = partition.partition_index;
-                let result = if !around.topics.has(&topic.name, number) {
-                    Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)
-                } else if reads {
-                    Err(ErrorCode::GROUP_SUBSCRIBED_TO_TOPIC)
-                } else {
-                    group.offsets.remove(&topic.name, number);
-                    Ok(())
-                };
-                OffsetDeleteResponsePartition::default().with_partition_index(number).with_error_code(code(result))
+            let exists = |number: &i32| around.topics.has(&topic.name, *number);
+            let numbers = topic.partitions.iter().map(|partition| partition.partition_index);
+            let (there, missing): (Vec<i32>, Vec<i32>) = numbers.partition(exists);
+            if !missing.is_empty() || around.topics.by_name(&topic.name).is_none() {
+                let missing = missing.into_iter().map(|number| (number, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION));
+                refused.push(answer(topic, missing.collect()));
+            }
+            if there.is_empty() {
+                continue;
+            }
+            let codes = there.into_iter().map(|number| {
+                if reads {
+                    return (number, ErrorCode::GROUP_SUBSCRIBED_TO_TOPIC);
+                }
+                group.offsets.remove(&topic.name, number);
+                (number, ErrorCode::NONE)
             });
-            let partitions = partitions.collect();
-            OffsetDeleteResponseTopic::default().with_name(topic.name).with_partitions(partitions)
-        });
-        response.with_topics(topics.collect())
+            deleted.push(answer(topic, codes.collect()));
+        }
+        response.with_topics(in_one_piece(refused, deleted, |it| it.name.0.to_string(), |it| &mut it.partitions))
     }
 
     /// A topic is gone, and with it what groups have committed for it.

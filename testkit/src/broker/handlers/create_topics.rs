@@ -31,13 +31,13 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
         return request.reply::<CreateTopicsRequest>(&CreateTopicsResponse::default().with_topics(results));
     }
     let mut answered: BTreeSet<&str> = BTreeSet::new();
-    let mut results = Vec::new();
+    let (mut results, mut doubles) = (Vec::new(), Vec::new());
     for topic in &body.topics {
         if times.get(&*topic.name.0).is_some_and(|times| *times > 1) {
-            // Answered once, as in Kafka.
+            // Answered once and last, as in Kafka.
             if answered.insert(&topic.name.0) {
                 let error = TopicError::new(ErrorCode::INVALID_REQUEST, "Duplicate topic name.");
-                results.push(refused(topic, error));
+                doubles.push(refused(topic, error));
             }
             continue;
         }
@@ -53,6 +53,7 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
             .map(|created| if shows_settings { created } else { without_settings(created) });
         results.push(created.unwrap_or_else(|error| refused(topic, error)));
     }
+    results.append(&mut doubles);
     request.reply::<CreateTopicsRequest>(&CreateTopicsResponse::default().with_topics(results))
 }
 
@@ -147,11 +148,11 @@ fn check_layout(cluster: &mut Cluster, topic: &CreatableTopic) -> Result<Vec<Vec
         -1 => cluster.config.num_partitions,
         partitions => partitions,
     };
-    // Counts that cannot be are judged by the caller, and are not worth placing.
-    cluster.topics.check_new(&topic.name.0, partitions).or_else(|error| {
-        // The factor is judged before the count.
-        cluster.place(1, factor).and(Err(error))
-    })?;
+    // A factor that cannot be is told before a count that cannot, and that before one of too many.
+    if factor <= 0 {
+        return cluster.place(1, factor);
+    }
+    cluster.topics.check_new(&topic.name.0, partitions)?;
     cluster.place(partitions, factor)
 }
 

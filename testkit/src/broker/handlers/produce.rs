@@ -75,10 +75,12 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
                 (Ok(verification), Ok(_)) if (-1..=1).contains(&body.acks) => {
                     write(cluster, &topic.name.0, id, data, verification, body.acks, request)
                 }
-                (Ok(_), Ok(_)) => Err(Rejection::new(ErrorCode::INVALID_REQUIRED_ACKS, "")),
+                (Ok(_), Ok(_)) => Err(fault_before_the_log(&data, request.version)
+                    .unwrap_or_else(|| Rejection::new(ErrorCode::INVALID_REQUIRED_ACKS, ""))),
             };
             let written = match (written, faults.remove(&index)) {
                 (Ok(_), Some(fault)) => Err(fault),
+                (Err(Rejection { code: ErrorCode::INVALID_REQUIRED_ACKS, .. }), Some(fault)) => Err(fault),
                 (written, _) => written,
             };
             failed |= written.is_err();
@@ -168,7 +170,7 @@ fn once_each(topics: Vec<TopicProduceData>, version: i16) -> Vec<(TopicProduceDa
 
 /// What is wrong with a batch that no log is needed to see.
 fn fault_before_the_log(data: &PartitionProduceData, version: i16) -> Option<Rejection> {
-    let checked = only_batch(data.records.clone().unwrap_or_default(), 0, version);
+    let checked = only_batch(data.records.clone()?, 0, version);
     let is_before = |fault: &Rejection| fault.log_start_offset < 0;
     let codes = [ErrorCode::INVALID_RECORD, ErrorCode::UNSUPPORTED_COMPRESSION_TYPE];
     checked.err().filter(|fault| is_before(fault) && codes.contains(&fault.code))

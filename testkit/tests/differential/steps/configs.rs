@@ -1,5 +1,7 @@
 //! Configurations of topics; those of brokers and groups only by their refusals.
 
+use std::collections::BTreeSet;
+
 use tidemill_protocol::StrBytes;
 use tidemill_protocol::messages::alter_configs_request::{AlterConfigsResource, AlterableConfig};
 use tidemill_protocol::messages::describe_configs_request::DescribeConfigsResource;
@@ -72,8 +74,9 @@ pub(crate) fn alter(side: &mut Side, draw: &mut Draw) {
         });
         AlterConfigsResource::default().with_resource_type(kind).with_resource_name(name).with_configs(configs)
     });
-    // Kafka never answers when a resource stands there twice.
-    resources.dedup_by(|one, other| one.resource_name == other.resource_name);
+    // Kafka never answers when a resource stands there twice, which takes long to see.
+    let mut seen = BTreeSet::new();
+    resources.retain(|resource| seen.insert((resource.resource_type, resource.resource_name.clone())));
     let request = AlterConfigsRequest::default().with_resources(resources).with_validate_only(draw.chance(15));
     side.ask(draw, &request);
     settle(side);

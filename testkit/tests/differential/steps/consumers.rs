@@ -1,7 +1,8 @@
 //! Groups that the broker plans for (KIP-848): joined, gone on with and left, by the right epochs and by others.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use tidemill_protocol::StrBytes;
 use tidemill_protocol::messages::consumer_group_heartbeat_request::TopicPartitions;
@@ -10,11 +11,14 @@ use uuid::Uuid;
 
 use crate::answer::Keep;
 use crate::draw::Draw;
-use crate::side::{CATCH_UP_MAX, Consumer, Side};
+use crate::side::{Consumer, PAUSE, Side};
 
 const MEMBERS: u8 = 3;
 
 const TIMEOUT_MS: i32 = 60_000;
+
+/// Longer than it takes a coordinator to hear of a topic, which it does when the offsets of deleted ones are removed.
+const HEARS_WITHIN: Duration = Duration::from_secs(15);
 
 /// Partitions of `__consumer_offsets`: each has a coordinator of its own.
 const COORDINATORS: i32 = 50;
@@ -36,7 +40,7 @@ fn settle(side: &mut Side, group: &str) {
     let expected: BTreeMap<Uuid, Vec<i32>> = side.existing.values().map(all).collect();
     let place = |id: &str| {
         let hash = id.bytes().fold(0_i32, |hash, byte| hash.wrapping_mul(31).wrapping_add(i32::from(byte)));
-        (hash & i32::MAX) % COORDINATORS
+        (if hash == i32::MIN { 0 } else { hash.abs() }) % COORDINATORS
     };
     for number in 0.. {
         let probe = format!("{}probe{number}", side.names.prefix);
@@ -50,14 +54,17 @@ fn settle(side: &mut Side, group: &str) {
             .with_subscribed_topic_names(Some(names.clone()))
             .with_topic_partitions(Some(Vec::new()));
         let told = side.ask_aside(1, &request).and_then(|told| told.assignment).unwrap_or_default();
-        side.ask_aside(1, &request.with_member_epoch(-1));
+        side.ask_aside(1, &request.clone().with_member_epoch(-1));
+        side.ask_aside(2, &DeleteGroupsRequest::default().with_groups_names(vec![request.group_id]));
         let assigned = told.topic_partitions.into_iter().map(|mut it| {
             it.partitions.sort_unstable();
             (it.topic_id, it.partitions)
         });
-        if assigned.collect::<BTreeMap<_, _>>() == expected || begun.elapsed() > CATCH_UP_MAX {
+        let assigned = assigned.collect::<BTreeMap<_, _>>();
+        if assigned == expected || begun.elapsed() > HEARS_WITHIN {
             return;
         }
+        thread::sleep(PAUSE);
     }
 }
 
