@@ -65,6 +65,8 @@ struct Cached {
     /// What was said last.
     high_watermark: i64,
     log_start_offset: i64,
+    /// Whether the name of its topic was ever known; the session then keeps it.
+    named: bool,
 }
 
 /// What becomes of the answer to a request.
@@ -119,6 +121,25 @@ impl FetchSessions {
         session.last_used = now;
         request.topics = session.topics();
         Ok(Context::Incremental(request.session_id))
+    }
+
+    /// The partitions of a session by ids, whose topics are there no more, and were once.
+    pub(crate) fn gone(
+        &mut self,
+        node_id: i32,
+        context: Context,
+        exists: impl Fn(Uuid) -> bool,
+    ) -> BTreeSet<(Uuid, i32)> {
+        let Context::Incremental(id) = context else { return BTreeSet::new() };
+        let Some(session) = self.sessions.get_mut(&(node_id, id)).filter(|session| session.by_id) else {
+            return BTreeSet::new();
+        };
+        let gone = session.partitions.values_mut().filter_map(|cached| {
+            let exists = exists(cached.topic_id);
+            cached.named |= exists;
+            (cached.named && !exists).then_some((cached.topic_id, cached.wanted.partition))
+        });
+        gone.collect()
     }
 
     /// Makes the answer one of its session: begins the session, or leaves out what the reader knows.
@@ -192,6 +213,7 @@ impl FetchSessions {
             for said in &topic.partitions {
                 if let Some(cached) = session.cached(topic, said.partition_index) {
                     cached.remember(said);
+                    cached.named = said.error_code != ErrorCode::UNKNOWN_TOPIC_ID.0;
                 }
             }
         }
@@ -230,6 +252,7 @@ impl Session {
                     wanted,
                     high_watermark: -1,
                     log_start_offset: -1,
+                    named: false,
                 };
                 self.push(key, cached);
             }

@@ -88,8 +88,12 @@ impl TopicConfig {
         }
         for (name, value) in settings {
             let Some(option) = option_named(name) else { continue };
-            option.check(value)?;
             set.insert(option.name, value.to_owned());
+        }
+        for name in CHECKED_IN_ORDER {
+            if let (Some(option), Some(value)) = (option_named(name), set.get(name)) {
+                option.check(value)?;
+            }
         }
         let value = |name: &'static str| {
             set.get(name).or_else(|| defaults.get(name)).map_or_else(|| default_of(name), String::as_str)
@@ -111,7 +115,13 @@ impl TopicConfig {
             let level = i32::try_from(level).ok().and_then(|level| Compression::with_level(codec, level).ok());
             level.unwrap_or_else(|| Compression::new(codec))
         };
-        let compression = match value("compression.type") {
+        let (lag_min_ms, lag_max_ms) = (number("min.compaction.lag.ms"), compaction_lag_max_ms);
+        if lag_min_ms > lag_max_ms {
+            return Err(format!(
+                "conflict topic config setting min.compaction.lag.ms ({lag_min_ms}) > max.compaction.lag.ms ({lag_max_ms})"
+            ));
+        }
+        let compression = match value("compression.type").trim() {
             "uncompressed" => Some(Compression::new(Codec::None)),
             name => Codec::from_name(name).map(level),
         };
@@ -128,14 +138,14 @@ impl TopicConfig {
             retention_bytes: limit("retention.bytes").and_then(|bytes| u64::try_from(bytes).ok()),
             segment_bytes: bytes("segment.bytes"),
             batch_bytes_max: bytes("max.message.bytes"),
-            timestamp_type: match value("message.timestamp.type") {
+            timestamp_type: match value("message.timestamp.type").trim() {
                 "LogAppendTime" => TimestampType::LogAppendTime,
                 _ => TimestampType::CreateTime,
             },
             timestamp_after_max_ms: number("message.timestamp.after.max.ms"),
             timestamp_before_max_ms: number("message.timestamp.before.max.ms"),
             min_in_sync_replicas: bytes("min.insync.replicas"),
-            unclean_leader_election: value("unclean.leader.election.enable") == "true",
+            unclean_leader_election: is_true(value("unclean.leader.election.enable")),
             set,
             defaults: Arc::clone(defaults),
         })
@@ -158,51 +168,99 @@ impl TopicConfig {
 }
 
 impl ConfigOption {
-    fn check(&self, value: &str) -> Result<(), String> {
-        let refuse = |why: &str| Err(format!("Invalid value {value} for configuration {}: {why}", self.name));
-        let minimum = minimum(self.name);
+    /// A value as DescribeConfigs shows it: as it was read.
+    pub(crate) fn shown(&self, value: &str) -> String {
+        let trimmed = value.trim();
         match self.kind {
-            Kind::Boolean if value != "true" && value != "false" => refuse("Expected value to be either true or false"),
-            Kind::Int | Kind::Short | Kind::Long => match value.trim().parse::<i64>() {
-                Ok(number) if self.kind == Kind::Int && i32::try_from(number).is_err() => {
-                    refuse("Not a number of type INT")
-                }
-                Ok(number) if self.name == "compression.gzip.level" && number != -1 && !(1..=9).contains(&number) => {
-                    refuse("Value must be between 1 and 9 or equal to -1")
-                }
-                Ok(number) if number < minimum => refuse(&format!("Value must be at least {minimum}")),
-                Ok(number) if number > maximum(self.name) => {
-                    refuse(&format!("Value must be no more than {}", maximum(self.name)))
-                }
-                Ok(_) => Ok(()),
-                Err(_) if self.kind == Kind::Int => refuse("Not a number of type INT"),
-                Err(_) => refuse("Not a number of type LONG"),
-            },
-            // The only one is a ratio.
-            Kind::Double => match value.trim().parse::<f64>() {
-                Ok(ratio) if ratio < 0.0 => refuse("Value must be at least 0"),
-                Ok(ratio) if ratio > 1.0 => refuse("Value must be no more than 1"),
-                Ok(_) => Ok(()),
-                Err(_) => refuse("Not a number of type DOUBLE"),
-            },
-            Kind::Boolean | Kind::List | Kind::String | Kind::Class | Kind::Password => {
-                let allowed = allowed(self.name);
-                let is_allowed = |value: &str| allowed.is_empty() || allowed.contains(&value);
-                let fits = match self.kind {
-                    Kind::List => value.split(',').all(|value| is_allowed(value.trim())),
-                    Kind::Boolean
-                    | Kind::String
-                    | Kind::Int
-                    | Kind::Short
-                    | Kind::Long
-                    | Kind::Double
-                    | Kind::Class
-                    | Kind::Password => is_allowed(value),
-                };
-                if fits { Ok(()) } else { refuse(&format!("String must be one of: {}", allowed.join(", "))) }
+            Kind::Boolean => is_true(value).to_string(),
+            Kind::Int | Kind::Short | Kind::Long => {
+                trimmed.parse::<i64>().map_or_else(|_| value.to_owned(), |number| number.to_string())
             }
+            Kind::Double => trimmed.parse::<f64>().map_or_else(|_| value.to_owned(), |number| format!("{number:?}")),
+            Kind::List => trimmed.split(',').map(str::trim).collect::<Vec<_>>().join(","),
+            Kind::String | Kind::Class | Kind::Password => trimmed.to_owned(),
         }
     }
+
+    /// Refuses in the words of Kafka's definitions of settings, which show a number or a list as it was read.
+    fn check(&self, value: &str) -> Result<(), String> {
+        let trimmed = value.trim();
+        let refuse =
+            |shown: &str, why: &str| Err(format!("Invalid value {shown} for configuration {}: {why}", self.name));
+        let minimum = minimum(self.name);
+        match self.kind {
+            Kind::Boolean if is_true(value) || trimmed.eq_ignore_ascii_case("false") => Ok(()),
+            Kind::Boolean => refuse(value, "Expected value to be either true or false"),
+            Kind::Int | Kind::Short | Kind::Long => match trimmed.parse::<i64>() {
+                Ok(number) if self.kind == Kind::Int && i32::try_from(number).is_err() => {
+                    refuse(value, "Not a number of type INT")
+                }
+                Ok(number) if self.name == "compression.gzip.level" && number != -1 && !(1..=9).contains(&number) => {
+                    refuse(trimmed, "Value must be between 1 and 9 or equal to -1")
+                }
+                Ok(number) if number < minimum => {
+                    refuse(&number.to_string(), &format!("Value must be at least {minimum}"))
+                }
+                Ok(number) if number > maximum(self.name) => {
+                    refuse(&number.to_string(), &format!("Value must be no more than {}", maximum(self.name)))
+                }
+                Ok(_) => Ok(()),
+                Err(_) if self.kind == Kind::Int => refuse(value, "Not a number of type INT"),
+                Err(_) => refuse(value, "Not a number of type LONG"),
+            },
+            // The only one is a ratio.
+            Kind::Double => match trimmed.parse::<f64>() {
+                Ok(ratio) if ratio < 0.0 => refuse(&format!("{ratio:?}"), "Value must be at least 0"),
+                Ok(ratio) if ratio > 1.0 => refuse(&format!("{ratio:?}"), "Value must be no more than 1"),
+                Ok(_) => Ok(()),
+                Err(_) => refuse(value, "Not a number of type DOUBLE"),
+            },
+            Kind::List => self.check_list(trimmed),
+            Kind::String | Kind::Class | Kind::Password => self.check_word(trimmed),
+        }
+    }
+
+    fn check_word(&self, word: &str) -> Result<(), String> {
+        let allowed = allowed(self.name);
+        if allowed.is_empty() || allowed.contains(&word) {
+            return Ok(());
+        }
+        let name = self.name;
+        Err(format!("Invalid value {word} for configuration {name}: String must be one of: {}", allowed.join(", ")))
+    }
+
+    /// An empty text is a list of nothing, which every setting takes.
+    fn check_list(&self, trimmed: &str) -> Result<(), String> {
+        if trimmed.is_empty() {
+            return Ok(());
+        }
+        let name = self.name;
+        let items: Vec<&str> = trimmed.split(',').map(str::trim).collect();
+        if name == "cleanup.policy" {
+            if items.contains(&"") {
+                return Err(format!("Configuration '{name}' values must not be empty."));
+            }
+            return items.into_iter().try_for_each(|item| self.check_word(item));
+        }
+        // The others are lists of replicas that are throttled.
+        let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        let is_replica = |item: &&str| {
+            item.is_empty() || item.split_once(':').is_some_and(|(of, at)| is_number(of) && is_number(at))
+        };
+        if items == ["*"] || items.iter().all(is_replica) {
+            return Ok(());
+        }
+        Err(format!(
+            "Invalid value [{}] for configuration {name}: {name} must be the literal '*' or a list of replicas in the \
+             following format: [partitionId]:[brokerId],[partitionId]:[brokerId],...",
+            items.join(", ")
+        ))
+    }
+}
+
+/// Whether a text says yes, as Kafka reads it.
+fn is_true(text: &str) -> bool {
+    text.trim().eq_ignore_ascii_case("true")
 }
 
 /// The setting of this name.
@@ -283,6 +341,43 @@ const fn option(name: &'static str, kind: Kind, default: &'static str) -> Config
     ConfigOption { name, default, kind }
 }
 
+/// The order in which Kafka looks at settings: of several faults, the first is told.
+const CHECKED_IN_ORDER: [&str; 33] = [
+    "segment.bytes",
+    "segment.ms",
+    "segment.jitter.ms",
+    "segment.index.bytes",
+    "flush.messages",
+    "flush.ms",
+    "retention.bytes",
+    "retention.ms",
+    "max.message.bytes",
+    "index.interval.bytes",
+    "delete.retention.ms",
+    "min.compaction.lag.ms",
+    "max.compaction.lag.ms",
+    "file.delete.delay.ms",
+    "min.cleanable.dirty.ratio",
+    "cleanup.policy",
+    "unclean.leader.election.enable",
+    "min.insync.replicas",
+    "compression.type",
+    "compression.gzip.level",
+    "compression.lz4.level",
+    "compression.zstd.level",
+    "preallocate",
+    "message.timestamp.type",
+    "message.timestamp.before.max.ms",
+    "message.timestamp.after.max.ms",
+    "leader.replication.throttled.replicas",
+    "follower.replication.throttled.replicas",
+    "remote.storage.enable",
+    "local.retention.ms",
+    "local.retention.bytes",
+    "remote.log.copy.disable",
+    "remote.log.delete.on.disable",
+];
+
 /// The topic settings of Kafka 4.3.
 const OPTIONS: &[ConfigOption] = &[
     option("cleanup.policy", Kind::List, "delete"),
@@ -340,7 +435,25 @@ mod tests {
         assert!(refused("retention.ms", "-2").contains("at least -1"));
         assert!(refused("cleanup.policy", "shred").contains("one of: compact, delete"));
         assert!(refused("preallocate", "yes").contains("true or false"));
+        assert!(refused("min.cleanable.dirty.ratio", "-1").starts_with("Invalid value -1.0 for"));
+        assert!(refused("leader.replication.throttled.replicas", "*,0:1").starts_with("Invalid value [*, 0:1] for"));
+        assert_eq!(refused("cleanup.policy", "compact,"), "Configuration 'cleanup.policy' values must not be empty.");
         let config = TopicConfig::new([("retention.ms", "-1"), ("cleanup.policy", "compact,delete")]).unwrap();
         assert!(config.retention_ms.is_none() && config.deletes && config.compacts);
+    }
+
+    #[test]
+    fn of_several_faults_the_one_is_told_that_kafka_looks_at_first() {
+        let faults = [("cleanup.policy", "shred"), ("min.insync.replicas", "0"), ("segment.bytes", "1")];
+        assert!(TopicConfig::new(faults).unwrap_err().contains("segment.bytes"));
+        assert_eq!(CHECKED_IN_ORDER.len(), OPTIONS.len());
+        assert!(OPTIONS.iter().all(|option| CHECKED_IN_ORDER.contains(&option.name)));
+    }
+
+    #[test]
+    fn words_are_read_as_kafka_reads_them() {
+        assert!(TopicConfig::new([("unclean.leader.election.enable", " True ")]).unwrap().unclean_leader_election);
+        let kept = TopicConfig::new([("cleanup.policy", "")]).unwrap();
+        assert!(!kept.deletes && !kept.compacts);
     }
 }

@@ -58,6 +58,21 @@ impl Value {
         value
     }
 
+    /// With all its lists in one order.
+    fn sorted(&self) -> Self {
+        match self {
+            Self::Text(text) => Self::Text(text.clone()),
+            Self::List(elements) => {
+                let mut sorted: Vec<Self> = elements.iter().map(Self::sorted).collect();
+                sorted.sort();
+                Self::List(sorted)
+            }
+            Self::Fields(fields) => {
+                Self::Fields(fields.iter().map(|(name, value)| (name.clone(), value.sorted())).collect())
+            }
+        }
+    }
+
     fn field(&self, name: &str) -> Option<&Self> {
         match self {
             Self::Fields(fields) => fields.iter().find(|(other, _)| other == name).map(|(_, value)| value),
@@ -116,12 +131,15 @@ impl Names {
         Self { prefix: prefix.to_owned(), clock_begins, ids: BTreeMap::new() }
     }
 
-    /// The answer without what is different on every broker.
-    pub(crate) fn tell(&mut self, mut value: Value, keep: Keep) -> Value {
-        self.settle(&mut value, keep);
+    /// The answer without what is different on every broker: with its lists in an order of ours, and in the broker's.
+    pub(crate) fn tell(&mut self, mut value: Value, keep: Keep) -> (Value, Value) {
+        let mut as_said = value.clone();
+        self.settle(&mut value, keep, true);
         self.learn(&value);
         self.put(&mut value);
-        value
+        self.settle(&mut as_said, keep, false);
+        self.put(&mut as_said);
+        (value, as_said)
     }
 
     /// Words with the prefix taken out and ids that are known as their names.
@@ -136,13 +154,13 @@ impl Names {
     }
 
     /// Takes out what is not to be compared, and sorts, with ids that are not known left out of the order.
-    fn settle(&self, value: &mut Value, keep: Keep) {
+    fn settle(&self, value: &mut Value, keep: Keep, sort: bool) {
         match value {
             Value::Text(_) => {}
             Value::Fields(fields) => {
                 fields.retain(|(name, value)| name != "unknown_tagged_fields" || *value != Value::Fields(Vec::new()));
                 for (_, value) in fields {
-                    self.settle(value, keep);
+                    self.settle(value, keep, sort);
                 }
             }
             Value::List(elements) => {
@@ -150,9 +168,11 @@ impl Names {
                     elements.retain(|element| self.is_own(element));
                 }
                 for element in elements.iter_mut() {
-                    self.settle(element, keep);
+                    self.settle(element, keep, sort);
                 }
-                elements.sort_by_cached_key(|element| self.masked("", element));
+                if sort {
+                    elements.sort_by_cached_key(|element| self.masked("", element));
+                }
             }
         }
     }
@@ -236,10 +256,60 @@ impl Names {
             _ => {}
         }
         match text.parse::<i64>() {
-            Ok(number) if number >= self.clock_begins && number < i64::MAX / 2 => "<now>".to_owned(),
+            Ok(number) if self.is_clocks(number) => "<now>".to_owned(),
             Ok(_) => text.to_owned(),
-            Err(_) => self.in_words(text),
+            Err(_) => self.without_clock(&self.in_words(text)),
         }
+    }
+
+    fn is_clocks(&self, number: i64) -> bool {
+        number >= self.clock_begins && number < i64::MAX / 2
+    }
+
+    /// Words in which no number is the clock's, nor one that is reckoned from it.
+    fn without_clock(&self, words: &str) -> String {
+        let mut told = String::new();
+        let mut rest = words;
+        while let Some(begin) = rest.find(|it: char| it.is_ascii_digit()) {
+            let digits = rest[begin..].find(|it: char| !it.is_ascii_digit()).map_or(rest.len(), |end| begin + end);
+            let begin = if rest[..begin].ends_with('-') { begin - 1 } else { begin };
+            let number = rest[begin..digits].parse::<i64>();
+            let is_clocks = number.is_ok_and(|it| {
+                self.clock_begins > 0 && (self.is_clocks(it) || self.is_clocks(it.wrapping_add(i64::MAX)))
+            });
+            told.push_str(&rest[..begin]);
+            told.push_str(if is_clocks { "<now>" } else { &rest[begin..digits] });
+            rest = &rest[digits..];
+        }
+        told + rest
+    }
+}
+
+/// The lists that stand in another order: answers are otherwise the same.
+pub(crate) fn orders(ours: &Value, theirs: &Value) -> Vec<String> {
+    let mut found = Vec::new();
+    compare_order("", ours, theirs, &mut found);
+    found
+}
+
+fn compare_order(path: &str, ours: &Value, theirs: &Value, found: &mut Vec<String>) {
+    match (ours, theirs) {
+        (ours, theirs) if ours == theirs => {}
+        (Value::List(ours), Value::List(theirs)) => {
+            let is_same =
+                ours.len() == theirs.len() && ours.iter().zip(theirs).all(|(it, other)| it.sorted() == other.sorted());
+            if !is_same {
+                return found.push(path.to_owned());
+            }
+            ours.iter().zip(theirs).for_each(|(ours, theirs)| compare_order(path, ours, theirs, found));
+        }
+        (Value::Fields(ours), Value::Fields(theirs)) => {
+            for ((name, ours), (_, theirs)) in ours.iter().zip(theirs) {
+                let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+                compare_order(&path, ours, theirs, found);
+            }
+        }
+        _ => found.push(path.to_owned()),
     }
 }
 

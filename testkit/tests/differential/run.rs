@@ -204,7 +204,18 @@ fn compare(step: usize, ours: &[Said], theirs: &[Said], tally: &mut Tally) -> Co
         tally.compared += 1;
         *tally.asked.entry((ours.api, ours.version)).or_default() += 1;
         let differences = answer::differences(&ours.answer, &theirs.answer);
-        let explanations: Vec<_> = differences.iter().map(|it| differences::explained(ours.api, it)).collect();
+        let orders = match (&ours.as_said, &theirs.as_said) {
+            (Some(ours), Some(theirs)) if differences.is_empty() => answer::orders(ours, theirs),
+            _ => Vec::new(),
+        };
+        let is_told = |path: &String| !differences::is_unordered(ours.api, path);
+        let orders = orders.into_iter().filter(is_told).map(|path| Difference {
+            path: format!("the order of {path}"),
+            ours: ours.as_said.as_ref().map(ToString::to_string).unwrap_or_default(),
+            theirs: theirs.as_said.as_ref().map(ToString::to_string).unwrap_or_default(),
+        });
+        let differences: Vec<Difference> = differences.into_iter().chain(orders).collect();
+        let explanations: Vec<_> = differences.iter().map(|it| differences::explained(ours, it)).collect();
         tally.seen.extend(explanations.iter().flatten());
         if explanations.iter().flatten().any(|number| differences::KNOWN[*number].parts) {
             return Compared::Apart;

@@ -25,7 +25,7 @@ pub(crate) const CATCH_UP_MAX: Duration = Duration::from_secs(3);
 pub(crate) const CATCH_UP_AGAIN: Duration = Duration::from_millis(1500);
 
 /// Between two questions.
-const PAUSE: Duration = Duration::from_millis(4);
+pub(crate) const PAUSE: Duration = Duration::from_millis(4);
 
 /// How long a request that waits for others is given until it is taken to wait.
 const WAITS_AFTER: Duration = Duration::from_millis(60);
@@ -43,6 +43,8 @@ pub(crate) struct Said {
     pub(crate) version: i16,
     pub(crate) request: String,
     pub(crate) answer: Answer,
+    /// The same with its lists as the broker has them, where there is an answer.
+    pub(crate) as_said: Option<Value>,
 }
 
 /// A member of a classic group.
@@ -95,6 +97,9 @@ pub(crate) struct Side {
     expected: Option<VecDeque<Said>>,
     said: Vec<Said>,
     pub(crate) topic_ids: BTreeMap<String, Uuid>,
+    /// The topics that there are, with as many partitions; and whether a coordinator may not have heard of it.
+    pub(crate) existing: BTreeMap<String, (Uuid, usize)>,
+    pub(crate) is_news: bool,
     pub(crate) producers: BTreeMap<u8, Producer>,
     /// The next sequence by producer, topic and partition.
     pub(crate) sequences: BTreeMap<(u8, String, i32), i32>,
@@ -139,6 +144,8 @@ impl Side {
             expected: None,
             said: Vec::new(),
             topic_ids: BTreeMap::new(),
+            existing: BTreeMap::new(),
+            is_news: false,
             producers: BTreeMap::new(),
             sequences: BTreeMap::new(),
             sessions: BTreeMap::new(),
@@ -216,14 +223,15 @@ impl Side {
         let asked = Instant::now();
         let request = described(frame);
         loop {
-            let (answer, response) = match self.exchange(ME, frame) {
-                Err(answer) => (answer, None),
+            let (answer, as_said, response) = match self.exchange(ME, frame) {
+                Err(answer) => (answer, None, None),
                 Ok(bytes) => {
                     let response = header::decode_response::<R>(version, bytes).unwrap();
                     let mut told = response.clone();
                     change(&mut told);
                     let value = Value::read(&format!("{told:?}"));
-                    (Answer::Said(self.names.tell(value, keep)), Some(response))
+                    let (value, as_said) = self.names.tell(value, keep);
+                    (Answer::Said(value), Some(as_said), Some(response))
                 }
             };
             let is_as_expected = expected.as_ref().is_none_or(|expected| *expected == answer);
@@ -232,9 +240,16 @@ impl Side {
                 continue;
             }
             let request = self.names.in_words(&request);
-            self.said.push(Said { api: ApiKey(R::KEY), version, request, answer });
+            self.said.push(Said { api: ApiKey(R::KEY), version, request, answer, as_said });
             return response;
         }
+    }
+
+    /// Asks aside: nothing of it is compared.
+    pub(crate) fn ask_aside<R: Request>(&mut self, version: i16, request: &R) -> Option<R::Response> {
+        let frame = header::encode_request(request, version, 1, None).ok()?;
+        let bytes = self.exchange(ME, &frame).ok()?;
+        header::decode_response::<R>(version, bytes).ok()
     }
 
     /// Sends what is never answered, and asks something behind it on the same connection.
@@ -327,6 +342,7 @@ impl Side {
             let api = if open.is_join { ApiKey::JOIN_GROUP } else { ApiKey::SYNC_GROUP };
             let request = self.names.in_words(&open.request);
             let version = open.version;
+            let mut as_said = None;
             let answer = if !is_there {
                 self.open.insert(who, open);
                 Answer::Waits
@@ -336,12 +352,13 @@ impl Side {
                 } else {
                     format!("{:?}", header::decode_response::<SyncGroupRequest>(version, bytes).unwrap())
                 };
-                let value = Value::read(&text);
-                Answer::Said(self.names.tell(value, Keep::All))
+                let (value, unsorted) = self.names.tell(Value::read(&text), Keep::All);
+                as_said = Some(unsorted);
+                Answer::Said(value)
             } else {
                 Answer::Closed
             };
-            self.said.push(Said { api, version, request, answer });
+            self.said.push(Said { api, version, request, answer, as_said });
         }
     }
 

@@ -1,5 +1,7 @@
 //! What administrators ask: which groups there are, what they are like, and to delete them.
 
+use std::collections::BTreeSet;
+
 use tidemill_protocol::messages::delete_groups_response::DeletableGroupResult;
 use tidemill_protocol::messages::describe_groups_response::{DescribedGroup, DescribedGroupMember};
 use tidemill_protocol::messages::list_groups_response::ListedGroup;
@@ -72,7 +74,10 @@ impl Groups {
 
     /// A group with members stays.
     pub(crate) fn handle_delete(&mut self, request: DeleteGroupsRequest, around: &Around<'_>) -> DeleteGroupsResponse {
-        let results = request.groups_names.into_iter().map(|id| {
+        // A group that stands there several times is answered once.
+        let mut seen = BTreeSet::new();
+        let once = request.groups_names.into_iter().filter(|id| seen.insert(id.clone()));
+        let results = once.map(|id| {
             let result = around.coordinates(&id).and_then(|()| self.delete(&id));
             DeletableGroupResult::default().with_group_id(id).with_error_code(code(result))
         });

@@ -44,6 +44,7 @@ pub(crate) use self::config::GroupOverride;
 pub use self::config::{GroupProperties, MigrationPolicy};
 use self::consumer::ConsumerGroup;
 use self::offsets::Offsets;
+pub(crate) use self::offsets::in_one_piece;
 use self::transactions::Transactions;
 use super::Token;
 use super::nodes::{CoordinatorKind, Nodes};

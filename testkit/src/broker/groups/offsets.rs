@@ -6,8 +6,9 @@
 
 use std::collections::BTreeMap;
 
-use tidemill_protocol::messages::offset_commit_request::OffsetCommitRequestPartition;
+use tidemill_protocol::messages::offset_commit_request::{OffsetCommitRequestPartition, OffsetCommitRequestTopic};
 use tidemill_protocol::messages::offset_commit_response::{OffsetCommitResponsePartition, OffsetCommitResponseTopic};
+use tidemill_protocol::messages::offset_delete_request::OffsetDeleteRequestTopic;
 use tidemill_protocol::messages::offset_delete_response::{OffsetDeleteResponsePartition, OffsetDeleteResponseTopic};
 use tidemill_protocol::messages::offset_fetch_response::{
     OffsetFetchResponseGroup, OffsetFetchResponsePartition, OffsetFetchResponsePartitions, OffsetFetchResponseTopic,
@@ -20,7 +21,7 @@ use tidemill_protocol::messages::{
 use tidemill_protocol::{ErrorCode, StrBytes};
 
 use super::classic::Identity;
-use super::{Around, Groups, Protocol, code, owned};
+use super::{Around, Groups, Protocol, owned};
 
 /// Since this version a commit into a group that is not there is told so.
 const SAYS_NO_SUCH_GROUP_SINCE: i16 = 9;
@@ -58,42 +59,55 @@ struct Found {
 }
 
 impl Groups {
-    /// `exists` knows the partitions that there are; of others Kafka does not even ask the group.
+    /// Of partitions that are not there Kafka does not even ask the group. `refused` was refused before.
     pub(crate) fn handle_commit(
         &mut self,
         request: &OffsetCommitRequest,
         version: i16,
+        mut refused: Vec<OffsetCommitResponseTopic>,
         around: &Around<'_>,
     ) -> OffsetCommitResponse {
-        let exists = |name: &str, partition| around.topics.has(name, partition);
-        let mut partitions = request.topics.iter().flat_map(|topic| topic.partitions.iter().map(move |it| (topic, it)));
-        let asks = partitions.any(|(topic, partition)| exists(&topic.name, partition.partition_index));
-        let allowed = if asks { self.check_commit(request, version, around) } else { Ok(None) };
+        let answer = |topic: &OffsetCommitRequestTopic, partitions| {
+            OffsetCommitResponseTopic::default().with_name(topic.name.clone()).with_partitions(partitions)
+        };
+        let answer_partition = |partition: &OffsetCommitRequestPartition, code: ErrorCode| {
+            OffsetCommitResponsePartition::default()
+                .with_partition_index(partition.partition_index)
+                .with_error_code(code.0)
+        };
+        let mut asked = Vec::new();
+        for topic in &request.topics {
+            let exists = |it: &&OffsetCommitRequestPartition| around.topics.has(&topic.name, it.partition_index);
+            let (there, missing): (Vec<_>, Vec<_>) = topic.partitions.iter().partition(exists);
+            if !missing.is_empty() || around.topics.by_name(&topic.name).is_none() {
+                let missing = missing.into_iter().map(|it| answer_partition(it, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION));
+                refused.push(answer(topic, missing.collect()));
+            }
+            if !there.is_empty() {
+                asked.push((topic, there));
+            }
+        }
+        let allowed = if asked.is_empty() { Ok(None) } else { self.check_commit(request, version, around) };
         let written = self.transactions.next_written();
         let mut group = self.groups.get_mut(request.group_id.as_str());
-        let topics = request.topics.iter().map(|topic| {
-            let partitions = topic.partitions.iter().map(|partition| {
-                let result = if exists(&topic.name, partition.partition_index) {
-                    allowed.and_then(|old_epoch| {
-                        let group = group.as_mut().ok_or(ErrorCode::UNKNOWN_MEMBER_ID)?;
-                        if let (Some(epoch), Protocol::Consumer(consumer)) = (old_epoch, &group.protocol) {
-                            let id = around.topics.by_name(&topic.name).map(|topic| topic.id).unwrap_or_default();
-                            let number = partition.partition_index;
-                            consumer.may_commit(&request.member_id, epoch, id, number, version)?;
-                        }
-                        group.offsets.commit(&topic.name, partition, written, around)
-                    })
-                } else {
-                    Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)
-                };
-                OffsetCommitResponsePartition::default()
-                    .with_partition_index(partition.partition_index)
-                    .with_error_code(code(result))
+        let committed = asked.into_iter().map(|(topic, partitions)| {
+            let partitions = partitions.into_iter().map(|partition| {
+                let result = allowed.and_then(|old_epoch| {
+                    let group = group.as_mut().ok_or(ErrorCode::UNKNOWN_MEMBER_ID)?;
+                    if let (Some(epoch), Protocol::Consumer(consumer)) = (old_epoch, &group.protocol) {
+                        let id = around.topics.by_name(&topic.name).map(|topic| topic.id).unwrap_or_default();
+                        let number = partition.partition_index;
+                        consumer.may_commit(&request.member_id, epoch, id, number, version)?;
+                    }
+                    group.offsets.commit(&topic.name, partition, written, around)
+                });
+                answer_partition(partition, result.err().unwrap_or(ErrorCode::NONE))
             });
-            let partitions = partitions.collect();
-            OffsetCommitResponseTopic::default().with_name(topic.name.clone()).with_partitions(partitions)
+            answer(topic, partitions.collect())
         });
-        OffsetCommitResponse::default().with_topics(topics.collect())
+        let committed = committed.collect();
+        let topics = in_one_piece(refused, committed, |it| it.name.0.to_string(), |it| &mut it.partitions);
+        OffsetCommitResponse::default().with_topics(topics)
     }
 
     pub(crate) fn handle_offset_fetch(
@@ -153,7 +167,8 @@ impl Groups {
     /// Offsets of topics that the group reads stay. `exists` knows the partitions that there are.
     pub(crate) fn handle_offset_delete(
         &mut self,
-        request: OffsetDeleteRequest,
+        request: &OffsetDeleteRequest,
+        mut refused: Vec<OffsetDeleteResponseTopic>,
         around: &Around<'_>,
     ) -> OffsetDeleteResponse {
         let response = OffsetDeleteResponse::default();
@@ -171,24 +186,36 @@ impl Groups {
         {
             return response.with_error_code(code.0);
         }
-        let topics = request.topics.into_iter().map(|topic| {
+        let answer = |topic: &OffsetDeleteRequestTopic, codes: Vec<(i32, ErrorCode)>| {
+            let partition = |(number, code): (i32, ErrorCode)| {
+                OffsetDeleteResponsePartition::default().with_partition_index(number).with_error_code(code.0)
+            };
+            let partitions = codes.into_iter().map(partition).collect();
+            OffsetDeleteResponseTopic::default().with_name(topic.name.clone()).with_partitions(partitions)
+        };
+        let mut deleted = Vec::new();
+        for topic in &request.topics {
             let reads = group.protocol.reads(&topic.name);
-            let partitions = topic.partitions.iter().map(|partition| {
-                let number = partition.partition_index;
-                let result = if !around.topics.has(&topic.name, number) {
-                    Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)
-                } else if reads {
-                    Err(ErrorCode::GROUP_SUBSCRIBED_TO_TOPIC)
-                } else {
-                    group.offsets.remove(&topic.name, number);
-                    Ok(())
-                };
-                OffsetDeleteResponsePartition::default().with_partition_index(number).with_error_code(code(result))
+            let exists = |number: &i32| around.topics.has(&topic.name, *number);
+            let numbers = topic.partitions.iter().map(|partition| partition.partition_index);
+            let (there, missing): (Vec<i32>, Vec<i32>) = numbers.partition(exists);
+            if !missing.is_empty() || around.topics.by_name(&topic.name).is_none() {
+                let missing = missing.into_iter().map(|number| (number, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION));
+                refused.push(answer(topic, missing.collect()));
+            }
+            if there.is_empty() {
+                continue;
+            }
+            let codes = there.into_iter().map(|number| {
+                if reads {
+                    return (number, ErrorCode::GROUP_SUBSCRIBED_TO_TOPIC);
+                }
+                group.offsets.remove(&topic.name, number);
+                (number, ErrorCode::NONE)
             });
-            let partitions = partitions.collect();
-            OffsetDeleteResponseTopic::default().with_name(topic.name).with_partitions(partitions)
-        });
-        response.with_topics(topics.collect())
+            deleted.push(answer(topic, codes.collect()));
+        }
+        response.with_topics(in_one_piece(refused, deleted, |it| it.name.0.to_string(), |it| &mut it.partitions))
     }
 
     /// A topic is gone, and with it what groups have committed for it.
@@ -283,6 +310,29 @@ fn refuse_fetch(
             .with_partitions(partitions.into_iter().map(nothing).collect())
     };
     response.with_topics(asked.into_iter().flatten().map(topic).collect())
+}
+
+/// What is answered to a commit: a topic of which something was refused stands there in one piece. Where nothing was, as
+/// often as it was asked for, as in Kafka.
+pub(crate) fn in_one_piece<T, P>(
+    refused: Vec<T>,
+    committed: Vec<T>,
+    name: impl Fn(&T) -> String,
+    partitions: impl Fn(&mut T) -> &mut Vec<P>,
+) -> Vec<T> {
+    if refused.is_empty() {
+        return committed;
+    }
+    let mut places: BTreeMap<String, usize> = BTreeMap::new();
+    let mut topics: Vec<T> = Vec::new();
+    for mut topic in refused.into_iter().chain(committed) {
+        let place = *places.entry(name(&topic)).or_insert(topics.len());
+        match topics.get_mut(place) {
+            Some(known) => partitions(known).append(partitions(&mut topic)),
+            None => topics.push(topic),
+        }
+    }
+    topics
 }
 
 impl Offsets {

@@ -193,7 +193,7 @@ impl World {
             .with_generation_id_or_member_epoch(generation)
             .with_member_id(text(id))
             .with_topics(vec![topic]);
-        let response = self.act(|groups, around| groups.handle_commit(&request, 8, around));
+        let response = self.act(|groups, around| groups.handle_commit(&request, 8, Vec::new(), around));
         ErrorCode(response.topics[0].partitions[0].error_code)
     }
 

@@ -3,9 +3,8 @@
 //! From version 4 on it is what brokers ask each other, about several transactions at once, and may only verify. As in
 //! Kafka without ACLs, clients may ask it too.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use tidemill_protocol::ErrorCode;
 use tidemill_protocol::api::VersionRange;
 use tidemill_protocol::messages::add_partitions_to_txn_request::{
     AddPartitionsToTxnTopic, AddPartitionsToTxnTransaction,
@@ -13,7 +12,8 @@ use tidemill_protocol::messages::add_partitions_to_txn_request::{
 use tidemill_protocol::messages::add_partitions_to_txn_response::{
     AddPartitionsToTxnPartitionResult, AddPartitionsToTxnResult, AddPartitionsToTxnTopicResult,
 };
-use tidemill_protocol::messages::{AddPartitionsToTxnRequest, AddPartitionsToTxnResponse};
+use tidemill_protocol::messages::{AddPartitionsToTxnRequest, AddPartitionsToTxnResponse, TopicName};
+use tidemill_protocol::{ErrorCode, StrBytes};
 
 use super::fenced_before;
 use crate::broker::acls::Operation;
@@ -38,8 +38,17 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
         if let Err(code) = request.authorize(cluster, Operation::ClusterAction, Resource::Cluster) {
             return request.reply::<AddPartitionsToTxnRequest>(&response.with_error_code(code.0));
         }
-        let results = body.transactions.into_iter().map(|transaction| {
-            let topics = add(cluster, &transaction, request);
+        let all = &body.transactions;
+        // Of a transaction that stands there several times Kafka takes the last partitions, and says of the first topics
+        // that all was refused.
+        let results = all.iter().cloned().map(|mut transaction| {
+            let same: Vec<_> =
+                all.iter().filter(|other| other.transactional_id == transaction.transactional_id).collect();
+            let topics =
+                |of: Option<&&AddPartitionsToTxnTransaction>| of.map(|it| it.topics.clone()).unwrap_or_default();
+            let said = topics(same.first());
+            transaction.topics = topics(same.last());
+            let topics = add(cluster, &transaction, said, request);
             AddPartitionsToTxnResult::default()
                 .with_transactional_id(transaction.transactional_id)
                 .with_topic_results(topics)
@@ -52,13 +61,14 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
         .with_producer_id(body.v3_and_below_producer_id)
         .with_producer_epoch(body.v3_and_below_producer_epoch)
         .with_topics(body.v3_and_below_topics);
-    let topics = add(cluster, &transaction, request);
+    let topics = add(cluster, &transaction, transaction.topics.clone(), request);
     request.reply::<AddPartitionsToTxnRequest>(&response.with_results_by_topic_v3_and_below(topics))
 }
 
 fn add(
     cluster: &mut Cluster,
     transaction: &AddPartitionsToTxnTransaction,
+    said: Vec<AddPartitionsToTxnTopic>,
     request: &Request<'_>,
 ) -> Vec<AddPartitionsToTxnTopicResult> {
     let partitions = |topic: &AddPartitionsToTxnTopic| -> Vec<TopicPartition> {
@@ -97,17 +107,29 @@ fn add(
         Ok(_) => ErrorCode::NONE,
         Err(code) => fenced_before(SAYS_FENCED_SINCE, request.version, *code),
     };
-    let topic = |topic: &AddPartitionsToTxnTopic| {
-        let result = |partition: TopicPartition| {
-            AddPartitionsToTxnPartitionResult::default()
-                .with_partition_index(partition.1)
-                .with_partition_error_code(code_of(&partition).0)
-        };
-        AddPartitionsToTxnTopicResult::default()
-            .with_name(topic.name.clone())
-            .with_results_by_partition(partitions(topic).into_iter().map(result).collect())
+    let result_of = |partition: &TopicPartition| {
+        AddPartitionsToTxnPartitionResult::default()
+            .with_partition_index(partition.1)
+            .with_partition_error_code(code_of(partition).0)
     };
-    transaction.topics.iter().map(topic).collect()
+    let answer = |name: TopicName, partitions: Vec<AddPartitionsToTxnPartitionResult>| {
+        AddPartitionsToTxnTopicResult::default().with_name(name).with_results_by_partition(partitions)
+    };
+    let is_each_its_own = transaction.verify_only || !unknown.is_empty() || !denied.is_empty();
+    if is_each_its_own && (may.is_ok() || request.version >= BATCHED_SINCE) {
+        // Each partition once, in one piece for each topic.
+        let mut topics: BTreeMap<&str, Vec<AddPartitionsToTxnPartitionResult>> = BTreeMap::new();
+        for partition in &asked {
+            topics.entry(&partition.0).or_default().push(result_of(partition));
+        }
+        let name = |name: &str| TopicName(StrBytes::from_string(name.to_owned()));
+        return topics.into_iter().map(|(topic, partitions)| answer(name(topic), partitions)).collect();
+    }
+    let topic = |topic: AddPartitionsToTxnTopic| {
+        let results = partitions(&topic).iter().map(result_of).collect();
+        answer(topic.name, results)
+    };
+    said.into_iter().map(topic).collect()
 }
 
 /// An empty id is refused before anybody asks whose it is.

@@ -5,14 +5,14 @@
 
 use std::collections::BTreeMap;
 
+use tidemill_protocol::StrBytes;
 use tidemill_protocol::api::VersionRange;
 use tidemill_protocol::messages::alter_configs_request::AlterConfigsResource;
 use tidemill_protocol::messages::alter_configs_response::AlterConfigsResourceResponse;
 use tidemill_protocol::messages::{AlterConfigsRequest, AlterConfigsResponse};
-use tidemill_protocol::{ErrorCode, StrBytes};
 
 use super::describe_configs::TOPIC;
-use super::incremental_alter_configs::{apply, authorize, check_settings, owner, topic_settings};
+use super::incremental_alter_configs::{apply, authorize, check_once_and_there, check_settings, owner, topic_settings};
 use crate::broker::topics::TopicError;
 use crate::broker::{Cluster, Outcome, Refused, Request};
 
@@ -43,10 +43,8 @@ fn alter(
     validate_only: bool,
 ) -> Result<(), TopicError> {
     let name = &*resource.resource_name;
-    if let Some(config) = resource.configs.iter().find(|config| config.value.is_none()) {
-        let message = format!("Null value not supported for : {}", &*config.name);
-        return Err(TopicError::new(ErrorCode::INVALID_REQUEST, message));
-    }
+    let set = resource.configs.iter().map(|config| (&*config.name, config.value.is_none()));
+    check_once_and_there(set)?;
     authorize(cluster, request, resource.resource_type, name)?;
     let owner = owner(resource.resource_type, name, request.caller.node_id)?;
     if owner.is_none() {

@@ -42,7 +42,8 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
         responses.push(ReassignableTopicResponse::default().with_name(topic.name).with_partitions(partitions));
     }
     let response = AlterPartitionReassignmentsResponse::default()
-        .with_error_message(None)
+        // Where nothing is asked for, Kafka's controller is not, and leaves the text empty.
+        .with_error_message(responses.is_empty().then(StrBytes::default))
         .with_allow_replication_factor_change(body.allow_replication_factor_change)
         .with_responses(responses);
     let response = match refused {
@@ -81,7 +82,7 @@ fn reassign(
         cluster.stop_moving(topic, number);
         return Ok(());
     };
-    check_replicas(cluster, std::slice::from_ref(&to))?;
+    check_replicas(cluster, &to, None)?;
     if !may_change_factor && to.len() != partition.settled_replicas().len() {
         let message =
             format!("The replication factor is changed from {} to {}", partition.settled_replicas().len(), to.len());

@@ -69,11 +69,7 @@ fn grow(cluster: &mut Cluster, wanted: &CreatePartitionsTopic, validate_only: bo
             }
             let layout: Vec<Vec<i32>> =
                 assignments.iter().map(|it| it.broker_ids.iter().map(|id| id.0).collect()).collect();
-            check_replicas(cluster, &layout)?;
-            if layout.iter().any(|replicas| replicas.len() != factor) {
-                let message = format!("The manual partition assignment needs {factor} replica(s) for each partition.");
-                return refuse(ErrorCode::INVALID_REPLICA_ASSIGNMENT, message);
-            }
+            layout.iter().try_for_each(|replicas| check_replicas(cluster, replicas, Some(factor)))?;
             layout
         }
         None => {

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::text;
+use super::{text, text_or_null};
 use crate::broker::acls::Operation;
 use crate::broker::authorization::Resource;
 use crate::broker::topic_config::TopicConfig;
@@ -24,14 +24,20 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
     for topic in &body.topics {
         *times.entry(&topic.name.0).or_default() += 1;
     }
+    // Kafka's controller gives up what should have been done already, unless there is nothing to do.
+    if body.timeout_ms <= 0 && times.values().any(|times| *times == 1) {
+        let late = |topic| refused(topic, TopicError::new(ErrorCode::REQUEST_TIMED_OUT, ""));
+        let results = body.topics.iter().map(late).collect();
+        return request.reply::<CreateTopicsRequest>(&CreateTopicsResponse::default().with_topics(results));
+    }
     let mut answered: BTreeSet<&str> = BTreeSet::new();
-    let mut results = Vec::new();
+    let (mut results, mut doubles) = (Vec::new(), Vec::new());
     for topic in &body.topics {
         if times.get(&*topic.name.0).is_some_and(|times| *times > 1) {
-            // Answered once, as in Kafka.
+            // Answered once and last, as in Kafka.
             if answered.insert(&topic.name.0) {
                 let error = TopicError::new(ErrorCode::INVALID_REQUEST, "Duplicate topic name.");
-                results.push(refused(topic, error));
+                doubles.push(refused(topic, error));
             }
             continue;
         }
@@ -47,6 +53,7 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
             .map(|created| if shows_settings { created } else { without_settings(created) });
         results.push(created.unwrap_or_else(|error| refused(topic, error)));
     }
+    results.append(&mut doubles);
     request.reply::<CreateTopicsRequest>(&CreateTopicsResponse::default().with_topics(results))
 }
 
@@ -67,15 +74,21 @@ fn create(
 ) -> Result<CreatableTopicResult, TopicError> {
     let name = &*topic.name.0;
     let settings = topic.configs.iter().filter_map(|config| Some((&*config.name, &**config.value.as_ref()?)));
-    // The name is judged before the numbers, the numbers before the settings.
+    // The name is judged before the settings, the settings before the numbers.
     cluster.topics.check_new(name, 1)?;
+    let invalid = |message: String| TopicError::new(ErrorCode::INVALID_CONFIG, message);
+    let missing: Vec<&str> =
+        topic.configs.iter().filter(|config| config.value.is_none()).map(|config| &*config.name).collect();
+    if !missing.is_empty() {
+        return Err(invalid(format!("Null value not supported for topic configs: {}", missing.join(","))));
+    }
+    let config = TopicConfig::over(cluster.settings.topic_defaults(), settings.clone()).map_err(invalid)?;
     let layout = check_layout(cluster, topic)?;
     let partitions = i32::try_from(layout.len()).unwrap_or(i32::MAX);
     let factor = layout.first().map_or(0, Vec::len);
     cluster.topics.check_new(name, partitions)?;
     let (id, config) = if validate_only {
-        let config = TopicConfig::over(cluster.settings.topic_defaults(), settings);
-        (cluster.random_id(), config.map_err(|reason| TopicError::new(ErrorCode::INVALID_CONFIG, reason))?)
+        (cluster.random_id(), config)
     } else {
         let created = cluster.create_topic_at(name, layout, settings)?;
         (created.id, created.config.clone())
@@ -108,18 +121,24 @@ fn check_layout(cluster: &mut Cluster, topic: &CreatableTopic) -> Result<Vec<Vec
             let message = "A manual partition assignment was specified, but numPartitions was not set to -1.";
             return refuse(ErrorCode::INVALID_REQUEST, message);
         }
-        let mut numbers: Vec<i32> = topic.assignments.iter().map(|assigned| assigned.partition_index).collect();
-        numbers.sort_unstable();
-        if !numbers.iter().copied().eq((0..).take(numbers.len())) {
+        let mut layout = BTreeMap::new();
+        let mut factor = None;
+        for assigned in &topic.assignments {
+            let number = assigned.partition_index;
+            let replicas: Vec<i32> = assigned.broker_ids.iter().map(|id| id.0).collect();
+            if layout.contains_key(&number) {
+                let message = format!("Found multiple manual partition assignments for partition {number}");
+                return refuse(ErrorCode::INVALID_REPLICA_ASSIGNMENT, &message);
+            }
+            check_replicas(cluster, &replicas, factor)?;
+            factor = Some(replicas.len());
+            layout.insert(number, replicas);
+        }
+        if !layout.keys().copied().eq((0..).take(layout.len())) {
             let message = "partitions should be a consecutive 0-based integer sequence";
             return refuse(ErrorCode::INVALID_REPLICA_ASSIGNMENT, message);
         }
-        let mut assigned: Vec<_> = topic.assignments.iter().collect();
-        assigned.sort_unstable_by_key(|assigned| assigned.partition_index);
-        let layout: Vec<Vec<i32>> =
-            assigned.iter().map(|assigned| assigned.broker_ids.iter().map(|id| id.0).collect()).collect();
-        check_replicas(cluster, &layout)?;
-        return Ok(layout);
+        return Ok(layout.into_values().collect());
     }
     let factor = match topic.replication_factor {
         -1 => cluster.config.default_replication_factor,
@@ -129,42 +148,47 @@ fn check_layout(cluster: &mut Cluster, topic: &CreatableTopic) -> Result<Vec<Vec
         -1 => cluster.config.num_partitions,
         partitions => partitions,
     };
-    // Counts that cannot be are judged by the caller, and are not worth placing.
-    cluster.topics.check_new(&topic.name.0, partitions).or_else(|error| {
-        // The factor is judged before the count.
-        cluster.place(1, factor).and(Err(error))
-    })?;
+    // A factor that cannot be is told before a count that cannot, and that before one of too many.
+    if factor <= 0 {
+        return cluster.place(1, factor);
+    }
+    cluster.topics.check_new(&topic.name.0, partitions)?;
     cluster.place(partitions, factor)
 }
 
-/// Whether replicas that were assigned by hand can lie there.
-pub(super) fn check_replicas(cluster: &Cluster, layout: &[Vec<i32>]) -> Result<(), TopicError> {
+/// Whether replicas that were assigned by hand can lie there, and are as many as those of partitions before.
+pub(super) fn check_replicas(cluster: &Cluster, replicas: &[i32], factor: Option<usize>) -> Result<(), TopicError> {
     let refuse = |message: String| Err(TopicError::new(ErrorCode::INVALID_REPLICA_ASSIGNMENT, message));
-    for replicas in layout {
-        if replicas.is_empty() {
-            return refuse("The manual partition assignment includes an empty replica list.".to_owned());
-        }
-        let mut seen = BTreeSet::new();
-        for id in replicas {
-            if !seen.insert(*id) {
-                return refuse(format!("The manual partition assignment includes the broker {id} more than once."));
-            }
-            if cluster.nodes.get(*id).is_none() {
-                let message = "but no such broker is registered.";
-                return refuse(format!("The manual partition assignment includes broker {id}, {message}"));
-            }
-        }
+    if replicas.is_empty() {
+        return refuse("The manual partition assignment includes an empty replica list.".to_owned());
     }
-    if layout.iter().any(|replicas| Some(replicas.len()) != layout.first().map(Vec::len)) {
-        return refuse("Inconsistent replication factor between partitions.".to_owned());
+    let mut sorted = replicas.to_vec();
+    sorted.sort_unstable();
+    let mut before = None;
+    for id in sorted {
+        if cluster.nodes.get(id).is_none() {
+            let message = "but no such broker is registered.";
+            return refuse(format!("The manual partition assignment includes broker {id}, {message}"));
+        }
+        if before == Some(id) {
+            return refuse(format!("The manual partition assignment includes the broker {id} more than once."));
+        }
+        before = Some(id);
     }
-    Ok(())
+    match factor {
+        Some(factor) if factor != replicas.len() => refuse(format!(
+            "The manual partition assignment includes a partition with {} replica(s), but this is not consistent with \
+             previous partitions, which have {factor} replica(s).",
+            replicas.len()
+        )),
+        Some(_) | None => Ok(()),
+    }
 }
 
 fn refused(topic: &CreatableTopic, error: TopicError) -> CreatableTopicResult {
     CreatableTopicResult::default()
         .with_name(topic.name.clone())
         .with_error_code(error.code.0)
-        .with_error_message(Some(StrBytes::from_string(error.message)))
+        .with_error_message(text_or_null(error.message))
         .with_configs(Some(Vec::new()))
 }

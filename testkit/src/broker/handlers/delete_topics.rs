@@ -51,6 +51,8 @@ fn sort_out(cluster: &Cluster, body: DeleteTopicsRequest) -> (Vec<DeleteTopicSta
             }
         }
     }
+    // Names first: an id that comes with its name as well is answered once, by the name.
+    wanted.sort_by_key(|topic| topic.name.is_some());
     let mut good = Vec::new();
     for topic in wanted {
         let name = topic.name.as_ref().map(|name| name.0.to_string());

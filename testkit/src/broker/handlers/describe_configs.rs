@@ -26,8 +26,26 @@ const BROKER_LOGGER: i8 = 8;
 const CLIENT_METRICS: i8 = 16;
 pub(super) const GROUP: i8 = 32;
 
+/// What Kafka says of any request that makes no sense, where it says nothing better.
+const MALFORMED: &str = "This most likely occurs because of a request being malformed by the client library or the message \
+                         was sent to an incompatible broker. See the broker logs for more details.";
+
 pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Outcome, Refused> {
     let body: DescribeConfigsRequest = request.decode()?;
+    let is_known = |resource: &&DescribeConfigsResource| configured(resource.resource_type, "").is_some();
+    if !body.resources.iter().all(|resource| is_known(&resource)) {
+        // One kind that there is not fails all of them.
+        let code = ErrorCode::INVALID_REQUEST;
+        let refused = |resource: DescribeConfigsResource| {
+            DescribeConfigsResult::default()
+                .with_resource_type(resource.resource_type)
+                .with_resource_name(resource.resource_name)
+                .with_error_code(code.0)
+                .with_error_message(Some(StrBytes::from_static_str(MALFORMED)))
+        };
+        let results = body.resources.into_iter().map(refused).collect();
+        return request.reply::<DescribeConfigsRequest>(&DescribeConfigsResponse::default().with_results(results));
+    }
     // What is refused stands last.
     let (allowed, refused): (Vec<_>, Vec<_>) =
         body.resources.iter().partition(|resource| authorize(cluster, request, resource).is_ok());

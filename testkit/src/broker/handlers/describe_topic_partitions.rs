@@ -2,6 +2,7 @@
 
 use tidemill_protocol::ErrorCode;
 use tidemill_protocol::api::VersionRange;
+use tidemill_protocol::messages::describe_topic_partitions_request::TopicRequest;
 use tidemill_protocol::messages::describe_topic_partitions_response::{
     Cursor, DescribeTopicPartitionsResponsePartition, DescribeTopicPartitionsResponseTopic,
 };
@@ -22,11 +23,21 @@ const PARTITIONS_MAX: usize = 2000;
 
 pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Outcome, Refused> {
     let body: DescribeTopicPartitionsRequest = request.decode()?;
+    let all = body.topics.is_empty();
+    let is_asked_for = |name: &TopicName| all || body.topics.iter().any(|topic| topic.name == *name);
+    if body.cursor.as_ref().is_some_and(|cursor| !is_asked_for(&cursor.topic_name) || cursor.partition_index < 0) {
+        let refused = |topic: TopicRequest| {
+            let code = ErrorCode::INVALID_REQUEST.0;
+            DescribeTopicPartitionsResponseTopic::default().with_name(Some(topic.name)).with_error_code(code)
+        };
+        let topics = body.topics.into_iter().map(refused).collect();
+        let response = DescribeTopicPartitionsResponse::default().with_next_cursor(None).with_topics(topics);
+        return request.reply::<DescribeTopicPartitionsRequest>(&response);
+    }
     let (from, mut first_partition) = match &body.cursor {
         Some(cursor) => (&*cursor.topic_name.0, cursor.partition_index),
         None => ("", 0),
     };
-    let all = body.topics.is_empty();
     let mut names: Vec<TopicName> = if all {
         cluster.topics.starting_at(from).map(|topic| topic.name.clone()).collect()
     } else {

@@ -36,6 +36,9 @@ const SAYS_LEADER_SINCE: i16 = 16;
 /// Since this version a replica says who it is in another place.
 const HAS_REPLICA_STATE_SINCE: i16 = 15;
 
+/// Since this version topics are named by their ids.
+const NAMES_BY_ID_SINCE: i16 = 13;
+
 /// `fetch.max.bytes` of the broker.
 const FETCH_BYTES_MAX: usize = 55 * 1024 * 1024;
 
@@ -49,17 +52,22 @@ pub(in crate::broker) struct WaitingFetch {
     context: Context,
     /// The topics, by name and id, that may not be read.
     denied: BTreeSet<(String, uuid::Uuid)>,
+    /// The partitions that are gone, and whose topic's name the session still knows.
+    gone: BTreeSet<(uuid::Uuid, i32)>,
 }
 
 pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Outcome, Refused> {
     let mut body: FetchRequest = request.decode()?;
+    let (isolation, asked, asked_session) = (body.isolation_level, body.topics.clone(), body.session_id);
     body.topics = once_each(body.topics);
     let (version, node_id) = (request.version, request.caller.node_id);
     let context = match cluster.fetch_sessions.open(node_id, &mut body, version, request.now) {
         Ok(context) => context,
         Err(code) => return request.reply::<FetchRequest>(&FetchResponse::default().with_error_code(code.0)),
     };
-    let mut waiting = WaitingFetch { body, version, node_id, context, denied: BTreeSet::new() };
+    let topics = &cluster.topics;
+    let gone = cluster.fetch_sessions.gone(node_id, context, |id| topics.by_id(id).is_some());
+    let mut waiting = WaitingFetch { body, version, node_id, context, denied: BTreeSet::new(), gone };
     let is_replica = waiting.replica().is_some();
     let may_replicate = !is_replica || request.may(cluster, Operation::ClusterAction, Resource::Cluster);
     for topic in &waiting.body.topics {
@@ -74,6 +82,9 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
             waiting.denied.insert(((*topic.topic.0).to_owned(), topic.topic_id));
         }
     }
+    if !(0..=1).contains(&isolation) && reads_something(cluster, &waiting) {
+        return request.reply::<FetchRequest>(&failed_altogether(asked, asked_session, version));
+    }
     let wait = Duration::from_millis(u64::try_from(waiting.body.max_wait_ms).unwrap_or(0));
     if wait.is_zero() || waiting.body.topics.is_empty() || is_ready(cluster, &waiting) {
         return request.reply::<FetchRequest>(&respond(cluster, &waiting, request.now));
@@ -86,6 +97,33 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
     }
     cluster.fetches.wait(request.caller.token, waiting, watched, request.now + wait);
     Ok(Outcome::Waits)
+}
+
+/// Whether any partition is there and may be read.
+fn reads_something(cluster: &Cluster, waiting: &WaitingFetch) -> bool {
+    let is_there = |topic: &FetchTopic| {
+        let known = waiting.topic(cluster, topic);
+        known.is_ok_and(|known| topic.partitions.iter().any(|wanted| known.partition(wanted.partition).is_ok()))
+    };
+    waiting.body.topics.iter().any(is_there)
+}
+
+/// Over an isolation level that there is not, Kafka fails as a whole, once it comes to read.
+fn failed_altogether(asked: Vec<FetchTopic>, session_id: i32, version: i16) -> FetchResponse {
+    let code = ErrorCode::UNKNOWN_SERVER_ERROR;
+    let response = FetchResponse::default().with_error_code(code.0).with_session_id(session_id);
+    if version >= NAMES_BY_ID_SINCE {
+        return response;
+    }
+    let topics = asked.into_iter().map(|topic| {
+        let partition = |wanted: &FetchPartition| {
+            let data = failed(code).with_aborted_transactions(Some(Vec::new()));
+            data.with_partition_index(wanted.partition)
+        };
+        let partitions = topic.partitions.iter().map(partition).collect();
+        FetchableTopicResponse::default().with_topic(topic.topic).with_partitions(partitions)
+    });
+    response.with_responses(topics.collect())
 }
 
 /// A partition that stands there several times is read once: where it stands first, as it is asked for last.
@@ -139,7 +177,7 @@ fn respond(cluster: &mut Cluster, waiting: &WaitingFetch, now: Instant) -> Fetch
 
 impl WaitingFetch {
     fn id(&self, topic: &FetchTopic) -> Option<uuid::Uuid> {
-        (self.version >= 13).then_some(topic.topic_id)
+        (self.version >= NAMES_BY_ID_SINCE).then_some(topic.topic_id)
     }
 
     fn topic<'c>(&self, cluster: &'c Cluster, topic: &FetchTopic) -> Result<&'c Topic, ErrorCode> {
@@ -267,6 +305,8 @@ fn read(cluster: &Cluster, waiting: &WaitingFetch) -> FetchResponse {
             let partition = match known.and_then(|known| known.partition(wanted.partition)) {
                 Ok(partition) => partition,
                 Err(code) => {
+                    let is_gone = waiting.gone.contains(&(topic.topic_id, wanted.partition));
+                    let code = if is_gone { ErrorCode::UNKNOWN_TOPIC_OR_PARTITION } else { code };
                     missing.push((topic, wanted.partition, code));
                     continue;
                 }

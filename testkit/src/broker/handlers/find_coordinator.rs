@@ -62,7 +62,7 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
                 nobody(coordinator, ErrorCode::COORDINATOR_NOT_AVAILABLE, String::new())
             }
             None => {
-                let message = if body.key_type == SHARE { "" } else { MALFORMED };
+                let message = if body.key_type == SHARE && request.version >= 4 { "" } else { MALFORMED };
                 nobody(coordinator, ErrorCode::INVALID_REQUEST, message.to_owned())
             }
             Some(id) => match id.and_then(|id| cluster.nodes.get(id)) {

@@ -60,15 +60,8 @@ fn alter(
     resource: &AlterConfigsResource,
     validate_only: bool,
 ) -> Result<(), TopicError> {
-    let invalid = |message: String| TopicError::new(ErrorCode::INVALID_REQUEST, message);
-    let mut seen = BTreeSet::new();
-    if !resource.configs.iter().all(|config| seen.insert(&*config.name)) {
-        return Err(invalid("Error due to duplicate config keys".to_owned()));
-    }
-    let missing = resource.configs.iter().find(|config| config.config_operation != DELETE && config.value.is_none());
-    if let Some(config) = missing {
-        return Err(invalid(format!("Null value not supported for : {}", &*config.name)));
-    }
+    let is_missing = |config: &AlterableConfig| config.config_operation != DELETE && config.value.is_none();
+    check_once_and_there(resource.configs.iter().map(|config| (&*config.name, is_missing(config))))?;
     let name = &*resource.resource_name;
     authorize(cluster, request, resource.resource_type, name)?;
     if let Some(owner) = owner(resource.resource_type, name, request.caller.node_id)? {
@@ -81,16 +74,45 @@ fn alter(
         }
         return Ok(());
     }
-    if resource.resource_type == TOPIC {
-        resource.configs.iter().try_for_each(check_operation)?;
-        let set = resource.configs.iter().filter(|config| config.config_operation == SET);
-        check_settings(name, set.filter_map(|config| Some((&*config.name, config.value.as_deref()?))))?;
+    let known = topic_settings(cluster, resource.resource_type, name);
+    if resource.resource_type != TOPIC {
+        return known.map(drop);
     }
-    let mut settings = topic_settings(cluster, resource.resource_type, name)?;
+    in_hash_order(&resource.configs).into_iter().try_for_each(check_operation)?;
+    // Whether the settings can be is said even where the topic is not.
+    let mut settings = known.clone().unwrap_or_default();
     for config in &resource.configs {
         change(&mut settings, config)?;
     }
+    check_settings(name, settings.iter().map(|(name, value)| (name.as_str(), value.as_str())))?;
+    known?;
     apply(cluster, name, &settings, validate_only)
+}
+
+/// Whether each setting stands there once and has a value, for those that need one.
+pub(super) fn check_once_and_there<'a>(
+    configs: impl Iterator<Item = (&'a str, bool)> + Clone,
+) -> Result<(), TopicError> {
+    let invalid = |message: String| Err(TopicError::new(ErrorCode::INVALID_REQUEST, message));
+    let mut seen = BTreeSet::new();
+    if !configs.clone().all(|(name, _)| seen.insert(name)) {
+        return invalid("Error due to duplicate config keys".to_owned());
+    }
+    let missing: Vec<&str> = configs.filter(|(_, is_missing)| *is_missing).map(|(name, _)| name).collect();
+    if missing.is_empty() { Ok(()) } else { invalid(format!("Null value not supported for : {}", missing.join(", "))) }
+}
+
+/// Settings as they stand in Kafka's hash map, which tells of the first that cannot be changed so.
+fn in_hash_order(configs: &[AlterableConfig]) -> Vec<&AlterableConfig> {
+    let size = u32::try_from(configs.len().saturating_mul(4).div_ceil(3)).unwrap_or(u32::MAX >> 1);
+    let places = size.next_power_of_two().max(16);
+    let place = |name: &str| {
+        let hash = name.encode_utf16().fold(0_u32, |hash, unit| hash.wrapping_mul(31).wrapping_add(u32::from(unit)));
+        (hash ^ (hash >> 16)) & (places - 1)
+    };
+    let mut ordered: Vec<&AlterableConfig> = configs.iter().collect();
+    ordered.sort_by_key(|config| place(&config.name));
+    ordered
 }
 
 /// Whose settings these are, if not a topic's.

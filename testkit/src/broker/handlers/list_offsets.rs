@@ -12,6 +12,7 @@ use tidemill_protocol::messages::list_offsets_response::{ListOffsetsPartitionRes
 use tidemill_protocol::messages::{ListOffsetsRequest, ListOffsetsResponse, TopicName};
 
 use crate::broker::acls::Operation;
+use crate::broker::authorization::Resource;
 use crate::broker::partition::{Partition, Replica};
 use crate::broker::{Cluster, Outcome, Refused, Request};
 
@@ -29,6 +30,9 @@ const LATEST_TIERED: i64 = -5;
 
 pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Outcome, Refused> {
     let body: ListOffsetsRequest = request.decode()?;
+    if !(0..=1).contains(&body.isolation_level) && may_read_any(cluster, &body, request) {
+        return request.reply::<ListOffsetsRequest>(&failed_altogether(body));
+    }
     let reader = Reader { replica_id: body.replica_id.0, committed: body.isolation_level == 1 };
     let topics = by_topic(body.topics).into_iter().map(|(name, wanted)| {
         let known = request.topic(cluster, Operation::Describe, &name.0, None);
@@ -52,6 +56,26 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
     });
     let response = ListOffsetsResponse::default().with_topics(topics.collect());
     request.reply::<ListOffsetsRequest>(&response)
+}
+
+/// Whether any topic may be read, wherever it is.
+fn may_read_any(cluster: &Cluster, body: &ListOffsetsRequest, request: &Request<'_>) -> bool {
+    let may = |topic: &ListOffsetsTopic| request.may(cluster, Operation::Describe, Resource::Topic(&topic.name.0));
+    body.topics.iter().any(may)
+}
+
+/// Over an isolation level that there is not, Kafka fails as a whole.
+fn failed_altogether(body: ListOffsetsRequest) -> ListOffsetsResponse {
+    let topics = body.topics.into_iter().map(|topic| {
+        let partition = |wanted: &ListOffsetsPartition| {
+            ListOffsetsPartitionResponse::default()
+                .with_partition_index(wanted.partition_index)
+                .with_error_code(ErrorCode::UNKNOWN_SERVER_ERROR.0)
+        };
+        let partitions = topic.partitions.iter().map(partition).collect();
+        ListOffsetsTopicResponse::default().with_name(topic.name).with_partitions(partitions)
+    });
+    ListOffsetsResponse::default().with_topics(topics.collect())
 }
 
 /// Who asks.

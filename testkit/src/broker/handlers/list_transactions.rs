@@ -1,10 +1,12 @@
 //! `ListTransactions` 0-2 (KIP-664, KIP-994, KIP-1152): the transactional ids that the broker coordinates.
 
+use std::collections::BTreeSet;
+
 use regex::Regex;
-use tidemill_protocol::ErrorCode;
 use tidemill_protocol::api::VersionRange;
 use tidemill_protocol::messages::list_transactions_response::TransactionState;
 use tidemill_protocol::messages::{ListTransactionsRequest, ListTransactionsResponse, ProducerId, TransactionalId};
+use tidemill_protocol::{ErrorCode, StrBytes};
 
 use super::text;
 use crate::broker::acls::Operation;
@@ -53,9 +55,10 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
             .with_producer_id(ProducerId(transaction.producer_id))
             .with_transaction_state(text(transaction.state.name()))
     });
-    let unknown = body.state_filters.iter().filter(|state| !STATES.contains(&state.as_str())).cloned();
+    let unknown: BTreeSet<StrBytes> =
+        body.state_filters.iter().filter(|state| !STATES.contains(&state.as_str())).cloned().collect();
     let response = ListTransactionsResponse::default()
-        .with_unknown_state_filters(unknown.collect())
+        .with_unknown_state_filters(unknown.into_iter().collect())
         .with_transaction_states(listed.collect());
     request.reply::<ListTransactionsRequest>(&response)
 }

@@ -14,7 +14,6 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
     let mut body: OffsetCommitRequest = request.decode()?;
     let refused = group_access::take_refused_commits(cluster, request, &mut body);
     let (groups, around) = cluster.groups(request);
-    let mut response = groups.handle_commit(&body, request.version, &around);
-    response.topics.extend(refused);
+    let response = groups.handle_commit(&body, request.version, refused, &around);
     request.reply::<OffsetCommitRequest>(&response)
 }

@@ -17,7 +17,6 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
     }
     let refused = group_access::take_refused_deletions(cluster, request, &mut body);
     let (groups, around) = cluster.groups(request);
-    let mut response = groups.handle_offset_delete(body, &around);
-    response.topics.extend(refused);
+    let response = groups.handle_offset_delete(&body, refused, &around);
     request.reply::<OffsetDeleteRequest>(&response)
 }

@@ -60,7 +60,7 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
     let mut pending = Vec::new();
     let topic_data = once_each(body.topic_data, request.version);
     let mut responses = Vec::with_capacity(topic_data.len());
-    for topic in topic_data {
+    for (topic, mut faults) in topic_data {
         let mut partitions = Vec::with_capacity(topic.partition_data.len());
         let id = (request.version >= 13).then_some(topic.topic_id);
         for data in topic.partition_data {
@@ -75,7 +75,13 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
                 (Ok(verification), Ok(_)) if (-1..=1).contains(&body.acks) => {
                     write(cluster, &topic.name.0, id, data, verification, body.acks, request)
                 }
-                (Ok(_), Ok(_)) => Err(Rejection::new(ErrorCode::INVALID_REQUIRED_ACKS, "")),
+                (Ok(_), Ok(_)) => Err(fault_before_the_log(&data, request.version)
+                    .unwrap_or_else(|| Rejection::new(ErrorCode::INVALID_REQUIRED_ACKS, ""))),
+            };
+            let written = match (written, faults.remove(&index)) {
+                (Ok(_), Some(fault)) => Err(fault),
+                (Err(Rejection { code: ErrorCode::INVALID_REQUIRED_ACKS, .. }), Some(fault)) => Err(fault),
+                (written, _) => written,
             };
             failed |= written.is_err();
             let response = match written {
@@ -111,10 +117,11 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
     }
 }
 
-/// Of what stands there for a partition several times, the last; topics without any partition are not answered.
-fn once_each(topics: Vec<TopicProduceData>, version: i16) -> Vec<TopicProduceData> {
+/// Of what stands there for a partition several times, the last that can be, beside what is wrong with others: as in Kafka
+/// that is told, though the one is written. Topics without any partition are not answered.
+fn once_each(topics: Vec<TopicProduceData>, version: i16) -> Vec<(TopicProduceData, BTreeMap<i32, Rejection>)> {
     let mut places = BTreeMap::new();
-    let mut once: Vec<TopicProduceData> = Vec::with_capacity(topics.len());
+    let mut once: Vec<(TopicProduceData, BTreeMap<i32, Rejection>)> = Vec::with_capacity(topics.len());
     for mut topic in topics {
         let key = if version >= 13 { (String::new(), topic.topic_id) } else { (topic.name.to_string(), Uuid::nil()) };
         let partitions = std::mem::take(&mut topic.partition_data);
@@ -123,19 +130,50 @@ fn once_each(topics: Vec<TopicProduceData>, version: i16) -> Vec<TopicProduceDat
         }
         let place = *places.entry(key).or_insert(once.len());
         if place == once.len() {
-            once.push(topic);
+            once.push((topic, BTreeMap::new()));
         }
-        if let Some(topic) = once.get_mut(place) {
+        if let Some((topic, _)) = once.get_mut(place) {
             topic.partition_data.extend(partitions);
         }
     }
-    for topic in &mut once {
+    for (topic, faults) in &mut once {
+        let mut times: BTreeMap<i32, u32> = BTreeMap::new();
+        for data in &topic.partition_data {
+            *times.entry(data.index).or_default() += 1;
+        }
+        let fault = |data: &PartitionProduceData| {
+            let is_several = times.get(&data.index).is_some_and(|times| *times > 1);
+            is_several.then(|| fault_before_the_log(data, version)).flatten()
+        };
         let mut seen = BTreeSet::new();
-        topic.partition_data.reverse();
-        topic.partition_data.retain(|data| seen.insert(data.index));
-        topic.partition_data.reverse();
+        let (mut whole, mut broken) = (Vec::new(), Vec::new());
+        for data in std::mem::take(&mut topic.partition_data).into_iter().rev() {
+            match fault(&data) {
+                Some(fault) => broken.push((data, fault)),
+                None if seen.insert(data.index) => whole.push(data),
+                None => {}
+            }
+        }
+        for (data, fault) in broken {
+            let index = data.index;
+            if seen.insert(index) {
+                whole.push(data);
+            } else {
+                faults.entry(index).or_insert(fault);
+            }
+        }
+        whole.reverse();
+        topic.partition_data = whole;
     }
     once
+}
+
+/// What is wrong with a batch that no log is needed to see.
+fn fault_before_the_log(data: &PartitionProduceData, version: i16) -> Option<Rejection> {
+    let checked = only_batch(data.records.clone()?, 0, version);
+    let is_before = |fault: &Rejection| fault.log_start_offset < 0;
+    let codes = [ErrorCode::INVALID_RECORD, ErrorCode::UNSUPPORTED_COMPRESSION_TYPE];
+    checked.err().filter(|fault| is_before(fault) && codes.contains(&fault.code))
 }
 
 /// Who asked the wrong broker is told who leads now, and where that one is (KIP-951).
@@ -233,8 +271,10 @@ fn write(
     let verified = verification.check(&topic.name.0, data.index)?;
     let partition = topic.partitions.get_mut(index).ok_or_else(|| unknown(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION))?;
     partition.check_leader(request.caller.node_id, -1).map_err(unknown)?;
-    if acks == -1 && partition.in_sync.len() < config.min_in_sync_replicas {
-        let (there, wanted) = (partition.in_sync.len(), config.min_in_sync_replicas);
+    // More than there are replicas cannot be wanted.
+    let wanted = config.min_in_sync_replicas.min(partition.replicas.len());
+    if acks == -1 && partition.in_sync.len() < wanted {
+        let there = partition.in_sync.len();
         let message = format!("{there} replicas are in sync, min.insync.replicas wants {wanted}");
         return Err(Rejection::new(ErrorCode::NOT_ENOUGH_REPLICAS, message));
     }

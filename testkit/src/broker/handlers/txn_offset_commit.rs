@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use tidemill_protocol::ErrorCode;
 use tidemill_protocol::api::VersionRange;
+use tidemill_protocol::messages::txn_offset_commit_request::TxnOffsetCommitRequestTopic;
 use tidemill_protocol::messages::txn_offset_commit_response::{
     TxnOffsetCommitResponsePartition, TxnOffsetCommitResponseTopic,
 };
@@ -14,6 +15,7 @@ use tidemill_protocol::messages::{TxnOffsetCommitRequest, TxnOffsetCommitRespons
 
 use crate::broker::acls;
 use crate::broker::authorization::Resource;
+use crate::broker::groups::in_one_piece;
 use crate::broker::nodes::CoordinatorKind;
 use crate::broker::transactions::{Operation, offsets_partition};
 use crate::broker::{Cluster, Outcome, Refused, Request};
@@ -22,7 +24,7 @@ pub(super) const VERSIONS: VersionRange = VersionRange::new(0, 5);
 
 pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Outcome, Refused> {
     let mut body: TxnOffsetCommitRequest = request.decode()?;
-    let asked = body.topics.clone();
+    let asked = std::mem::take(&mut body.topics);
     // Of the whole request, or of single topics.
     let may = request
         .authorize(cluster, acls::Operation::Write, Resource::TransactionalId(&body.transactional_id))
@@ -30,33 +32,44 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
     let may_commit = |cluster: &Cluster, name: &str| {
         may.and_then(|()| request.authorize(cluster, acls::Operation::Read, Resource::Topic(name)))
     };
-    body.topics.retain(|topic| may_commit(cluster, &topic.name.0).is_ok());
-    for topic in &mut body.topics {
-        let name = topic.name.0.clone();
-        topic.partitions.retain(|partition| cluster.topics.has(&name, partition.partition_index));
-    }
-    body.topics.retain(|topic| !topic.partitions.is_empty());
-    let allowed = if body.topics.is_empty() { Ok(()) } else { check(cluster, &body, request) };
-    let mut results = Vec::with_capacity(asked.len());
-    for topic in asked {
-        let mut partitions = Vec::with_capacity(topic.partitions.len());
-        for partition in &topic.partitions {
-            let number = partition.partition_index;
-            let result = if let Err(code) = may_commit(cluster, &topic.name.0) {
-                Err(code)
-            } else if cluster.topics.has(&topic.name.0, number) {
-                let (groups, around) = cluster.groups(request);
-                allowed.and_then(|()| groups.commit_in_transaction(&body, &topic.name.0, partition, &around))
-            } else {
-                Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)
-            };
-            let code = result.err().unwrap_or(ErrorCode::NONE);
-            partitions
-                .push(TxnOffsetCommitResponsePartition::default().with_partition_index(number).with_error_code(code.0));
+    let answer = |topic: &TxnOffsetCommitRequestTopic, codes: Vec<(i32, ErrorCode)>| {
+        let partition = |(number, code): (i32, ErrorCode)| {
+            TxnOffsetCommitResponsePartition::default().with_partition_index(number).with_error_code(code.0)
+        };
+        let partitions = codes.into_iter().map(partition).collect();
+        TxnOffsetCommitResponseTopic::default().with_name(topic.name.clone()).with_partitions(partitions)
+    };
+    let mut refused = Vec::new();
+    for mut topic in asked {
+        let numbers = topic.partitions.iter().map(|partition| partition.partition_index);
+        if let Err(code) = may_commit(cluster, &topic.name.0) {
+            refused.push(answer(&topic, numbers.map(|number| (number, code)).collect()));
+            continue;
         }
-        results.push(TxnOffsetCommitResponseTopic::default().with_name(topic.name).with_partitions(partitions));
+        let missing = numbers.filter(|number| !cluster.topics.has(&topic.name.0, *number));
+        let missing: Vec<_> = missing.map(|number| (number, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)).collect();
+        if !missing.is_empty() || cluster.topics.by_name(&topic.name.0).is_none() {
+            refused.push(answer(&topic, missing));
+        }
+        let name = topic.name.clone();
+        topic.partitions.retain(|partition| cluster.topics.has(&name.0, partition.partition_index));
+        if !topic.partitions.is_empty() {
+            body.topics.push(topic);
+        }
     }
-    request.reply::<TxnOffsetCommitRequest>(&TxnOffsetCommitResponse::default().with_topics(results))
+    let allowed = if body.topics.is_empty() { Ok(()) } else { check(cluster, &body, request) };
+    let mut committed = Vec::with_capacity(body.topics.len());
+    for topic in &body.topics {
+        let codes = topic.partitions.iter().map(|partition| {
+            let (groups, around) = cluster.groups(request);
+            let result = allowed.and_then(|()| groups.commit_in_transaction(&body, &topic.name.0, partition, &around));
+            (partition.partition_index, result.err().unwrap_or(ErrorCode::NONE))
+        });
+        let codes = codes.collect();
+        committed.push(answer(topic, codes));
+    }
+    let topics = in_one_piece(refused, committed, |it| it.name.0.to_string(), |it| &mut it.partitions);
+    request.reply::<TxnOffsetCommitRequest>(&TxnOffsetCommitResponse::default().with_topics(topics))
 }
 
 /// Whether these offsets may be written, for the transaction, the group and the producer's epoch.

@@ -133,12 +133,13 @@ impl Cluster {
         let broker = self.nodes.get(asked).map(|node| &node.config);
         let behind = behind_topic_setting(option.name).first();
         let mut synonyms = behind.map(|(name, _)| self.values(name, broker)).unwrap_or_default();
+        let value = option.shown(value);
         if is_set {
-            synonyms.insert(0, (option.name.to_owned(), Some(value.to_owned()), Source::Topic));
+            synonyms.insert(0, (option.name.to_owned(), Some(value.clone()), Source::Topic));
         }
         Described {
             name: option.name.to_owned(),
-            value: Some(value.to_owned()),
+            value: Some(value),
             kind: Some(option.kind),
             read_only: false,
             is_secret: false,

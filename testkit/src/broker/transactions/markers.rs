@@ -172,7 +172,7 @@ impl Cluster {
         let topic = self.topics.find_mut(topic, None)?;
         let (id, config) = (topic.id, topic.config.clone());
         let partition = topic.partition_mut(number)?;
-        if partition.in_sync.len() < config.min_in_sync_replicas {
+        if partition.in_sync.len() < config.min_in_sync_replicas.min(partition.replicas.len()) {
             return Err(ErrorCode::NOT_ENOUGH_REPLICAS);
         }
         let offset = partition.append_marker(end, &config, unix_ms)?;

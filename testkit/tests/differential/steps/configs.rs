@@ -1,5 +1,7 @@
 //! Configurations of topics; those of brokers and groups only by their refusals.
 
+use std::collections::BTreeSet;
+
 use tidemill_protocol::StrBytes;
 use tidemill_protocol::messages::alter_configs_request::{AlterConfigsResource, AlterableConfig};
 use tidemill_protocol::messages::describe_configs_request::DescribeConfigsResource;
@@ -16,7 +18,10 @@ const TOPIC: i8 = 2;
 
 /// Settings with values, good and bad.
 const SETTINGS: [(&str, &[&str]); 14] = [
-    ("cleanup.policy", &["delete", "compact", "compact,delete", "delete,compact", "nonsense"]),
+    (
+        "cleanup.policy",
+        &["delete", "compact", "compact,delete", "delete,compact", " delete , delete", "", "compact,", "nonsense,x"],
+    ),
     ("compression.type", &["producer", "uncompressed", "nonsense"]),
     ("max.message.bytes", &["1000", "0", "-1", "many", "5000000000"]),
     ("message.timestamp.type", &["CreateTime", "LogAppendTime", "createtime", "nonsense"]),
@@ -28,7 +33,7 @@ const SETTINGS: [(&str, &[&str]); 14] = [
     ("unclean.leader.election.enable", &["true", "false", "True", "yes", " true "]),
     ("flush.messages", &["1", "0", "9223372036854775807"]),
     ("min.cleanable.dirty.ratio", &["0.5", "0", "1", "1.5", "-1", "x"]),
-    ("leader.replication.throttled.replicas", &["*", "0:1", "0:1,1:1", "nonsense", ""]),
+    ("leader.replication.throttled.replicas", &["*", "0:1", "0:1,1:1", "nonsense", "", "*,0:1", "0:1,,1: 1"]),
     ("nonsense.setting", &["1", ""]),
 ];
 
@@ -40,7 +45,8 @@ pub(super) fn setting(draw: &mut Draw) -> (StrBytes, Option<StrBytes>) {
 }
 
 fn resource(side: &Side, draw: &mut Draw) -> (i8, StrBytes) {
-    (TOPIC, draw.topic(side).0)
+    let kind = if draw.chance(95) { TOPIC } else { *draw.pick(&[0, 1, 64, -1, 127]) };
+    (kind, draw.topic(side).0)
 }
 
 pub(crate) fn describe(side: &mut Side, draw: &mut Draw) {
@@ -68,8 +74,9 @@ pub(crate) fn alter(side: &mut Side, draw: &mut Draw) {
         });
         AlterConfigsResource::default().with_resource_type(kind).with_resource_name(name).with_configs(configs)
     });
-    // Kafka never answers when a resource stands there twice.
-    resources.dedup_by(|one, other| one.resource_name == other.resource_name);
+    // Kafka never answers when a resource stands there twice, which takes long to see.
+    let mut seen = BTreeSet::new();
+    resources.retain(|resource| seen.insert((resource.resource_type, resource.resource_name.clone())));
     let request = AlterConfigsRequest::default().with_resources(resources).with_validate_only(draw.chance(15));
     side.ask(draw, &request);
     settle(side);
@@ -80,9 +87,7 @@ pub(crate) fn incremental_alter(side: &mut Side, draw: &mut Draw) {
         let (kind, name) = resource(side, draw);
         let configs = draw.some(|draw| {
             let (name, value) = setting(draw);
-            let is_list = &*name == "cleanup.policy";
             let operation = if draw.chance(96) { *draw.pick(&[0, 0, 0, 1, 2, 3]) } else { *draw.pick(&[4, -1]) };
-            let operation = if is_list { 0 } else { operation };
             incremental::AlterableConfig::default().with_name(name).with_value(value).with_config_operation(operation)
         });
         incremental::AlterConfigsResource::default()

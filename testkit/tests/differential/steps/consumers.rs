@@ -1,16 +1,27 @@
 //! Groups that the broker plans for (KIP-848): joined, gone on with and left, by the right epochs and by others.
 
+use std::collections::BTreeMap;
+use std::thread;
+use std::time::{Duration, Instant};
+
 use tidemill_protocol::StrBytes;
 use tidemill_protocol::messages::consumer_group_heartbeat_request::TopicPartitions;
 use tidemill_protocol::messages::*;
+use uuid::Uuid;
 
 use crate::answer::Keep;
 use crate::draw::Draw;
-use crate::side::{Consumer, Side};
+use crate::side::{Consumer, PAUSE, Side};
 
 const MEMBERS: u8 = 3;
 
 const TIMEOUT_MS: i32 = 60_000;
+
+/// Longer than it takes a coordinator to hear of a topic, which it does when the offsets of deleted ones are removed.
+const HEARS_WITHIN: Duration = Duration::from_secs(15);
+
+/// Partitions of `__consumer_offsets`: each has a coordinator of its own.
+const COORDINATORS: i32 = 50;
 
 pub(crate) fn group_name(number: u8) -> String {
     format!("consumers{number}")
@@ -18,6 +29,43 @@ pub(crate) fn group_name(number: u8) -> String {
 
 fn text(text: &str) -> StrBytes {
     StrBytes::from_string(text.to_owned())
+}
+
+/// Waits until the coordinator of a group has heard of the topics that there are: it hears of them later than who asks for
+/// them, and what it assigns to a member stays. A group that nobody else knows, of the same coordinator, tells.
+fn settle(side: &mut Side, group: &str) {
+    let begun = Instant::now();
+    let names: Vec<TopicName> = (0..3).map(|number| TopicName(side.named(&format!("topic{number}")))).collect();
+    let all = |(id, count): &(Uuid, usize)| (*id, (0..i32::try_from(*count).unwrap()).collect::<Vec<i32>>());
+    let expected: BTreeMap<Uuid, Vec<i32>> = side.existing.values().map(all).collect();
+    let place = |id: &str| {
+        let hash = id.bytes().fold(0_i32, |hash, byte| hash.wrapping_mul(31).wrapping_add(i32::from(byte)));
+        (if hash == i32::MIN { 0 } else { hash.abs() }) % COORDINATORS
+    };
+    for number in 0.. {
+        let probe = format!("{}probe{number}", side.names.prefix);
+        if place(&probe) != place(group) {
+            continue;
+        }
+        let request = ConsumerGroupHeartbeatRequest::default()
+            .with_group_id(GroupId(text(&probe)))
+            .with_member_id(text("probe"))
+            .with_rebalance_timeout_ms(TIMEOUT_MS)
+            .with_subscribed_topic_names(Some(names.clone()))
+            .with_topic_partitions(Some(Vec::new()));
+        let told = side.ask_aside(1, &request).and_then(|told| told.assignment).unwrap_or_default();
+        side.ask_aside(1, &request.clone().with_member_epoch(-1));
+        side.ask_aside(2, &DeleteGroupsRequest::default().with_groups_names(vec![request.group_id]));
+        let assigned = told.topic_partitions.into_iter().map(|mut it| {
+            it.partitions.sort_unstable();
+            (it.topic_id, it.partitions)
+        });
+        let assigned = assigned.collect::<BTreeMap<_, _>>();
+        if assigned == expected || begun.elapsed() > HEARS_WITHIN {
+            return;
+        }
+        thread::sleep(PAUSE);
+    }
 }
 
 pub(crate) fn heartbeat(side: &mut Side, draw: &mut Draw) {
@@ -77,6 +125,9 @@ pub(crate) fn heartbeat(side: &mut Side, draw: &mut Draw) {
     }
     if key.1 == 2 && draw.chance(60) {
         request.instance_id = Some(text("instance2"));
+    }
+    if std::mem::take(&mut side.is_news) {
+        settle(side, &request.group_id.clone());
     }
     let Some(told) = side.ask(draw, &request) else { return };
     if told.error_code != 0 {

@@ -67,7 +67,7 @@ pub(super) fn metadata(draw: &mut Draw) -> Option<StrBytes> {
 
 pub(crate) fn commit(side: &mut Side, draw: &mut Draw) {
     let Who { group, member, epoch, instance } = who(side, draw);
-    let mut topics = draw.some(|draw| {
+    let topics = draw.some(|draw| {
         let partitions = draw.some(|draw| {
             OffsetCommitRequestPartition::default()
                 .with_partition_index(draw.partition())
@@ -76,13 +76,6 @@ pub(crate) fn commit(side: &mut Side, draw: &mut Draw) {
                 .with_committed_metadata(metadata(draw))
         });
         OffsetCommitRequestTopic::default().with_name(draw.topic(side)).with_partitions(partitions)
-    });
-    let mut seen = Vec::new();
-    topics.retain(|topic| {
-        !seen.contains(&topic.name) && {
-            seen.push(topic.name.clone());
-            true
-        }
     });
     let request = OffsetCommitRequest::default()
         .with_group_id(group)

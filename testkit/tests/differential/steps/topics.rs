@@ -1,5 +1,7 @@
 //! Topics: made, deleted, grown, and described.
 
+use std::collections::BTreeMap;
+
 use tidemill_protocol::messages::create_partitions_request::{CreatePartitionsAssignment, CreatePartitionsTopic};
 use tidemill_protocol::messages::create_topics_request::{
     CreatableReplicaAssignment, CreatableTopic, CreatableTopicConfig,
@@ -60,7 +62,7 @@ pub(crate) fn create(side: &mut Side, draw: &mut Draw) {
     let topics = draw.some(topic);
     let request = CreateTopicsRequest::default()
         .with_topics(topics)
-        .with_timeout_ms(if draw.chance(97) { 10_000 } else { draw.odd_number().min(10_000) })
+        .with_timeout_ms(if draw.chance(97) { 10_000 } else { *draw.pick(&[0, -1, i32::MIN]) })
         .with_validate_only(draw.chance(8));
     side.ask(draw, &request);
     settle(side);
@@ -135,8 +137,7 @@ pub(crate) fn describe_partitions(side: &mut Side, draw: &mut Draw) {
     let cursor =
         |draw: &mut Draw| Cursor::default().with_topic_name(draw.topic(side)).with_partition_index(draw.partition());
     let topics = draw.some(topic);
-    let cursor =
-        draw.chance(30).then(|| cursor(draw)).filter(|cursor| topics.iter().all(|it| it.name == cursor.topic_name));
+    let cursor = draw.chance(30).then(|| cursor(draw));
     let limit = if draw.chance(60) { 2000 } else { *draw.pick(&[1, 2, 3, 0, -1, i32::MAX]) };
     // Without a topic all are meant, also those of others.
     if topics.is_empty() {
@@ -161,6 +162,7 @@ pub(crate) fn settle(side: &mut Side) {
     let request = MetadataRequest::default().with_topics(Some(topics)).with_allow_auto_topic_creation(false);
     let Some(told) = side.ask_in(12, &request, Keep::All) else { return };
     let mut ends = Vec::new();
+    let mut existing = BTreeMap::new();
     for topic in told.topics {
         let Some(name) = topic.name else { continue };
         if !topic.topic_id.is_nil() {
@@ -171,9 +173,12 @@ pub(crate) fn settle(side: &mut Side) {
         };
         let partitions = topic.partitions.iter().map(|it| partition(it.partition_index)).collect();
         if ErrorCode(topic.error_code).is_none() {
+            existing.insert(name.to_string(), (topic.topic_id, topic.partitions.len()));
             ends.push(ListOffsetsTopic::default().with_name(name).with_partitions(partitions));
         }
     }
+    side.is_news |= side.existing != existing;
+    side.existing = existing;
     let request = ListOffsetsRequest::default().with_replica_id(BrokerId(-1)).with_topics(ends);
     side.ask_in(7, &request, Keep::All);
 }

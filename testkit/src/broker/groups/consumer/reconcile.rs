@@ -60,7 +60,9 @@ impl<F: Fn(Uuid, i32) -> bool> Reconciling<'_, F> {
         let mut unreleased = false;
         for (topic, partitions) in self.target.iter().filter(|(topic, _)| self.subscribed.contains(topic)) {
             for partition in partitions.iter().filter(|it| held_since(&member.assigned, *topic, **it).is_none()) {
-                if (self.is_held)(*topic, *partition) {
+                // What it has just given up it may get again.
+                let was_its_own = held_since(&member.revoking, *topic, *partition).is_some();
+                if (self.is_held)(*topic, *partition) && !was_its_own {
                     unreleased = true;
                 } else {
                     assigned.entry(*topic).or_default().insert(*partition, self.target_epoch);

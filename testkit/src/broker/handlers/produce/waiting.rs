@@ -81,6 +81,6 @@ fn outcome(cluster: &Cluster, pending: &Pending) -> Option<Result<(), ErrorCode>
     if partition.high_watermark() < pending.next_offset {
         return None;
     }
-    let enough = partition.in_sync.len() >= topic.config.min_in_sync_replicas;
+    let enough = partition.in_sync.len() >= topic.config.min_in_sync_replicas.min(partition.replicas.len());
     Some(if enough { Ok(()) } else { Err(ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND) })
 }
