@@ -118,7 +118,7 @@ const UNSUPPORTED: &[(&str, &str)] = &[
     ("ssl.truststore.location", "TLS is not supported yet: use a PLAINTEXT listener"),
     ("ssl.ca.location", "TLS is not supported yet: use a PLAINTEXT listener"),
     ("ssl.keystore.location", "TLS is not supported yet: use a PLAINTEXT listener"),
-    ("transactional.id", "transactions are not supported yet: remove it"),
+    ("transactional.id", "transactions have a producer of their own: use TransactionalProducer"),
 ];
 
 /// Names that belong to producers or consumers and mean nothing to the other, that are Flink's own among those it hands

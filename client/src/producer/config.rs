@@ -134,6 +134,11 @@ impl ProducerConfig {
         self
     }
 
+    /// Sets one property, if it is one of a producer or of all clients.
+    pub(super) fn set_property(&mut self, name: &str, value: &str) -> Result<bool, Error> {
+        Ok(properties::set(self, PROPERTIES, name, value)? || self.client.set_property(name, value)?)
+    }
+
     /// # Errors
     /// When options contradict each other.
     pub(super) fn check(&self) -> Result<(), Error> {

@@ -27,7 +27,7 @@ pub(crate) struct Bed {
     pub(crate) group: String,
     connector: Arc<dyn Connector>,
     /// The embedded cluster, which stops with the last bed on it; none on a real Kafka.
-    _cluster: Option<Arc<TestCluster>>,
+    cluster: Option<Arc<TestCluster>>,
 }
 
 /// How long a case may wait for anything.
@@ -92,7 +92,12 @@ pub(crate) use over_tcp;
 impl Bed {
     /// A fresh topic on a fresh cluster inside the process.
     pub(crate) async fn embedded(name: &str, partitions: i32) -> Self {
-        let cluster = TestCluster::start(ClusterConfig::default()).await.unwrap();
+        Self::embedded_as(ClusterConfig::default(), name, partitions).await
+    }
+
+    /// A fresh topic on a fresh cluster inside the process that is like this.
+    pub(crate) async fn embedded_as(config: ClusterConfig, name: &str, partitions: i32) -> Self {
+        let cluster = TestCluster::start(config).await.unwrap();
         let bootstrap = cluster.bootstrap().to_owned();
         Self::on(&bootstrap, Arc::new(TcpConnector::default()), Some(Arc::new(cluster)), name, partitions).await
     }
@@ -120,13 +125,8 @@ impl Bed {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let start = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
         let unique = format!("{name}-{start}-{}", COUNT.fetch_add(1, Ordering::Relaxed));
-        let bed = Self {
-            bootstrap: bootstrap.to_owned(),
-            topic: unique.clone(),
-            group: unique.clone(),
-            connector,
-            _cluster: cluster,
-        };
+        let bed =
+            Self { bootstrap: bootstrap.to_owned(), topic: unique.clone(), group: unique.clone(), connector, cluster };
         bed.another(&unique, partitions).await
     }
 
@@ -136,6 +136,11 @@ impl Bed {
         let created = admin.create_topics(&[NewTopic::new(topic).partitions(partitions)], PATIENCE).await.unwrap();
         assert!(created.iter().all(|(_, outcome)| outcome.is_ok()), "{created:?}");
         Self { topic: topic.to_owned(), ..self.clone() }
+    }
+
+    /// The cluster inside the process, where it is one.
+    pub(crate) fn cluster(&self) -> Option<&TestCluster> {
+        self.cluster.as_deref()
     }
 
     /// The cluster's address.
