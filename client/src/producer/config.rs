@@ -64,7 +64,11 @@ impl ProducerConfig {
         properties: impl IntoIterator<Item = (K, V)>,
     ) -> Result<Self, Error> {
         let mut config = Self::default();
-        let shared = |config: &mut Self, name: &str, value: &str| config.client.set_property(name, value);
+        let shared = |config: &mut Self, name: &str, value: &str| match name {
+            "transactional.id" => Err(Error::config("property 'transactional.id' of a producer without transactions")
+                .with_detail("use TransactionalProducer, or remove it")),
+            _ => config.client.set_property(name, value),
+        };
         properties::apply(&mut config, PROPERTIES, properties, shared)?;
         Ok(config)
     }

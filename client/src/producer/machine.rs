@@ -375,25 +375,24 @@ impl Machine {
             self.accumulator.free(freed_bytes);
             self.freed |= freed_bytes > 0;
             let Self { accumulator, limits, metadata, transactions, .. } = &mut *self;
+            let generation = transactions.as_ref().map(|transactions| transactions.generation());
             let mut leader_of = |partition: &TopicPartition| {
                 let leader = metadata.leader_of(partition)?;
                 transactions.as_mut().is_none_or(|transactions| transactions.may_write(partition)).then_some(leader)
             };
-            let mut plans_out = Vec::new();
+            let mut written = false;
             // Each round takes one batch of a partition; a request has no two of the same.
             loop {
                 let plans = sender::plan(accumulator, identity, &mut leader_of, limits, now);
                 if plans.is_empty() {
                     break;
                 }
-                plans_out.extend(plans);
+                written = true;
+                actions.extend(plans.into_iter().map(|plan| Action::Produce(Plan { generation, ..plan })));
             }
-            if let Some(transactions) = self.transactions.as_mut().filter(|_| !plans_out.is_empty()) {
+            if let Some(transactions) = self.transactions.as_mut().filter(|_| written) {
                 transactions.handle_writing();
-                let generation = Some(transactions.generation());
-                plans_out.iter_mut().for_each(|plan| plan.generation = generation);
             }
-            actions.extend(plans_out.into_iter().map(Action::Produce));
             let metadata = &self.metadata;
             let leaderless = self
                 .accumulator

@@ -1,7 +1,7 @@
 //! What the cases stand on: a cluster, topics of their own, and records in them, written past the client.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
@@ -115,6 +115,20 @@ impl Bed {
         Some(Self::on(kafka.bootstrap(), Arc::new(TcpConnector::default()), None, name, partitions).await)
     }
 
+    /// As [`kafka`](Self::kafka), on one whose transactions are those of Kafka before 4.0 (KIP-890).
+    pub(crate) async fn kafka_of_the_first_generation(name: &str, partitions: i32) -> Option<Self> {
+        static KAFKA: OnceLock<Option<Kafka>> = OnceLock::new();
+        let start = || {
+            let kafka = Kafka::builder().start_if_there()?;
+            let feature = ["--bootstrap-server", kafka.bootstrap(), "downgrade", "--feature", "transaction.version=0"];
+            let output = kafka.run_tool("org.apache.kafka.tools.FeatureCommand", &feature, "").unwrap();
+            assert!(output.status.success(), "{output:?}");
+            Some(kafka)
+        };
+        let kafka = tokio::task::spawn_blocking(move || KAFKA.get_or_init(start).as_ref()).await.unwrap()?;
+        Some(Self::on(kafka.bootstrap(), Arc::new(TcpConnector::default()), None, name, partitions).await)
+    }
+
     async fn on(
         bootstrap: &str,
         connector: Arc<dyn Connector>,
@@ -214,7 +228,7 @@ impl Bed {
     }
 
     /// Makes a request past the client.
-    async fn ask<R: Request>(&self, request: &R, version: i16) -> R::Response {
+    pub(crate) async fn ask<R: Request>(&self, request: &R, version: i16) -> R::Response {
         let (host, port) = self.bootstrap.rsplit_once(':').unwrap();
         let mut stream = self.connector.connect(host.to_owned(), port.parse().unwrap()).await.unwrap();
         stream.write_all(&encode_request(request, version, 1, None).unwrap()).await.unwrap();

@@ -1,11 +1,12 @@
 //! Transactions: what is committed is there, all of it and once; what is not, never.
 
-use std::collections::BTreeSet;
+mod faults;
+
 use std::time::Duration;
 
 use tidemill_client::{
-    Consumer, ConsumerConfig, Error, ErrorCode, ErrorKind, IsolationLevel, ProducerConfig, Record, Transaction,
-    TransactionalConfig, TransactionalProducer,
+    Consumer, ConsumerConfig, Error, ErrorCode, ErrorKind, IsolationLevel, Producer, ProducerConfig, Record,
+    Transaction, TransactionalConfig, TransactionalProducer,
 };
 use tidemill_testkit::ClusterConfig;
 use tidemill_testkit::kafka::Kcat;
@@ -60,6 +61,7 @@ async fn write(transaction: &Transaction<'_>, bed: &Bed, value: &str) {
 on_every_cluster! {
     what_is_committed_is_read_and_what_is_aborted_is_not(3);
     offsets_move_with_the_commit_and_not_before(1);
+    a_commit_does_not_wait_for_more_records(1);
     a_second_producer_of_the_same_id_fences_the_first(1);
     a_record_that_is_not_written_aborts_its_transaction_and_the_next_one_goes_on(1);
     a_transaction_that_takes_too_long_is_aborted_and_the_next_one_goes_on(1);
@@ -81,13 +83,28 @@ mod first_generation {
 
     macro_rules! cases {
         ($($case:ident($partitions:expr);)*) => {
-            $(
-                #[tokio::test]
-                async fn $case() {
-                    let config = ClusterConfig::default().transaction_version(0);
-                    super::$case(Bed::embedded_as(config, stringify!($case), $partitions).await).await;
-                }
-            )*
+            mod embedded {
+                $(
+                    #[tokio::test]
+                    async fn $case() {
+                        let config = super::ClusterConfig::default().transaction_version(0);
+                        let bed = super::Bed::embedded_as(config, stringify!($case), $partitions).await;
+                        super::super::$case(bed).await;
+                    }
+                )*
+            }
+
+            mod kafka {
+                $(
+                    #[tokio::test]
+                    async fn $case() {
+                        let bed = super::Bed::kafka_of_the_first_generation(stringify!($case), $partitions).await;
+                        if let Some(bed) = bed {
+                            super::super::$case(bed).await;
+                        }
+                    }
+                )*
+            }
         };
     }
 
@@ -98,19 +115,7 @@ mod first_generation {
         a_record_that_is_not_written_aborts_its_transaction_and_the_next_one_goes_on(1);
         a_member_that_its_group_has_replaced_cannot_commit(1);
         a_topic_is_copied_exactly_once(2);
-    }
-
-    #[tokio::test]
-    async fn a_transaction_that_takes_too_long_fences_its_producer() {
-        let config = ClusterConfig::default().transaction_version(0).transaction_abort_interval(super::SOON);
-        let bed = Bed::embedded_as(config, "a_transaction_that_takes_too_long", 1).await;
-        let mut producer = super::impatient(&bed);
-        let transaction = producer.begin().await.unwrap();
-        super::write(&transaction, &bed, "late").await;
-        super::aborted_by_the_broker(&bed).await;
-        let error = transaction.commit().await.unwrap_err();
-        assert!(error.is_fatal() && !error.requires_abort(), "{error}");
-        assert!(producer.begin().await.unwrap_err().is_fatal());
+        a_transaction_that_takes_too_long_fences_its_producer(1);
     }
 }
 
@@ -146,6 +151,18 @@ async fn what_is_committed_is_read_and_what_is_aborted_is_not(bed: Bed) {
     expected.sort_unstable();
     assert_eq!(read(&bed, 3, expected.len()).await, expected);
     producer.close(PATIENCE).await.unwrap();
+}
+
+async fn a_commit_does_not_wait_for_more_records(bed: Bed) {
+    let mut producer = producer_as(&bed, &bed.topic, &[("linger.ms", "3600000")]);
+    let transaction = producer.begin().await.unwrap();
+    send(&transaction, &bed, 1, &numbered("alone", 1)).await;
+    tokio::time::timeout(PATIENCE, transaction.commit()).await.unwrap().unwrap();
+    // Neither does an abort.
+    let transaction = producer.begin().await.unwrap();
+    send(&transaction, &bed, 1, &numbered("aborted", 1)).await;
+    tokio::time::timeout(PATIENCE, transaction.abort()).await.unwrap().unwrap();
+    assert_eq!(read(&bed, 1, 1).await, ["alone 0000"]);
 }
 
 async fn offsets_move_with_the_commit_and_not_before(bed: Bed) {
@@ -216,9 +233,6 @@ async fn a_record_that_is_not_written_aborts_its_transaction_and_the_next_one_go
     assert_eq!(read(&bed, 1, 3).await, numbered("next", 3));
 }
 
-/// How often the embedded cluster looks for transactions that take too long, where nobody has to wait for it.
-const SOON: Duration = Duration::from_millis(200);
-
 /// A producer whose transactions last a second.
 fn impatient(bed: &Bed) -> TransactionalProducer {
     let config = TransactionalConfig::new(&*bed.topic, ProducerConfig::default().client(bed.client(&[])));
@@ -244,6 +258,16 @@ async fn a_transaction_that_takes_too_long_is_aborted_and_the_next_one_goes_on(b
     send(&next, &bed, 1, &numbered("next", 1)).await;
     next.commit().await.unwrap();
     assert_eq!(read(&bed, 1, 2).await, ["behind", "next 0000"]);
+}
+
+async fn a_transaction_that_takes_too_long_fences_its_producer(bed: Bed) {
+    let mut producer = impatient(&bed);
+    let transaction = producer.begin().await.unwrap();
+    write(&transaction, &bed, "late").await;
+    aborted_by_the_broker(&bed).await;
+    let error = transaction.commit().await.unwrap_err();
+    assert!(error.is_fatal() && !error.requires_abort(), "{error}");
+    assert!(producer.begin().await.unwrap_err().is_fatal());
 }
 
 async fn a_member_that_its_group_has_replaced_cannot_commit(bed: Bed) {
@@ -287,19 +311,23 @@ async fn librdkafka_reads_what_is_committed(bed: Bed) {
     assert_eq!(lines, numbered("committed", 5));
 }
 
-/// Copies what is in the case's topic to another, in transactions, until all of it is there; `between` is done after each
-/// transaction. Says how many had to be aborted.
+/// Copies what is in the case's topic to another, in transactions, until the group has committed all of it; `between` is
+/// done after each transaction, and told how many there were. Gives the errors of those that were not committed.
 async fn copy(
     bed: &Bed,
     output: &Bed,
     producer: &mut TransactionalProducer,
     count: usize,
     mut between: impl AsyncFnMut(usize),
-) -> usize {
+) -> Vec<Error> {
     let consumer = Consumer::new(bed.member().isolation_level(IsolationLevel::ReadCommitted)).unwrap();
     consumer.subscribe([bed.topic.as_str()]).unwrap();
-    let (mut copied, mut aborts) = (BTreeSet::new(), 0);
-    while copied.len() < count {
+    let (mut errors, mut transactions) = (Vec::new(), 0);
+    loop {
+        let committed = consumer.committed(bed.partitions(2)).await.unwrap();
+        if committed.values().map(|offset| offset.offset).sum::<i64>() == i64::try_from(count).unwrap() {
+            break;
+        }
         let batch = tokio::time::timeout(PATIENCE, consumer.recv_batch()).await.unwrap().unwrap();
         let attempt = async {
             let transaction = producer.begin().await?;
@@ -311,36 +339,53 @@ async fn copy(
             transaction.send_offsets(&consumer.group_metadata()?, [offset]).await?;
             transaction.commit().await
         };
-        let outcome: Result<(), Error> = attempt.await;
-        match outcome {
-            Ok(()) => {
-                let partition = batch.topic_partition().partition;
-                copied.extend(batch.iter().map(|record| (partition, record.offset())));
-            }
+        match attempt.await {
+            Ok(()) => {}
             Err(error) if error.requires_abort() || error.is_retriable() => {
-                aborts += 1;
+                errors.push(error);
                 consumer.seek_to_committed().unwrap();
             }
             Err(error) => panic!("{error}"),
         }
-        between(copied.len()).await;
+        transactions += 1;
+        between(transactions).await;
     }
     consumer.close(PATIENCE).await.unwrap();
-    aborts
+    errors
 }
 
-async fn a_topic_is_copied_exactly_once(bed: Bed) {
-    let output = bed.another(&format!("{}-out", bed.topic), 2).await;
+/// Writes what is to be copied: batches of 20 in two partitions.
+async fn fill(bed: &Bed) -> Vec<String> {
+    let producer = Producer::new(ProducerConfig::default().client(bed.client(&[]))).unwrap();
     let values = numbered("input", 200);
-    for (chunk, number) in values.chunks(20).zip(0..) {
-        bed.fill(number % 2, chunk.to_vec()).await;
+    for (chunk, partition) in values.chunks(20).zip([0, 1].into_iter().cycle()) {
+        let records = chunk.iter().map(|value| Record::new(&bed.topic).partition(partition).value(value.as_bytes()));
+        producer.send_batch(records).await.all().await.unwrap();
     }
-    let mut producer = producer(&bed);
-    copy(&bed, &output, &mut producer, values.len(), async |_| ()).await;
+    values
+}
+
+/// Copies these values with this producer, and sees that each is there once. Gives the errors that there were.
+async fn copies_once(
+    bed: &Bed,
+    values: Vec<String>,
+    mut producer: TransactionalProducer,
+    between: impl AsyncFnMut(usize),
+) -> Vec<Error> {
+    let output = bed.another(&format!("{}-out", bed.topic), 2).await;
+    let errors = copy(bed, &output, &mut producer, values.len(), between).await;
     let last = producer.begin().await.unwrap();
     send(&last, &output, 2, &["last".to_owned(), "last".to_owned()]).await;
     last.commit().await.unwrap();
     let mut expected = values;
     expected.extend(["last".to_owned(), "last".to_owned()]);
     assert_eq!(read(&output, 2, expected.len()).await, expected);
+    errors
+}
+
+async fn a_topic_is_copied_exactly_once(bed: Bed) {
+    let values = fill(&bed).await;
+    let producer = producer(&bed);
+    let errors = copies_once(&bed, values, producer, async |_| ()).await;
+    assert!(errors.is_empty(), "{errors:?}");
 }

@@ -472,6 +472,8 @@ impl Transactions {
             }
             Err(error) => error,
         };
+        // It may still be under way, and would reach into the next transaction if that had the same epoch (KAFKA-17754).
+        self.epoch_needed |= error.code().is_none() && !matches!(request, Request::Initialize(_));
         match self.verdict(&request, &error) {
             Verdict::Again => {
                 tracing::debug!(%error, "the coordinator of a transaction is asked again");
@@ -619,7 +621,7 @@ impl Transactions {
                 let done = done.take();
                 tell(done, Err(error.with_outcome(Outcome::PossiblyWritten).with_abort()));
                 self.state = State::Resolving;
-                // An end that is still on its way may not reach the next transaction.
+                // The caller goes on without it: nothing of it may reach the next one.
                 self.epoch_needed = true;
                 None
             }

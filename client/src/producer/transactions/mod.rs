@@ -241,6 +241,8 @@ impl Transaction<'_> {
     /// Dropped, it is still committed, in the background.
     pub async fn commit(mut self) -> Result<(), Error> {
         self.ended = true;
+        // What is still open has waited for long enough.
+        drop(self.producer.shared().machine().handle_flush());
         let answered = self.producer.tell(|transactions, done| transactions.handle_commit(done));
         answered
             .await

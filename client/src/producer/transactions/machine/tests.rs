@@ -358,6 +358,29 @@ fn a_commit_without_an_answer_is_asked_for_again_and_never_turned_into_an_abort(
 }
 
 #[test]
+fn what_was_asked_twice_cannot_reach_into_the_next_transaction() {
+    let lost = |world: &mut World| {
+        let request = world.asked().unwrap();
+        world.machine.handle_reply(Reply { outcome: Err(Error::timeout("asking")), generation: None }, world.now);
+        assert_eq!(world.asked().as_ref(), Some(&request));
+        world.answer(&request);
+        request
+    };
+    for generation in [Generation::First, Generation::Second] {
+        let mut world = World::in_transaction(generation);
+        drop(world.commit());
+        let Request::End(identity, ..) = lost(&mut world) else { panic!("the transaction does not end") };
+        assert_eq!(world.answer_all(), if generation == Generation::First { vec!["next epoch"] } else { vec![] });
+        assert_ne!(world.machine.identity(), Some(identity));
+    }
+    let mut world = World::in_transaction(Generation::First);
+    drop(world.offsets());
+    assert!(matches!(lost(&mut world), Request::AddGroup(..)));
+    drop(world.commit());
+    assert_eq!(world.answer_all(), ["commit offsets", "commit", "next epoch"]);
+}
+
+#[test]
 fn a_member_whose_group_has_gone_on_aborts_and_goes_on_itself() {
     for code in [
         ErrorCode::ILLEGAL_GENERATION,
