@@ -43,6 +43,13 @@ pub enum Outcome {
 #[derive(Debug, Clone)]
 pub struct Error(Arc<Inner>);
 
+/// What becomes of a transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Consequence {
+    Abort,
+    Fatal,
+}
+
 #[derive(Debug, Clone)]
 struct Inner {
     kind: ErrorKind,
@@ -50,6 +57,8 @@ struct Inner {
     partition: Option<TopicPartition>,
     detail: Option<String>,
     outcome: Option<Outcome>,
+    /// What it means for a transaction, if it concerns one.
+    consequence: Option<Consequence>,
     source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
@@ -72,9 +81,20 @@ impl Error {
         self.0.outcome
     }
 
+    /// Whether the transaction that it concerns cannot be committed any more, while the producer can go on: what was sent in
+    /// it has to be sent again in another. After a failed commit there is nothing left to abort, and this says that the
+    /// way on is the same.
+    #[must_use]
+    pub fn requires_abort(&self) -> bool {
+        self.0.consequence == Some(Consequence::Abort)
+    }
+
     /// Whether the same call may succeed later without a change.
     #[must_use]
     pub fn is_retriable(&self) -> bool {
+        if self.0.consequence.is_some() {
+            return false;
+        }
         match self.0.kind {
             ErrorKind::Broker(code) => code.is_retriable(),
             ErrorKind::Network | ErrorKind::Timeout | ErrorKind::WouldBlock => true,
@@ -85,6 +105,9 @@ impl Error {
     /// Whether the object that gave it can never succeed again and has to be made anew.
     #[must_use]
     pub fn is_fatal(&self) -> bool {
+        if let Some(consequence) = self.0.consequence {
+            return consequence == Consequence::Fatal;
+        }
         match self.0.kind {
             ErrorKind::Closed => true,
             ErrorKind::Broker(code) => {
@@ -109,6 +132,7 @@ impl Error {
             partition: None,
             detail: None,
             outcome: None,
+            consequence: None,
             source: None,
         }))
     }
@@ -163,6 +187,16 @@ impl Error {
         self
     }
 
+    pub(crate) fn with_abort(mut self) -> Self {
+        Arc::make_mut(&mut self.0).consequence = Some(Consequence::Abort);
+        self
+    }
+
+    pub(crate) fn with_fatal(mut self) -> Self {
+        Arc::make_mut(&mut self.0).consequence = Some(Consequence::Fatal);
+        self
+    }
+
     pub(crate) fn with_detail(mut self, detail: impl Into<String>) -> Self {
         Arc::make_mut(&mut self.0).detail = Some(detail.into());
         self
@@ -204,7 +238,7 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { kind, attempt, partition, detail, source, outcome: _ } = &*self.0;
+        let Inner { kind, attempt, partition, detail, source, outcome: _, consequence: _ } = &*self.0;
         f.write_str(attempt)?;
         if let Some(partition) = partition {
             write!(f, " ({partition})")?;

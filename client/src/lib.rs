@@ -19,7 +19,7 @@
 //! # }
 //! ```
 //!
-//! [`Producer`] writes, idempotent by default; [`Consumer`] reads, alone or in a group; [`Admin`] creates and lists topics; [`Client`] shares connections between
+//! [`Producer`] writes, idempotent by default, [`TransactionalProducer`] all or nothing; [`Consumer`] reads, alone or in a group; [`Admin`] creates and lists topics; [`Client`] shares connections between
 //! them. Nothing blocks: everything that waits is `async`, says whether it is cancel-safe, and is bounded in time.
 
 mod admin;
@@ -38,11 +38,14 @@ pub use client::Client;
 pub use config::ClientConfig;
 pub use connection::{ConnectFuture, Connector, Stream, TcpConnector};
 pub use consumer::{
-    AutoOffsetReset, ConsumedBatch, Consumer, ConsumerConfig, ConsumerRecord, IsolationLevel, ListenerFuture,
-    OffsetAndMetadata, OffsetAndTimestamp, RebalanceListener, Rebalancing, RecordView,
+    AutoOffsetReset, ConsumedBatch, Consumer, ConsumerConfig, ConsumerRecord, GroupMetadata, IsolationLevel,
+    ListenerFuture, OffsetAndMetadata, OffsetAndTimestamp, RebalanceListener, Rebalancing, RecordView,
 };
 pub use error::{Error, ErrorKind, Outcome};
-pub use producer::{Deliveries, Delivery, Guarantee, Producer, ProducerConfig, RecordMetadata};
+pub use producer::{
+    Deliveries, Delivery, Guarantee, Producer, ProducerConfig, RecordMetadata, Transaction, TransactionalConfig,
+    TransactionalProducer,
+};
 pub use properties::Properties;
 pub use record::{Record, TopicPartition};
 /// What a broker answers with when it refuses.

@@ -118,7 +118,6 @@ const UNSUPPORTED: &[(&str, &str)] = &[
     ("ssl.truststore.location", "TLS is not supported yet: use a PLAINTEXT listener"),
     ("ssl.ca.location", "TLS is not supported yet: use a PLAINTEXT listener"),
     ("ssl.keystore.location", "TLS is not supported yet: use a PLAINTEXT listener"),
-    ("transactional.id", "transactions are not supported yet: remove it"),
 ];
 
 /// Names that belong to producers or consumers and mean nothing to the other, that are Flink's own among those it hands
@@ -182,6 +181,7 @@ const PASSED_OVER: &[&str] = &[
     "session.timeout.ms",
     "statistics.interval.ms",
     "transaction.timeout.ms",
+    "transactional.id",
     "value.deserializer",
     "value.serializer",
 ];

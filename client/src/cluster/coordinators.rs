@@ -10,12 +10,23 @@ use tidemill_protocol::{ErrorCode, StrBytes};
 pub(crate) enum CoordinatorKind {
     /// A consumer group.
     Group,
+    /// The transactions of a transactional id.
+    Transaction,
 }
 
 impl CoordinatorKind {
+    /// What its key is the name of.
+    pub(super) const fn noun(self) -> &'static str {
+        match self {
+            Self::Group => "group",
+            Self::Transaction => "transactional id",
+        }
+    }
+
     const fn key_type(self) -> i8 {
         match self {
             Self::Group => 0,
+            Self::Transaction => 1,
         }
     }
 }

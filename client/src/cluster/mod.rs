@@ -50,7 +50,7 @@ pub(crate) enum Target {
     Controller,
     /// Whoever answers first.
     Any,
-    /// The coordinator of this group.
+    /// The coordinator of this group or transactional id.
     Coordinator(CoordinatorKind, String),
 }
 
@@ -65,6 +65,8 @@ pub(crate) enum Purpose {
     Fetch,
     /// Groups.
     Coordination,
+    /// The coordinator of transactions, and the offsets that are committed with them.
+    Transactions,
 }
 
 /// A handle to the cluster, cheap to clone. The task behind it ends with the last one.
@@ -213,7 +215,7 @@ impl Cluster {
         self.0.shared.connection_to_broker(id, purpose)
     }
 
-    /// The broker that coordinates a group.
+    /// The broker that coordinates a group or the transactions of an id.
     pub(crate) async fn coordinator(&self, kind: CoordinatorKind, key: &str) -> Result<i32, Error> {
         let shared = &self.0.shared;
         if let Some(id) = shared.coordinators().known(kind, key) {
@@ -224,7 +226,7 @@ impl Cluster {
         let ask = |version| coordinators::request(kind, key, version);
         let (version, answer) = connection.request(FIND_COORDINATOR_VERSIONS, timeout, ask).await?;
         let found = coordinators::read(&answer, version)
-            .map_err(|code| Error::broker(format!("finding the coordinator of group '{key}'"), code))?;
+            .map_err(|code| Error::broker(format!("finding the coordinator of {} '{key}'", kind.noun()), code))?;
         if !self.snapshot().brokers.contains_key(&found.broker) {
             let mut snapshot = Snapshot::clone(&self.snapshot());
             snapshot.brokers.insert(found.broker, (found.host, found.port));

@@ -142,6 +142,11 @@ impl Connection {
         if pipeline.is_ready() { pipeline.choose_version(api, versions).err() } else { None }
     }
 
+    /// The cluster's level of the feature `transaction.version`, once the connection is open.
+    pub(crate) fn transaction_version(&self) -> i16 {
+        self.shared.pipeline().transaction_version()
+    }
+
     /// Reads an answer; a refusal names the broker that gave it.
     pub(crate) fn read<T>(&self, frame: Bytes, read: impl FnOnce(Bytes) -> Result<T, DecodeError>) -> Result<T, Error> {
         read(frame).map_err(|error| Error::decode(format!("the answer of {}", self.shared.address), error))

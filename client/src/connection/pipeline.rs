@@ -139,6 +139,14 @@ impl Pipeline {
         }
     }
 
+    /// The cluster's level of the feature `transaction.version`, once it is known.
+    pub(super) const fn transaction_version(&self) -> i16 {
+        match &self.state {
+            State::Ready { handshake: Handshake::Done(versions) } => versions.transaction_version,
+            State::Ready { .. } | State::Connecting | State::Handshaking { .. } | State::Closed(_) => 0,
+        }
+    }
+
     pub(super) fn choose_version(&self, api: ApiKey, ours: VersionRange) -> Result<i16, String> {
         match &self.state {
             State::Ready { handshake: Handshake::Done(versions) } => versions.choose(api, ours),

@@ -10,12 +10,16 @@ use tidemill_protocol::messages::ApiVersionsResponse;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Versions {
     ranges: BTreeMap<ApiKey, VersionRange>,
+    /// The cluster's level of the feature `transaction.version`; 0 where it has none.
+    pub(super) transaction_version: i16,
 }
 
 impl Versions {
     pub(super) fn of(response: &ApiVersionsResponse) -> Self {
         let ranges = response.api_keys.iter();
+        let transactions = response.finalized_features.iter().find(|feature| &*feature.name == "transaction.version");
         Self {
+            transaction_version: transactions.map_or(0, |feature| feature.max_version_level),
             ranges: ranges
                 .map(|range| (ApiKey(range.api_key), VersionRange::new(range.min_version, range.max_version)))
                 .collect(),
@@ -43,7 +47,7 @@ mod tests {
     #[test]
     fn no_common_version_names_both_ranges() {
         let ranges = BTreeMap::from([(ApiKey::FETCH, VersionRange::new(0, 3))]);
-        let versions = Versions { ranges };
+        let versions = Versions { ranges, transaction_version: 0 };
         assert_eq!(versions.choose(ApiKey::FETCH, VersionRange::new(0, 9)), Ok(3));
         let refused = versions.choose(ApiKey::FETCH, VersionRange::new(4, 9)).unwrap_err();
         assert_eq!(refused, "the broker speaks versions 0 to 3 of Fetch, we speak 4 to 9");

@@ -103,6 +103,8 @@ pub(super) struct Machine {
     /// When the application was last seen to ask for records.
     polled_at: Instant,
     stalled: bool,
+    /// Who we were when records were last taken.
+    received_as: Option<Identity>,
     closing: Option<Closing>,
     out: Vec<Action>,
     ready: bool,
@@ -142,6 +144,7 @@ impl Machine {
             fatal: None,
             polled_at: now,
             stalled: false,
+            received_as: None,
             closing: None,
             out: Vec::new(),
             ready: false,
@@ -174,6 +177,7 @@ impl Machine {
         let Self { subscription, fetched, positions, .. } = self;
         while let Some(chunk) = fetched.take(|partition| subscription.is_open(partition)) {
             if let Some(progress) = positions.progress(&chunk.partition, chunk.version) {
+                self.received_as = self.identity();
                 return Taken::Chunk(chunk, progress);
             }
         }

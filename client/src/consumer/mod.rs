@@ -105,6 +105,53 @@ impl From<i64> for OffsetAndMetadata {
     }
 }
 
+/// Who a consumer is to its group: what a transaction needs to commit offsets in its name (KIP-447).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupMetadata {
+    group_id: Arc<str>,
+    generation: i32,
+    member_id: String,
+    instance_id: Option<String>,
+}
+
+impl GroupMetadata {
+    /// Of a group whose offsets are committed by one that is no member: nobody is fenced.
+    #[must_use]
+    pub fn new(group_id: impl Into<Arc<str>>) -> Self {
+        Self { group_id: group_id.into(), generation: -1, member_id: String::new(), instance_id: None }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn of_member(group_id: &str, generation: i32, member_id: &str, instance_id: Option<&str>) -> Self {
+        let (member_id, instance_id) = (member_id.to_owned(), instance_id.map(str::to_owned));
+        Self { group_id: Arc::from(group_id), generation, member_id, instance_id }
+    }
+
+    /// The group.
+    #[must_use]
+    pub fn group_id(&self) -> &str {
+        &self.group_id
+    }
+
+    /// The generation of the group that the member is in, or its epoch; -1 outside.
+    #[must_use]
+    pub const fn generation(&self) -> i32 {
+        self.generation
+    }
+
+    /// The name that the coordinator gave the member; empty outside.
+    #[must_use]
+    pub fn member_id(&self) -> &str {
+        &self.member_id
+    }
+
+    /// The member's `group.instance.id`, if it has one.
+    #[must_use]
+    pub fn instance_id(&self) -> Option<&str> {
+        self.instance_id.as_deref()
+    }
+}
+
 /// A record found by its time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -302,6 +349,24 @@ impl Consumer {
     /// When the partition is not assigned, or `offset` is negative.
     pub fn seek(&self, partition: &TopicPartition, offset: i64) -> Result<(), Error> {
         self.change(|machine| machine.seek(partition, offset))
+    }
+
+    /// Reads every partition on from what the group has committed of it, as when it was assigned: what a transaction that
+    /// is aborted has read is read again. Offsets of a transaction that is still being ended are waited for.
+    ///
+    /// # Errors
+    /// Without a `group.id`, or after [`close`](Self::close).
+    pub fn seek_to_committed(&self) -> Result<(), Error> {
+        self.change(Machine::seek_to_committed)
+    }
+
+    /// Who the consumer was to its group when it received the last records: to commit offsets of these with a
+    /// [`Transaction`](crate::Transaction), which fails if the group has gone on without it since.
+    ///
+    /// # Errors
+    /// Without a `group.id`, or when the consumer is no member any more.
+    pub fn group_metadata(&self) -> Result<GroupMetadata, Error> {
+        self.shared.machine().group_metadata()
     }
 
     /// Reads a partition again from the first record that its log holds.

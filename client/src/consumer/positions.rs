@@ -127,6 +127,13 @@ impl Positions {
         self.partitions.insert(partition.clone(), entry);
     }
 
+    /// A partition that stays is read from where it would be if it had just been assigned.
+    pub(super) fn restart(&mut self, partition: &TopicPartition) {
+        if self.contains(partition) {
+            self.start(partition);
+        }
+    }
+
     pub(super) fn assigned(&self) -> impl Iterator<Item = &TopicPartition> {
         self.partitions.keys()
     }

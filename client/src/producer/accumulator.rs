@@ -33,10 +33,10 @@ enum Form {
 
 impl Payload {
     /// The batch for the wire: compressed the first time, stamped anew only when its sequence changed.
-    pub(super) fn seal(&self, compression: Compression, stamp: Option<ProducerStamp>) -> Bytes {
+    pub(super) fn seal(&self, compression: Compression, stamp: Option<ProducerStamp>, flags: BatchFlags) -> Bytes {
         let mut form = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let bytes = match std::mem::replace(&mut *form, Form::Sealed { bytes: Bytes::new(), stamp }) {
-            Form::Records(builder) => builder.seal(compression).stamp(stamp, BatchFlags::default()),
+            Form::Records(builder) => builder.seal(compression).stamp(stamp, flags),
             Form::Sealed { bytes, stamp: old } => match stamp {
                 // A sealed batch is a whole one, which is all that `restamp` asks for.
                 Some(stamp) if old != Some(stamp) => restamp(&bytes, stamp).unwrap_or(bytes),

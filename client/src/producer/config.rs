@@ -64,7 +64,11 @@ impl ProducerConfig {
         properties: impl IntoIterator<Item = (K, V)>,
     ) -> Result<Self, Error> {
         let mut config = Self::default();
-        let shared = |config: &mut Self, name: &str, value: &str| config.client.set_property(name, value);
+        let shared = |config: &mut Self, name: &str, value: &str| match name {
+            "transactional.id" => Err(Error::config("property 'transactional.id' of a producer without transactions")
+                .with_detail("use TransactionalProducer, or remove it")),
+            _ => config.client.set_property(name, value),
+        };
         properties::apply(&mut config, PROPERTIES, properties, shared)?;
         Ok(config)
     }
@@ -132,6 +136,11 @@ impl ProducerConfig {
     pub const fn block_max(mut self, timeout: Duration) -> Self {
         self.block_max = timeout;
         self
+    }
+
+    /// Sets one property, if it is one of a producer or of all clients.
+    pub(super) fn set_property(&mut self, name: &str, value: &str) -> Result<bool, Error> {
+        Ok(properties::set(self, PROPERTIES, name, value)? || self.client.set_property(name, value)?)
     }
 
     /// # Errors

@@ -13,6 +13,7 @@ use tidemill_protocol::api::VersionRange;
 use tidemill_protocol::compression::Codec;
 use tidemill_protocol::messages::{self, InitProducerIdRequest, ProduceResponse};
 use tidemill_protocol::produce::{self, PartitionBatch, ProduceRequest};
+use tidemill_protocol::records::BatchFlags;
 use tidemill_protocol::{ApiKey, ErrorCode, header};
 
 use super::Shared;
@@ -20,6 +21,9 @@ use super::config::Guarantee;
 use super::machine::Action;
 use super::sender::{Answer, Part, Plan};
 use super::sequences::Identity;
+use super::transactions;
+use super::transactions::machine::Generation;
+use super::transactions::requests::Asker;
 use crate::cluster::{Cluster, Purpose, Target};
 use crate::error::Error;
 
@@ -27,12 +31,15 @@ use crate::error::Error;
 const PRODUCE_BY_NAME_VERSIONS: VersionRange = VersionRange::new(produce::VERSIONS.min, 12);
 /// The first version whose batches may be compressed with zstd (KIP-110).
 const PRODUCE_ZSTD_SINCE: i16 = 7;
+/// The first version that adds the partitions to the transaction it writes in (KIP-890).
+const PRODUCE_ADDS_SINCE: i16 = 12;
 const INIT_PRODUCER_ID_VERSIONS: VersionRange = VersionRange::new(0, 5);
 
 /// What came back.
 enum Event {
     Produced(Vec<(Part, Answer)>),
     Identified(Result<Identity, Error>),
+    Transaction(transactions::machine::Reply),
 }
 
 type EventFuture = Pin<Box<dyn Future<Output = Event> + Send>>;
@@ -52,11 +59,15 @@ pub(super) async fn run(shared: Arc<Shared>) {
             match action {
                 Action::Produce(plan) => events.push(Box::pin(produce(Arc::clone(&shared), plan))),
                 Action::InitProducerId => events.push(Box::pin(identify(Arc::clone(&shared)))),
+                Action::Transaction(request) => {
+                    events.extend(coordinate(&shared, request).map(|event| -> EventFuture { Box::pin(event) }));
+                }
                 Action::Room => shared.room.notify_one(),
                 Action::RefreshMetadata => shared.cluster.refresh(),
             }
         }
         if finished {
+            shared.machine().handle_finished();
             return;
         }
         tokio::select! {
@@ -73,12 +84,25 @@ fn handle(shared: &Shared, event: Event) {
     let mut machine = shared.machine();
     match event {
         Event::Identified(identity) => machine.handle_identity(identity, now),
+        Event::Transaction(reply) => machine.handle_transaction_reply(reply, now),
         Event::Produced(answers) => {
             for (part, answer) in answers {
                 machine.handle_answer(&part, answer, now);
             }
         }
     }
+}
+
+/// Asks a coordinator; nobody does in a producer without transactions.
+fn coordinate(shared: &Shared, request: transactions::machine::Request) -> Option<impl Future<Output = Event> + use<>> {
+    let settings = shared.transactional.as_ref()?;
+    let asker = Asker {
+        cluster: shared.cluster.clone(),
+        transactional_id: Arc::clone(&settings.transactional_id),
+        transaction_timeout: settings.timeout,
+        request_timeout: shared.config.client.request_timeout,
+    };
+    Some(async { Event::Transaction(transactions::requests::run(asker, request).await) })
 }
 
 async fn identify(shared: Arc<Shared>) -> Event {
@@ -102,16 +126,19 @@ async fn produce(shared: Arc<Shared>, mut plan: Plan) -> Event {
     // In the request, neighbours of one topic share its entry.
     plan.parts.sort_unstable_by(|one, other| one.partition.cmp(&other.partition));
     let compression = shared.config.compression.compression();
+    let transactional_id = shared.transactional.as_ref().map(|settings| &*settings.transactional_id);
+    let flags = BatchFlags { transactional: transactional_id.is_some(), ..BatchFlags::default() };
     let batches = plan.parts.iter().map(|part| PartitionBatch {
         topic: &part.partition.topic,
         topic_id: part.topic_id,
         partition: part.partition.partition,
-        records: part.payload.seal(compression, part.stamp),
+        records: part.payload.seal(compression, part.stamp, flags),
     });
     let batches: Vec<PartitionBatch<'_>> = batches.collect();
     let timeout_ms = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
-    let request = ProduceRequest { transactional_id: None, acks, timeout_ms, batches: &batches };
-    let answers = match ask(&shared.cluster, plan.broker, &request, compression.codec(), timeout).await {
+    let request = ProduceRequest { transactional_id, acks, timeout_ms, batches: &batches };
+    let versions = versions_of(&batches, compression.codec(), plan.generation);
+    let answers = match ask(&shared.cluster, plan.broker, &request, versions, compression.codec(), timeout).await {
         Ok((version, response)) => read(&plan.parts, version, &response),
         Err(answer) => plan.parts.into_iter().map(|part| (part, answer.clone())).collect(),
     };
@@ -123,11 +150,11 @@ async fn ask(
     cluster: &Cluster,
     broker: i32,
     request: &ProduceRequest<'_>,
+    versions: VersionRange,
     codec: Codec,
     timeout: Duration,
 ) -> Result<(i16, ProduceResponse), Answer> {
     let connection = cluster.connection_to_broker(broker, Purpose::Produce).map_err(Answer::Unanswered)?;
-    let versions = versions_of(request.batches, codec);
     connection.opened(timeout).await.map_err(Answer::Unanswered)?;
     if let Some(reason) = connection.unspeakable(ApiKey::PRODUCE, versions) {
         return Err(Answer::Unsendable(too_old(&reason, codec)));
@@ -145,10 +172,15 @@ async fn ask(
 }
 
 /// The versions in which these can be said.
-fn versions_of(batches: &[PartitionBatch<'_>], codec: Codec) -> VersionRange {
+fn versions_of(batches: &[PartitionBatch<'_>], codec: Codec, generation: Option<Generation>) -> VersionRange {
     let by_name = batches.iter().any(|batch| batch.topic_id.is_nil());
     let VersionRange { min, max } = if by_name { PRODUCE_BY_NAME_VERSIONS } else { produce::VERSIONS };
-    VersionRange::new(if codec == Codec::Zstd { min.max(PRODUCE_ZSTD_SINCE) } else { min }, max)
+    let min = if codec == Codec::Zstd { min.max(PRODUCE_ZSTD_SINCE) } else { min };
+    match generation {
+        None => VersionRange::new(min, max),
+        Some(Generation::First) => VersionRange::new(min, max.min(PRODUCE_ADDS_SINCE - 1)),
+        Some(Generation::Second) => VersionRange::new(min.max(PRODUCE_ADDS_SINCE), max),
+    }
 }
 
 /// A broker has no version in which it takes what is to be sent.
@@ -201,8 +233,11 @@ mod tests {
     fn topics_go_by_their_ids_once_all_of_them_are_known() {
         let batch =
             |id| PartitionBatch { topic: "clicks", topic_id: Uuid::from_u128(id), partition: 0, records: Bytes::new() };
-        assert_eq!(versions_of(&[batch(1), batch(2)], Codec::Lz4), produce::VERSIONS);
-        assert_eq!(versions_of(&[batch(1), batch(0)], Codec::Lz4), VersionRange::new(3, 12));
-        assert_eq!(versions_of(&[batch(1), batch(0)], Codec::Zstd), VersionRange::new(7, 12));
+        assert_eq!(versions_of(&[batch(1), batch(2)], Codec::Lz4, None), produce::VERSIONS);
+        assert_eq!(versions_of(&[batch(1), batch(0)], Codec::Lz4, None), VersionRange::new(3, 12));
+        assert_eq!(versions_of(&[batch(1), batch(0)], Codec::Zstd, None), VersionRange::new(7, 12));
+        let (first, second) = (Some(Generation::First), Some(Generation::Second));
+        assert_eq!(versions_of(&[batch(1)], Codec::Lz4, first), VersionRange::new(3, 11));
+        assert_eq!(versions_of(&[batch(1)], Codec::Lz4, second), VersionRange::new(12, produce::VERSIONS.max));
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tidemill_protocol::records::NewRecord;
+use tokio::sync::oneshot;
 
 use super::accumulator::{Accumulator, Appended, TopicPlace};
 use super::config::{Guarantee, ProducerConfig};
@@ -14,9 +15,11 @@ use super::delivery::Completion;
 use super::partitioner;
 use super::sender::{self, Answer, Limits, Part, Plan};
 use super::sequences::{Identity, Sequences};
+use super::transactions;
+use super::transactions::machine::Transactions;
 use crate::cluster::Snapshot;
 use crate::error::Error;
-use crate::record::Record;
+use crate::record::{Record, TopicPartition};
 
 /// What the driver is to do.
 #[derive(Debug)]
@@ -25,6 +28,8 @@ pub(super) enum Action {
     Produce(Plan),
     /// Ask for a producer id.
     InitProducerId,
+    /// Ask a coordinator.
+    Transaction(transactions::machine::Request),
     /// There is room again for those who wait for it.
     Room,
     /// The metadata is out of date.
@@ -62,6 +67,11 @@ pub(super) struct Machine {
     random: fastrand::Rng,
     clock: Clock,
     closed: bool,
+    /// No record is taken: the producer is closed, or there is no transaction to write to.
+    refuses: bool,
+    transactions: Option<Box<Transactions>>,
+    /// Those who wait until the driver has ended.
+    settling: Vec<oneshot::Sender<()>>,
     refresh_metadata: bool,
     /// How many senders wait for room.
     waiting: usize,
@@ -113,11 +123,20 @@ impl Clock {
 }
 
 impl Machine {
-    pub(super) fn new(config: &ProducerConfig, metadata: Arc<Snapshot>, seed: u64) -> Self {
+    pub(super) fn new(
+        config: &ProducerConfig,
+        transactions: Option<Transactions>,
+        metadata: Arc<Snapshot>,
+        seed: u64,
+    ) -> Self {
         let backoff = config.client.backoff();
+        let sequences = match &transactions {
+            Some(_) => Sequences::transactional(backoff.clone()),
+            None => Sequences::new(config.guarantee == Guarantee::Idempotent, backoff.clone()),
+        };
         Self {
             accumulator: Accumulator::new(config.batch_bytes, to_usize(config.buffer_bytes)),
-            sequences: Sequences::new(config.guarantee == Guarantee::Idempotent, backoff.clone()),
+            sequences,
             metadata,
             limits: Limits {
                 in_flight_max: config.in_flight_max,
@@ -130,6 +149,9 @@ impl Machine {
             random: fastrand::Rng::with_seed(seed),
             clock: Clock::default(),
             closed: false,
+            refuses: transactions.is_some(),
+            transactions: transactions.map(Box::new),
+            settling: Vec::new(),
             refresh_metadata: false,
             waiting: 0,
             ready: false,
@@ -171,8 +193,8 @@ impl Machine {
         now: Instant,
         turn: Turn,
     ) -> Result<Appended, Refused> {
-        if self.closed {
-            return Err(Refused::Final(Error::closed("sending")));
+        if self.refuses {
+            return Err(self.refused());
         }
         if turn == Turn::New && std::mem::take(&mut self.ready) {
             return Err(Refused::Ready);
@@ -230,6 +252,13 @@ impl Machine {
     }
 
     #[cold]
+    fn refused(&self) -> Refused {
+        let refusal =
+            self.transactions.as_ref().filter(|_| !self.closed).and_then(|transactions| transactions.refusal());
+        Refused::Final(refusal.unwrap_or_else(|| Error::closed("sending")))
+    }
+
+    #[cold]
     fn full(&self, record: &Record<'_>, bytes: usize) -> Refused {
         if bytes > self.limits.buffer_bytes { self.too_large(record, bytes) } else { Refused::Full }
     }
@@ -263,6 +292,25 @@ impl Machine {
         }
     }
 
+    /// The application begins, changes or ends a transaction; nothing happens in a producer without them.
+    pub(super) fn handle_transaction(&mut self, change: impl FnOnce(&mut Transactions)) {
+        if let Some(transactions) = &mut self.transactions {
+            change(transactions);
+            self.refuses = self.closed || transactions.refusal().is_some();
+        }
+    }
+
+    /// What a coordinator said.
+    pub(super) fn handle_transaction_reply(&mut self, reply: transactions::machine::Reply, now: Instant) {
+        self.handle_transaction(|transactions| transactions.handle_reply(reply, now));
+    }
+
+    /// The producer is to end, and somebody waits for that.
+    pub(super) fn handle_settle(&mut self, done: oneshot::Sender<()>) {
+        self.settling.push(done);
+        self.handle_close();
+    }
+
     /// What a broker said of one batch.
     pub(super) fn handle_answer(&mut self, part: &Part, answer: Answer, now: Instant) {
         let Self { accumulator, sequences, limits, random, .. } = self;
@@ -278,8 +326,9 @@ impl Machine {
 
     /// Takes no more records; what is buffered is still sent.
     pub(super) fn handle_close(&mut self) {
-        self.closed = true;
+        (self.closed, self.refuses) = (true, true);
         let _ = self.accumulator.unfinished();
+        self.handle_transaction(Transactions::handle_close);
     }
 
     /// Gives up what is still buffered.
@@ -289,9 +338,15 @@ impl Machine {
         self.free(freed_bytes);
     }
 
+    /// The driver has ended.
+    pub(super) fn handle_finished(&mut self) {
+        self.settling.clear();
+    }
+
     /// Whether the driver's work is done.
     pub(super) fn is_finished(&self) -> bool {
-        self.closed && self.accumulator.queues.iter().all(super::accumulator::Queue::is_empty)
+        let settled = self.transactions.as_ref().is_none_or(|transactions| transactions.is_settled());
+        self.closed && settled && self.accumulator.queues.iter().all(super::accumulator::Queue::is_empty)
     }
 
     /// What to do now, and when to ask again.
@@ -309,6 +364,7 @@ impl Machine {
         self.accumulator.free(freed_bytes);
         self.freed |= freed_bytes > 0;
         wake(expires_at);
+        self.route_failures();
         let (ask, at) = self.sequences.poll(now);
         wake(at);
         if ask {
@@ -318,16 +374,26 @@ impl Machine {
             let freed_bytes = sender::renumber(&mut self.accumulator, identity);
             self.accumulator.free(freed_bytes);
             self.freed |= freed_bytes > 0;
-            let metadata = &self.metadata;
-            let leader_of = |partition: &_| metadata.leader_of(partition);
+            let Self { accumulator, limits, metadata, transactions, .. } = &mut *self;
+            let generation = transactions.as_ref().map(|transactions| transactions.generation());
+            let mut leader_of = |partition: &TopicPartition| {
+                let leader = metadata.leader_of(partition)?;
+                transactions.as_mut().is_none_or(|transactions| transactions.may_write(partition)).then_some(leader)
+            };
+            let mut written = false;
             // Each round takes one batch of a partition; a request has no two of the same.
             loop {
-                let plans = sender::plan(&mut self.accumulator, identity, &leader_of, &self.limits, now);
+                let plans = sender::plan(accumulator, identity, &mut leader_of, limits, now);
                 if plans.is_empty() {
                     break;
                 }
-                actions.extend(plans.into_iter().map(Action::Produce));
+                written = true;
+                actions.extend(plans.into_iter().map(|plan| Action::Produce(Plan { generation, ..plan })));
             }
+            if let Some(transactions) = self.transactions.as_mut().filter(|_| written) {
+                transactions.handle_writing();
+            }
+            let metadata = &self.metadata;
             let leaderless = self
                 .accumulator
                 .queues
@@ -335,6 +401,7 @@ impl Machine {
                 .any(|queue| !queue.waiting.is_empty() && metadata.leader_of(&queue.partition).is_none());
             self.refresh_metadata |= leaderless;
         }
+        wake(self.poll_transaction(now, actions));
         if std::mem::take(&mut self.refresh_metadata) {
             actions.push(Action::RefreshMetadata);
         }
@@ -342,6 +409,36 @@ impl Machine {
             actions.push(Action::Room);
         }
         wake_at
+    }
+
+    /// A record that was not written fails its transaction, and that the others that wait.
+    fn route_failures(&mut self) {
+        let Some(transactions) = &mut self.transactions else { return };
+        if let Some(error) = self.sequences.take_failed() {
+            transactions.handle_record_failed(error);
+        }
+        if let Some(cause) = transactions.dropped() {
+            let (freed_bytes, missing) = sender::fail_waiting(&mut self.accumulator, &cause);
+            if missing {
+                transactions.handle_sequence_missing();
+            }
+            self.free(freed_bytes);
+        }
+        self.handle_transaction(|_| {});
+    }
+
+    /// What is to be asked of a coordinator.
+    fn poll_transaction(&mut self, now: Instant, actions: &mut Vec<Action>) -> Option<Instant> {
+        let transactions = self.transactions.as_mut()?;
+        let idle = self.accumulator.queues.iter().all(super::accumulator::Queue::is_empty);
+        let (request, wake_at) = transactions.poll(idle, now);
+        actions.extend(request.map(Action::Transaction));
+        self.sequences.give(transactions.identity());
+        // What waits is given up with the transaction, which takes another look.
+        let again = transactions.dropped().is_some()
+            && self.accumulator.queues.iter().any(|queue| !queue.is_empty() && queue.in_flight.is_empty());
+        self.handle_transaction(|_| {});
+        if again { Some(now) } else { wake_at }
     }
 }
 

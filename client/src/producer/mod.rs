@@ -6,7 +6,7 @@
 //! holds it. The [`driver`] asks the [`machine`] what is due; [`sender`] puts the next batch of every ready partition of
 //! a leader into one request, stamped with the [`sequences`] by which the broker recognises a repeated batch. Batches
 //! are compressed and their checksum is taken off the lock. The answer completes the batch, and with it each record's
-//! [`delivery`].
+//! [`delivery`]. In a transaction, [`transactions`] says as whom batches are written, and when.
 #![expect(clippy::disallowed_methods, reason = "a front door reads the clock for its machine")]
 
 mod accumulator;
@@ -18,6 +18,7 @@ mod machine;
 mod partitioner;
 mod sender;
 mod sequences;
+mod transactions;
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -29,8 +30,11 @@ pub(crate) use self::config::property_names;
 pub use self::config::{Guarantee, ProducerConfig};
 pub use self::delivery::{Deliveries, Delivery, RecordMetadata};
 use self::machine::{Machine, Refused, Turn};
+use self::transactions::machine::Transactions;
+pub use self::transactions::{Transaction, TransactionalConfig, TransactionalProducer};
 use crate::client::Client;
 use crate::cluster::Cluster;
+use crate::config::ClientConfig;
 use crate::error::{Error, Outcome};
 use crate::record::Record;
 
@@ -48,6 +52,7 @@ struct Shared {
     machine: Mutex<Machine>,
     cluster: Cluster,
     config: ProducerConfig,
+    transactional: Option<transactions::Settings>,
     /// Those who wait for room in the buffer, one behind the other: the first is told of it.
     line: tokio::sync::Mutex<()>,
     room: Notify,
@@ -68,7 +73,7 @@ impl Producer {
     /// When the configuration makes no sense, or there is no runtime.
     pub fn new(config: ProducerConfig) -> Result<Self, Error> {
         let cluster = Cluster::start(config.client.clone())?;
-        Self::start(cluster, config)
+        Self::start(cluster, config, None)
     }
 
     /// A producer of a Java or librdkafka dictionary.
@@ -86,19 +91,28 @@ impl Producer {
     /// # Errors
     /// As for [`Producer::new`].
     pub fn with_client(client: &Client, config: ProducerConfig) -> Result<Self, Error> {
-        Self::start(client.cluster().clone(), config)
+        Self::start(client.cluster().clone(), config, None)
     }
 
-    fn start(cluster: Cluster, config: ProducerConfig) -> Result<Self, Error> {
+    fn start(
+        cluster: Cluster,
+        config: ProducerConfig,
+        transactional: Option<transactions::Settings>,
+    ) -> Result<Self, Error> {
         config.check()?;
         config.compression.warn();
         let runtime = tokio::runtime::Handle::try_current()
             .map_err(|_| Error::misuse("a producer needs a tokio runtime: create it inside one"))?;
-        let machine = Machine::new(&config, cluster.snapshot(), fastrand::u64(..));
+        let transactions = transactional.as_ref().map(|settings| {
+            let ClientConfig { default_api_timeout, .. } = config.client;
+            Transactions::new(settings.timeout, default_api_timeout, config.client.backoff(), fastrand::u64(..))
+        });
+        let machine = Machine::new(&config, transactions, cluster.snapshot(), fastrand::u64(..));
         let shared = Arc::new(Shared {
             machine: Mutex::new(machine),
             cluster,
             config,
+            transactional,
             line: tokio::sync::Mutex::default(),
             room: Notify::new(),
             woken: Notify::new(),

@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::accumulator::{Accumulator, Batch, Payload, Queue};
 use super::sequences::{Identity, Sequences};
+use super::transactions::machine::Generation;
 use crate::cluster::{Backoff, Leader};
 use crate::error::{Error, Outcome};
 use crate::record::TopicPartition;
@@ -36,6 +37,8 @@ pub(super) struct Plan {
     pub(super) broker: i32,
     /// By when the first of its batches needs an outcome.
     pub(super) deadline: Instant,
+    /// How transactions are spoken of, where there are any.
+    pub(super) generation: Option<Generation>,
     pub(super) parts: Vec<Part>,
 }
 
@@ -72,7 +75,7 @@ pub(super) struct Limits {
 pub(super) fn plan(
     accumulator: &mut Accumulator,
     identity: Option<Identity>,
-    leader_of: &dyn Fn(&TopicPartition) -> Option<Leader>,
+    leader_of: &mut dyn FnMut(&TopicPartition) -> Option<Leader>,
     limits: &Limits,
     now: Instant,
 ) -> Vec<Plan> {
@@ -92,7 +95,7 @@ pub(super) fn plan(
         *deadline = expires.min(*deadline);
         parts.extend(take(place, queue, leader.topic_id, identity));
     }
-    plans.into_iter().map(|(broker, (_, deadline, parts))| Plan { broker, deadline, parts }).collect()
+    plans.into_iter().map(|(broker, (_, deadline, parts))| Plan { broker, deadline, generation: None, parts }).collect()
 }
 
 /// Numbers the batches of partitions whose count was lost anew, once none of them is on its way and there is another
@@ -204,6 +207,11 @@ pub(super) fn handle_answer(
                 || queue.in_flight.front().is_some_and(|first| first.order < batch.order);
             if behind_another && code == ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER {
                 queue.blocked_until = Some(now + wait);
+            } else if sequences.is_transactional() {
+                // Under another epoch the records before would be missing.
+                batch.unanswered = None;
+                effect.freed_bytes = fail(queue, sequences, &batch, Error::broker("writing", code));
+                return effect;
             } else if queue.lost.is_none() {
                 lose(queue, sequences, batch.stamp);
             }
@@ -240,7 +248,7 @@ pub(super) fn handle_answer(
 fn fail(queue: &mut Queue, sequences: &mut Sequences, batch: &Batch, error: Error) -> usize {
     let error = error.with_partition(queue.partition.clone()).with_outcome(outcome_of(batch));
     lose(queue, sequences, batch.stamp);
-    finish(batch, Err(error))
+    finish(batch, Err(sequences.handle_failed(error)))
 }
 
 /// Fails the batches whose time is up. Those on their way are left to the deadline of their request.
@@ -265,11 +273,31 @@ pub(super) fn expire(
             if let Some(reason) = &batch.unanswered {
                 error = error.with_detail(format!("the last attempt: {reason}"));
             }
-            freed_bytes += finish(&batch, Err(error.with_outcome(outcome_of(&batch))));
+            let error = sequences.handle_failed(error.with_outcome(outcome_of(&batch)));
+            freed_bytes += finish(&batch, Err(error));
             lose(queue, sequences, batch.stamp);
         }
     }
     (freed_bytes, next)
+}
+
+/// Fails what is not on its way: its transaction cannot be committed. Returns the bytes freed, and whether sequences
+/// are missing now.
+pub(super) fn fail_waiting(accumulator: &mut Accumulator, error: &Error) -> (usize, bool) {
+    let (mut freed_bytes, mut missing) = (0, false);
+    for queue in &mut accumulator.queues {
+        queue.close();
+        queue.blocked_until = None;
+        for batch in queue.waiting.drain(..) {
+            if let Some(ProducerStamp { producer_id, producer_epoch, .. }) = batch.stamp {
+                missing = true;
+                queue.lost = Some(Identity { producer_id, producer_epoch });
+            }
+            let error = error.clone().with_partition(queue.partition.clone());
+            freed_bytes += finish(&batch, Err(error.with_outcome(outcome_of(&batch))));
+        }
+    }
+    (freed_bytes, missing)
 }
 
 /// Fails everything: the producer is closed.

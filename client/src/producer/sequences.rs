@@ -5,7 +5,9 @@
 
 use std::time::{Duration, Instant};
 
+use super::transactions::machine::with_consequence;
 use crate::cluster::Backoff;
+use crate::error::Error;
 
 /// A producer id and epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,9 +23,13 @@ pub(super) struct Identity {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     NotNeeded,
-    Unknown { ask_at: Option<Instant> },
+    Unknown {
+        ask_at: Option<Instant>,
+    },
     Asking,
     Known(Identity),
+    /// The coordinator of transactions gives it.
+    Given(Option<Identity>),
 }
 
 #[derive(Debug)]
@@ -31,12 +37,46 @@ pub(super) struct Sequences {
     state: State,
     failures: u32,
     backoff: Backoff,
+    /// Why a record of a transaction was not written.
+    failed: Option<Error>,
 }
 
 impl Sequences {
     pub(super) const fn new(idempotent: bool, backoff: Backoff) -> Self {
         let state = if idempotent { State::Unknown { ask_at: None } } else { State::NotNeeded };
-        Self { state, failures: 0, backoff }
+        Self { state, failures: 0, backoff, failed: None }
+    }
+
+    /// The sequences of a producer with transactions.
+    pub(super) const fn transactional(backoff: Backoff) -> Self {
+        Self { state: State::Given(None), failures: 0, backoff, failed: None }
+    }
+
+    /// Whether a batch that is not written fails its transaction.
+    pub(super) const fn is_transactional(&self) -> bool {
+        matches!(self.state, State::Given(_))
+    }
+
+    /// The coordinator of transactions says who we are.
+    pub(super) const fn give(&mut self, identity: Option<Identity>) {
+        if let State::Given(current) = &mut self.state {
+            *current = identity;
+        }
+    }
+
+    /// A batch was not written: in a transaction, the error says what that means for it.
+    pub(super) fn handle_failed(&mut self, error: Error) -> Error {
+        if !self.is_transactional() {
+            return error;
+        }
+        let error = with_consequence(error);
+        self.failed.get_or_insert_with(|| error.clone());
+        error
+    }
+
+    /// Why the first batch that was not written since the last call was not, in a transaction.
+    pub(super) const fn take_failed(&mut self) -> Option<Error> {
+        self.failed.take()
     }
 
     /// As whom to send now: `None` while nobody, `Some(None)` when no identity is needed.
@@ -44,6 +84,8 @@ impl Sequences {
         match self.state {
             State::NotNeeded => Some(None),
             State::Known(identity) => Some(Some(identity)),
+            State::Given(Some(identity)) => Some(Some(identity)),
+            State::Given(None) => None,
             State::Unknown { .. } | State::Asking => None,
         }
     }
@@ -56,7 +98,7 @@ impl Sequences {
                 self.state = State::Asking;
                 (true, None)
             }
-            State::NotNeeded | State::Asking | State::Known(_) => (false, None),
+            State::NotNeeded | State::Asking | State::Known(_) | State::Given(_) => (false, None),
         }
     }
 
@@ -64,7 +106,7 @@ impl Sequences {
         self.failures = 0;
         match self.state {
             State::Asking => self.state = State::Known(identity),
-            State::NotNeeded | State::Unknown { .. } | State::Known(_) => {}
+            State::NotNeeded | State::Unknown { .. } | State::Known(_) | State::Given(_) => {}
         }
     }
 
@@ -73,7 +115,7 @@ impl Sequences {
         self.failures = self.failures.saturating_add(1);
         match self.state {
             State::Asking => self.state = State::Unknown { ask_at: Some(now + wait) },
-            State::NotNeeded | State::Unknown { .. } | State::Known(_) => {}
+            State::NotNeeded | State::Unknown { .. } | State::Known(_) | State::Given(_) => {}
         }
     }
 

@@ -1,7 +1,7 @@
 //! What the cases stand on: a cluster, topics of their own, and records in them, written past the client.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
@@ -27,7 +27,7 @@ pub(crate) struct Bed {
     pub(crate) group: String,
     connector: Arc<dyn Connector>,
     /// The embedded cluster, which stops with the last bed on it; none on a real Kafka.
-    _cluster: Option<Arc<TestCluster>>,
+    cluster: Option<Arc<TestCluster>>,
 }
 
 /// How long a case may wait for anything.
@@ -92,7 +92,12 @@ pub(crate) use over_tcp;
 impl Bed {
     /// A fresh topic on a fresh cluster inside the process.
     pub(crate) async fn embedded(name: &str, partitions: i32) -> Self {
-        let cluster = TestCluster::start(ClusterConfig::default()).await.unwrap();
+        Self::embedded_as(ClusterConfig::default(), name, partitions).await
+    }
+
+    /// A fresh topic on a fresh cluster inside the process that is like this.
+    pub(crate) async fn embedded_as(config: ClusterConfig, name: &str, partitions: i32) -> Self {
+        let cluster = TestCluster::start(config).await.unwrap();
         let bootstrap = cluster.bootstrap().to_owned();
         Self::on(&bootstrap, Arc::new(TcpConnector::default()), Some(Arc::new(cluster)), name, partitions).await
     }
@@ -110,6 +115,20 @@ impl Bed {
         Some(Self::on(kafka.bootstrap(), Arc::new(TcpConnector::default()), None, name, partitions).await)
     }
 
+    /// As [`kafka`](Self::kafka), on one whose transactions are those of Kafka before 4.0 (KIP-890).
+    pub(crate) async fn kafka_of_the_first_generation(name: &str, partitions: i32) -> Option<Self> {
+        static KAFKA: OnceLock<Option<Kafka>> = OnceLock::new();
+        let start = || {
+            let kafka = Kafka::builder().start_if_there()?;
+            let feature = ["--bootstrap-server", kafka.bootstrap(), "downgrade", "--feature", "transaction.version=0"];
+            let output = kafka.run_tool("org.apache.kafka.tools.FeatureCommand", &feature, "").unwrap();
+            assert!(output.status.success(), "{output:?}");
+            Some(kafka)
+        };
+        let kafka = tokio::task::spawn_blocking(move || KAFKA.get_or_init(start).as_ref()).await.unwrap()?;
+        Some(Self::on(kafka.bootstrap(), Arc::new(TcpConnector::default()), None, name, partitions).await)
+    }
+
     async fn on(
         bootstrap: &str,
         connector: Arc<dyn Connector>,
@@ -120,13 +139,8 @@ impl Bed {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let start = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
         let unique = format!("{name}-{start}-{}", COUNT.fetch_add(1, Ordering::Relaxed));
-        let bed = Self {
-            bootstrap: bootstrap.to_owned(),
-            topic: unique.clone(),
-            group: unique.clone(),
-            connector,
-            _cluster: cluster,
-        };
+        let bed =
+            Self { bootstrap: bootstrap.to_owned(), topic: unique.clone(), group: unique.clone(), connector, cluster };
         bed.another(&unique, partitions).await
     }
 
@@ -136,6 +150,11 @@ impl Bed {
         let created = admin.create_topics(&[NewTopic::new(topic).partitions(partitions)], PATIENCE).await.unwrap();
         assert!(created.iter().all(|(_, outcome)| outcome.is_ok()), "{created:?}");
         Self { topic: topic.to_owned(), ..self.clone() }
+    }
+
+    /// The cluster inside the process, where it is one.
+    pub(crate) fn cluster(&self) -> Option<&TestCluster> {
+        self.cluster.as_deref()
     }
 
     /// The cluster's address.
@@ -209,7 +228,7 @@ impl Bed {
     }
 
     /// Makes a request past the client.
-    async fn ask<R: Request>(&self, request: &R, version: i16) -> R::Response {
+    pub(crate) async fn ask<R: Request>(&self, request: &R, version: i16) -> R::Response {
         let (host, port) = self.bootstrap.rsplit_once(':').unwrap();
         let mut stream = self.connector.connect(host.to_owned(), port.parse().unwrap()).await.unwrap();
         stream.write_all(&encode_request(request, version, 1, None).unwrap()).await.unwrap();

@@ -12,3 +12,4 @@ mod consumer;
 mod old_broker;
 mod producer;
 mod sending;
+mod transactions;

@@ -6,10 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
+use tidemill_protocol::ErrorCode;
 use tokio::sync::oneshot;
 
 use super::{Action, Closing, Machine};
+use crate::consumer::GroupMetadata;
 use crate::consumer::commits::Offsets;
+use crate::consumer::membership::Identity;
 use crate::consumer::offset_lookup::OffsetSpec;
 use crate::consumer::subscription::Wanted;
 use crate::consumer::{committed, offset_lookup};
@@ -85,6 +88,30 @@ impl Machine {
         self.commits.handle_seek(partition);
         self.drop_stale();
         Ok(())
+    }
+
+    /// Reads on from what the group has committed, once that is known.
+    pub(in crate::consumer) fn seek_to_committed(&mut self) -> Result<(), Error> {
+        self.check_group("seeking to what is committed")?;
+        for partition in self.assignment() {
+            self.positions.restart(&partition);
+            self.commits.handle_seek(&partition);
+        }
+        self.drop_stale();
+        Ok(())
+    }
+
+    /// Who received the last records, or would receive the first.
+    pub(in crate::consumer) fn group_metadata(&self) -> Result<GroupMetadata, Error> {
+        let attempt = "telling who the consumer is to its group";
+        self.check_group(attempt)?;
+        let identity = self.received_as.clone().or_else(|| self.identity());
+        let Some((group_id, Identity { generation, member_id })) = self.settings.group_id.as_deref().zip(identity)
+        else {
+            return Err(Error::broker(attempt, ErrorCode::REBALANCE_IN_PROGRESS));
+        };
+        let instance_id = self.settings.membership.group_instance_id.clone().filter(|_| generation >= 0);
+        Ok(GroupMetadata { group_id: Arc::from(group_id), generation, member_id, instance_id })
     }
 
     /// Reads on from an end of the log, once it is known where that is.

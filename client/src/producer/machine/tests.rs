@@ -5,7 +5,7 @@ use std::task::{Context, Poll, Waker};
 use proptest::prelude::*;
 use tidemill_protocol::ErrorCode;
 use tidemill_protocol::compression::Codec;
-use tidemill_protocol::records::RecordBatches;
+use tidemill_protocol::records::{BatchFlags, RecordBatches};
 
 use super::*;
 use crate::error::{ErrorKind, Outcome};
@@ -35,7 +35,10 @@ impl Log {
             return Answer::Refused(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER);
         }
         let offset = i64::try_from(self.values.len()).unwrap();
-        let batch = RecordBatches::new(part.payload.seal(Codec::None.into(), part.stamp)).next().unwrap().unwrap();
+        let batch = RecordBatches::new(part.payload.seal(Codec::None.into(), part.stamp, BatchFlags::default()))
+            .next()
+            .unwrap()
+            .unwrap();
         assert_eq!(batch.header().base_sequence, stamp.base_sequence);
         *expected += batch.header().record_count;
         for record in batch.open(1 << 20).unwrap().iter() {
@@ -66,7 +69,7 @@ impl World {
         let config = ProducerConfig::default().linger(Duration::ZERO).delivery_timeout(Duration::from_secs(10));
         let snapshot = Arc::new(Snapshot::for_tests(&[("clicks", partitions)]));
         Self {
-            machine: Machine::new(&config, snapshot, 7),
+            machine: Machine::new(&config, None, snapshot, 7),
             now: start(),
             logs: BTreeMap::new(),
             requests: Vec::new(),
@@ -97,6 +100,7 @@ impl World {
                     self.poll();
                 }
                 Action::Room => self.rooms += 1,
+                Action::Transaction(request) => unreachable!("{request:?} of a producer without transactions"),
                 Action::RefreshMetadata => self.refreshes += 1,
             }
         }
