@@ -32,6 +32,7 @@ mod error;
 mod producer;
 mod properties;
 mod record;
+mod security;
 
 pub use admin::{Admin, NewTopic, TopicListing};
 pub use client::Client;
@@ -45,6 +46,7 @@ pub use error::{Error, ErrorKind, Outcome};
 pub use producer::{Deliveries, Delivery, Guarantee, Producer, ProducerConfig, RecordMetadata};
 pub use properties::Properties;
 pub use record::{Record, TopicPartition};
+pub use security::{Security, Tls};
 /// What a broker answers with when it refuses.
 pub use tidemill_protocol::ErrorCode;
 /// How a producer compresses its batches.

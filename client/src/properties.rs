@@ -115,9 +115,6 @@ const UNSUPPORTED: &[(&str, &str)] = &[
     ("sasl.jaas.config", "SASL is not supported yet: use a PLAINTEXT listener"),
     ("sasl.username", "SASL is not supported yet: use a PLAINTEXT listener"),
     ("sasl.password", "SASL is not supported yet: use a PLAINTEXT listener"),
-    ("ssl.truststore.location", "TLS is not supported yet: use a PLAINTEXT listener"),
-    ("ssl.ca.location", "TLS is not supported yet: use a PLAINTEXT listener"),
-    ("ssl.keystore.location", "TLS is not supported yet: use a PLAINTEXT listener"),
     ("transactional.id", "transactions are not supported yet: remove it"),
 ];
 
@@ -222,7 +219,9 @@ pub(crate) fn set<T>(config: &mut T, table: &[Property<T>], name: &str, value: &
     let Some(property) = table.iter().find(|property| property.names.contains(&name)) else {
         return Ok(false);
     };
-    (property.set)(config, value.trim()).map_err(|reason| {
+    // A password may begin or end with a blank.
+    let trimmed = if is_secret(name) { value } else { value.trim() };
+    (property.set)(config, trimmed).map_err(|reason| {
         let usage = format!("{} (default: {})", property.doc, property.default);
         if is_secret(name) {
             // Its reason may quote the value.

@@ -16,6 +16,7 @@ use tokio::time::Instant;
 
 use super::handshake::Handshake;
 use crate::error::Error;
+use crate::security::Security;
 
 /// Where an answer goes.
 pub(super) type Answered = oneshot::Sender<Result<Bytes, Failure>>;
@@ -31,6 +32,8 @@ pub(super) enum Failure {
     BehindTimedOut,
     /// The broker sent what it must not.
     Misbehaved(String),
+    /// The two sides do not agree on how the line is secured, or who they are.
+    Refused(String),
     /// It was closed from our side.
     Closed,
 }
@@ -46,6 +49,7 @@ impl Failure {
                 Error::network(attempt, std::io::Error::new(std::io::ErrorKind::ConnectionAborted, reason))
             }
             Self::Misbehaved(reason) => Error::protocol(attempt).with_detail(reason),
+            Self::Refused(reason) => Error::security(address, reason),
             Self::Closed => Error::closed(attempt),
         }
     }
@@ -85,6 +89,8 @@ pub(super) struct Pipeline {
     outgoing: VecDeque<Bytes>,
     in_flight: VecDeque<InFlight>,
     waiting: Vec<oneshot::Sender<Result<(), Failure>>>,
+    /// Whether a request was answered.
+    answered: bool,
 }
 
 /// Frames are counted, not shown: they may hold what a client proves itself with.
@@ -108,6 +114,7 @@ impl Pipeline {
             outgoing: VecDeque::new(),
             in_flight: VecDeque::new(),
             waiting: Vec::new(),
+            answered: false,
         }
     }
 
@@ -125,6 +132,26 @@ impl Pipeline {
             State::Closed(failure) => Some(failure.clone()),
             State::Connecting | State::Handshaking { .. } | State::Ready { .. } => None,
         }
+    }
+
+    /// Whether a request was answered behind the handshake: then both sides agree on everything.
+    pub(super) const fn is_trusted(&self) -> bool {
+        self.answered
+    }
+
+    /// What it may mean that the other side hangs up now, given how connections are secured.
+    pub(super) fn suspicion(&self, security: &Security) -> Option<String> {
+        let (when, who) = match &self.state {
+            State::Handshaking { .. } if security.tls.is_none() => ("at the first word", "a listener with TLS"),
+            State::Ready { .. } if !self.answered && !self.in_flight.is_empty() => {
+                ("at the first request", "a listener with SASL")
+            }
+            State::Connecting | State::Handshaking { .. } | State::Ready { .. } | State::Closed(_) => return None,
+        };
+        Some(format!(
+            "the broker closed the connection {when}, as {who} does: is security.protocol ({}) that of the listener?",
+            security.protocol()
+        ))
     }
 
     pub(super) fn wait_ready(&mut self) -> Readiness {
@@ -179,7 +206,11 @@ impl Pipeline {
             match frame::take_frame(buffer, self.frame_bytes_max) {
                 Ok(Some(frame)) => self.handle_frame(frame),
                 Ok(None) => return,
-                Err(error) => self.close(&Failure::Misbehaved(error.to_string())),
+                Err(error) => {
+                    let is_tls = matches!(**buffer, [0x15 | 0x16, 0x03, ..]) && !self.answered;
+                    let reason = error.to_string();
+                    self.close(&if is_tls { Failure::Refused(reason) } else { Failure::Misbehaved(reason) });
+                }
             }
         }
     }
@@ -252,6 +283,7 @@ impl Pipeline {
                 self.state = state;
                 match self.in_flight.pop_front() {
                     Some(request) if request.correlation_id == correlation_id => {
+                        self.answered = true;
                         // The caller may have given up meanwhile.
                         let _ = request.answered.send(Ok(frame));
                     }

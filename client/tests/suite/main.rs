@@ -11,4 +11,5 @@ mod bed;
 mod consumer;
 mod old_broker;
 mod producer;
+mod security;
 mod sending;

@@ -352,10 +352,8 @@ fn records_without_a_key_fill_a_batch_in_one_partition_before_they_go_to_another
     }
     world.machine.handle_flush();
     world.settle();
-    let partitions: Vec<i32> = partitions
-        .iter_mut()
-        .map(|delivery| outcome(delivery).unwrap().unwrap().topic_partition.partition)
-        .collect();
+    let partitions: Vec<i32> =
+        partitions.iter_mut().map(|delivery| outcome(delivery).unwrap().unwrap().topic_partition.partition).collect();
     let runs: Vec<usize> = partitions.chunk_by(|one, other| one == other).map(<[i32]>::len).collect();
     let (last, whole) = runs.split_last().unwrap();
     assert!(whole.iter().all(|run| (15..=33).contains(run)) && *last <= 33, "{runs:?}");
