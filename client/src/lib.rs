@@ -23,6 +23,7 @@
 //! them. Nothing blocks: everything that waits is `async`, says whether it is cancel-safe, and is bounded in time.
 
 mod admin;
+mod base64;
 mod client;
 mod cluster;
 mod config;
@@ -46,7 +47,7 @@ pub use error::{Error, ErrorKind, Outcome};
 pub use producer::{Deliveries, Delivery, Guarantee, Producer, ProducerConfig, RecordMetadata};
 pub use properties::Properties;
 pub use record::{Record, TopicPartition};
-pub use security::{Security, Tls};
+pub use security::{OauthToken, Sasl, Security, Tls, TokenFuture, TokenProvider};
 /// What a broker answers with when it refuses.
 pub use tidemill_protocol::ErrorCode;
 /// How a producer compresses its batches.

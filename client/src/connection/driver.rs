@@ -3,7 +3,9 @@
 #![expect(clippy::disallowed_methods, reason = "a driver reads the clock")]
 
 use std::collections::VecDeque;
+use std::future::Future;
 use std::io::{self, IoSlice};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,9 +14,11 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, sleep_until};
 
 use super::pipeline::Failure;
+use super::sasl::{self, Errand, Found, Login};
 use super::transport::Stream;
 use super::{Access, Shared, tls};
 use crate::error::Error;
+use crate::security::{Mechanism, Sasl};
 
 /// Read at least this much at a time.
 const READ_BYTES: usize = 16 * 1024;
@@ -43,6 +47,9 @@ pub(super) async fn run(shared: Arc<Shared>, host: String, port: u16) {
     }
     let failure = shared.pipeline().failure();
     if let Some(Failure::Refused(reason)) = failure {
+        if let Some(Sasl(Mechanism::OauthBearer(tokens))) = &shared.access.security.sasl {
+            tokens.forget().await;
+        }
         shared.access.refused(Error::security(&shared.address, reason));
     }
 }
@@ -87,7 +94,8 @@ async fn move_bytes(shared: &Shared, stream: Box<dyn Stream>) -> io::Result<()> 
     let mut buffer = BytesMut::with_capacity(READ_BYTES);
     // TLS may hold back what it has taken.
     let mut unflushed = false;
-    shared.pipeline().handle_connected();
+    shared.pipeline().handle_connected(Instant::now());
+    let mut errand: Option<ErrandFuture<'_>> = None;
     loop {
         let wake_at = {
             let mut pipeline = shared.pipeline();
@@ -96,6 +104,9 @@ async fn move_bytes(shared: &Shared, stream: Box<dyn Stream>) -> io::Result<()> 
                 return Ok(());
             }
             pipeline.take_outgoing(&mut outgoing);
+            if let Some(next) = pipeline.take_errand() {
+                errand = Some(Box::pin(run_errand(next, &shared.access)));
+            }
             buffer.reserve(pipeline.bytes_missing(&buffer).max(READ_BYTES));
             wake_at
         };
@@ -115,17 +126,41 @@ async fn move_bytes(shared: &Shared, stream: Box<dyn Stream>) -> io::Result<()> 
                 }
                 let trusted = {
                     let mut pipeline = shared.pipeline();
-                    pipeline.handle_bytes(&mut buffer);
+                    pipeline.handle_bytes(&mut buffer, Instant::now());
                     pipeline.is_trusted()
                 };
                 if trusted {
                     shared.access.trusted();
                 }
             }
+            found = run_some(&mut errand) => {
+                errand = None;
+                shared.pipeline().handle_found(found, Instant::now());
+            }
             () = sleep_some(wake_at) => {}
             () = shared.woken.notified() => {}
         }
     }
+}
+
+type ErrandFuture<'a> = Pin<Box<dyn Future<Output = Result<Found, String>> + Send + 'a>>;
+
+/// Finds out what the handshake needs: by asking for a token, by chance, or by work that takes long.
+async fn run_errand(errand: Errand, access: &Access) -> Result<Found, String> {
+    let mechanism = match errand {
+        Errand::Salt(salting) => {
+            let keys = tokio::task::spawn_blocking(|| salting.derive()).await;
+            return keys.map(Found::Keys).map_err(|error| format!("salting the password failed: {error}"));
+        }
+        Errand::LogIn => access.security.sasl.as_ref().map(|sasl| &sasl.0),
+    };
+    Ok(Found::Login(match mechanism.ok_or("nobody is to log in")?.clone() {
+        Mechanism::Plain { username, password } => Login::Plain { username, password },
+        Mechanism::Scram { hash, username, password } => {
+            Login::Scram { hash, username, password, nonce: sasl::nonce()? }
+        }
+        Mechanism::OauthBearer(tokens) => Login::OauthBearer(tokens.token().await?),
+    }))
 }
 
 /// Why the other side does not take what is written: with TLS, it may have said so before it hung up.
@@ -169,6 +204,13 @@ fn forget(outgoing: &mut VecDeque<Bytes>, mut written: usize) {
         }
         written -= first.len();
         outgoing.pop_front();
+    }
+}
+
+async fn run_some(errand: &mut Option<ErrandFuture<'_>>) -> Result<Found, String> {
+    match errand {
+        Some(errand) => errand.await,
+        None => std::future::pending().await,
     }
 }
 

@@ -4,6 +4,7 @@
 //!
 //! - `pipeline`: machine: correlation ids, requests in flight, deadlines, bytes out and in
 //! - `handshake`: machine: ApiVersions, then SASL
+//! - `sasl`: machine: how a broker learns who we are
 //! - `versions`: what the broker speaks, and choosing a version both sides do
 //! - `transport`: how a connection is opened
 //! - `tls`: how it is encrypted, and whom to trust
@@ -16,6 +17,7 @@
 mod driver;
 mod handshake;
 mod pipeline;
+mod sasl;
 mod tls;
 mod transport;
 mod versions;
@@ -30,7 +32,7 @@ use tidemill_protocol::{ApiKey, DecodeError, EncodeError, Request, StrBytes, hea
 use tokio::sync::{Notify, oneshot, watch};
 use tokio::time::Instant;
 
-use self::pipeline::Pipeline;
+use self::pipeline::{Pipeline, Setup};
 use self::tls::TlsClient;
 pub use self::transport::{ConnectFuture, Connector, Stream, TcpConnector};
 use crate::config::ClientConfig;
@@ -111,11 +113,14 @@ impl Shared {
 impl Connection {
     /// Begins to open a connection; requests may be made at once and wait for it.
     pub(crate) fn open(host: &str, port: u16, config: &ClientConfig, access: &Arc<Access>) -> Self {
+        let setup = Setup {
+            frame_bytes_max: config.frame_bytes_max,
+            timeout: config.connection_setup_timeout,
+            mechanism: access.security.sasl.as_ref().map(|sasl| sasl.0.name()),
+            renew_at: 0.85 + 0.1 * fastrand::f64(),
+        };
         let shared = Arc::new(Shared {
-            pipeline: Mutex::new(Pipeline::new(
-                config.frame_bytes_max,
-                Instant::now() + config.connection_setup_timeout,
-            )),
+            pipeline: Mutex::new(Pipeline::new(setup, Instant::now())),
             woken: Notify::new(),
             address: format!("{host}:{port}"),
             client_id: StrBytes::from_string(config.client_id.clone()),

@@ -5,6 +5,9 @@
 use std::path::PathBuf;
 
 use super::Security;
+use super::jaas::Jaas;
+use super::login::{LoginDraft, unsecured};
+use super::sasl::Sasl;
 use super::secret::Secret;
 use super::tls::{Identity, Pem, Tls, TlsVersions};
 use crate::error::Error;
@@ -20,6 +23,7 @@ pub(crate) struct Draft {
     certificates: Option<Pem>,
     key: Option<Pem>,
     versions: TlsVersions,
+    login: LoginDraft,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -27,6 +31,8 @@ enum Protocol {
     #[default]
     Plaintext,
     Ssl,
+    SaslPlaintext,
+    SaslSsl,
 }
 
 impl From<Security> for Draft {
@@ -42,11 +48,18 @@ impl Draft {
         if let Some(security) = &self.typed {
             return Ok(security.clone());
         }
-        let tls = match self.protocol {
-            Protocol::Plaintext => None,
-            Protocol::Ssl => Some(self.tls()?),
+        let (has_tls, has_sasl) = match self.protocol {
+            Protocol::Plaintext => (false, false),
+            Protocol::Ssl => (true, false),
+            Protocol::SaslPlaintext => (false, true),
+            Protocol::SaslSsl => (true, true),
         };
-        Ok(Security { tls })
+        if !has_sasl && self.login.says_anything() {
+            tracing::warn!("options of SASL are not used: set security.protocol to SASL_SSL or SASL_PLAINTEXT");
+        }
+        let tls = if has_tls { Some(self.tls()?) } else { None };
+        let sasl = if has_sasl { Some(Sasl(self.login.finish()?)) } else { None };
+        Ok(Security { tls, sasl })
     }
 
     fn tls(&self) -> Result<Tls, Error> {
@@ -102,11 +115,13 @@ pub(crate) const PROPERTIES: &[Property<Draft>] = &[
     Property {
         names: &["security.protocol"],
         default: "PLAINTEXT",
-        doc: "how connections are secured: PLAINTEXT, SSL",
+        doc: "how connections are secured: PLAINTEXT, SSL, SASL_PLAINTEXT, SASL_SSL",
         set: |draft, value| {
             draft.protocol = match value.to_ascii_uppercase().as_str() {
                 "PLAINTEXT" => Protocol::Plaintext,
                 "SSL" => Protocol::Ssl,
+                "SASL_PLAINTEXT" => Protocol::SaslPlaintext,
+                "SASL_SSL" => Protocol::SaslSsl,
                 _ => return Err("not one of these".to_owned()),
             };
             Ok(())
@@ -258,6 +273,69 @@ pub(crate) const PROPERTIES: &[Property<Draft>] = &[
             _ => Err("only TLSv1.2 and TLSv1.3 are spoken".to_owned()),
         },
     },
+    Property {
+        names: &["sasl.mechanism", "sasl.mechanisms"],
+        default: "GSSAPI, which is not spoken",
+        doc: "how we prove who we are: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER",
+        set: |draft, value| {
+            if !["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"].contains(&&*value.to_ascii_uppercase()) {
+                return Err("it is not spoken".to_owned());
+            }
+            draft.login.mechanism = Some(value.to_owned());
+            Ok(())
+        },
+    },
+    Property {
+        names: &["sasl.jaas.config"],
+        default: "none",
+        doc: "name and password as Java has them: org.apache.kafka.common.security.plain.PlainLoginModule (or \
+              scram.ScramLoginModule) required username=\"...\" password=\"...\"; with a semicolon at its end",
+        set: |draft, value| {
+            draft.login.jaas = Some(Jaas::parse(value)?);
+            Ok(())
+        },
+    },
+    Property {
+        names: &["sasl.username"],
+        default: "none",
+        doc: "the name to log in with",
+        set: |draft, value| {
+            draft.login.username = Some(value.to_owned());
+            Ok(())
+        },
+    },
+    Property {
+        names: &["sasl.password"],
+        default: "none",
+        doc: "the password to log in with",
+        set: |draft, value| {
+            draft.login.password = Some(Secret::new(value));
+            Ok(())
+        },
+    },
+    Property {
+        names: &["sasl.oauthbearer.config"],
+        default: "none",
+        doc: "what is in tokens that nobody signs: principal=NAME, and if need be principalClaimName, scope, \
+              scopeClaimName, lifeSeconds and extension_NAME, with blanks between",
+        set: |draft, value| {
+            draft.login.unsecured = Some(unsecured(value)?);
+            Ok(())
+        },
+    },
+    Property {
+        names: &["enable.sasl.oauthbearer.unsecure.jwt"],
+        default: "false",
+        doc: "whether to show tokens that nobody signs, true or false; for development only",
+        set: |draft, value| {
+            draft.login.allows_unsecured = match value {
+                "true" => true,
+                "false" => false,
+                _ => return Err("neither".to_owned()),
+            };
+            Ok(())
+        },
+    },
 ];
 
 #[cfg(test)]
@@ -294,6 +372,55 @@ mod tests {
         assert!(refused(&[ssl, ("ssl.certificate.location", "a.pem")]).contains("set ssl.key.location"));
         assert!(refused(&[ssl, ("ssl.key.location", "a.pem")]).contains("set ssl.certificate.location"));
         assert!(refused(&[("security.protocol", "TLS")]).contains("PLAINTEXT, SSL"));
+    }
+
+    #[test]
+    fn what_sasl_lacks_is_told() {
+        let sasl = ("security.protocol", "SASL_PLAINTEXT");
+        assert!(refused(&[sasl]).contains("what is spoken is PLAIN"));
+        assert!(refused(&[sasl, ("sasl.mechanism", "GSSAPI")]).contains("SCRAM-SHA-512"));
+        let plain = ("sasl.mechanism", "PLAIN");
+        assert!(refused(&[sasl, plain]).contains("the name is missing"));
+        assert!(refused(&[sasl, plain, ("sasl.username", "alice")]).contains("the password is missing"));
+        let scram = ("sasl.jaas.config", "a.ScramLoginModule required username=\"alice\" password=\"hunter2\";");
+        assert!(refused(&[sasl, plain, scram]).contains("PLAIN goes with PlainLoginModule"));
+        let swapped = refused(&[sasl, plain, ("sasl.jaas.config", "hunter2 required;")]);
+        assert!(swapped.contains("another module") && !swapped.contains("hunter2"), "{swapped}");
+        let token = ("sasl.mechanism", "OAUTHBEARER");
+        assert!(refused(&[sasl, token]).contains("Sasl::oauth_bearer"));
+        assert!(refused(&[sasl, token, ("sasl.oauthbearer.config", "principal=alice")]).contains("unsecure.jwt=true"));
+        assert!(refused(&[("sasl.oauthbearer.token.endpoint.url", "https://x")]).contains("TokenProvider"));
+    }
+
+    #[test]
+    fn both_write_a_login_in_their_own_way() {
+        let read = |properties: &[(&str, &str)]| {
+            let config = ClientConfig::from_properties(properties.iter().copied()).unwrap();
+            format!("{:?}", config.security.finish().unwrap())
+        };
+        let ssl = ("security.protocol", "SASL_SSL");
+        let java = [
+            ssl,
+            ("sasl.mechanism", "SCRAM-SHA-512"),
+            ("sasl.jaas.config", "a.ScramLoginModule required username=\"alice\" password=\"hunter2\";"),
+        ];
+        let librdkafka =
+            [ssl, ("sasl.mechanisms", "SCRAM-SHA-512"), ("sasl.username", "alice"), ("sasl.password", "hunter2")];
+        assert_eq!(read(&java), read(&librdkafka));
+        assert!(read(&java).contains("alice") && !read(&java).contains("hunter2"), "{}", read(&java));
+        let token = [ssl, ("sasl.mechanism", "OAUTHBEARER")];
+        let jaas = "a.OAuthBearerLoginModule required unsecuredLoginStringClaim_sub=\"alice\" \
+                    unsecuredLoginListClaim_scope=\",read,write\" unsecuredLoginLifetimeSeconds=\"60\" \
+                    unsecuredLoginExtension_cluster=\"c1\";";
+        let java = [&token[..], &[("sasl.jaas.config", jaas)]].concat();
+        let librdkafka = [
+            &token[..],
+            &[
+                ("enable.sasl.oauthbearer.unsecure.jwt", "true"),
+                ("sasl.oauthbearer.config", "principal=alice scope=read,write lifeSeconds=60 extension_cluster=c1"),
+            ],
+        ];
+        assert_eq!(read(&java), read(&librdkafka.concat()));
     }
 
     #[test]

@@ -9,6 +9,7 @@
 mod admin;
 mod bed;
 mod consumer;
+mod logins;
 mod old_broker;
 mod producer;
 mod security;

@@ -1,4 +1,4 @@
-//! Listeners with TLS and SASL: who is let in, and what those are told who are not.
+//! Listeners with TLS: who is let in, and what those are told who are not. [`logins`](crate::logins) has those with SASL.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -11,52 +11,71 @@ use tidemill_client::{
     Admin, AutoOffsetReset, ClientConfig, ConnectFuture, Connector, Consumer, ConsumerConfig, Error, ErrorKind,
     Producer, ProducerConfig, Record, Security, TcpConnector, Tls, TopicPartition,
 };
+use tidemill_testkit::broker::config::Mechanism;
 use tidemill_testkit::kafka::{Certificates, ClientAuth, Kafka, Listener};
 use tidemill_testkit::{ClusterConfig, TestCluster};
 
 use crate::bed::PATIENCE;
 
 /// A cluster with a listener of each kind, or one for each.
-struct Place {
-    plain: String,
+pub(crate) struct Place {
+    pub(crate) plain: String,
     /// Asks for a certificate.
     ssl: String,
+    pub(crate) sasl_plaintext: String,
+    pub(crate) sasl_ssl: String,
     certificates: Certificates,
     _clusters: Vec<TestCluster>,
 }
 
 const SSL: Listener = Listener::Ssl(ClientAuth::Required);
+const SASL_SSL: Listener = Listener::SaslSsl(ClientAuth::None);
+pub(crate) const USER: (&str, &str) = ("alice", "alice-secret");
+/// How long a login lasts. Brokers take no other within a second.
+pub(crate) const SESSION: Duration = Duration::from_millis(1_800);
 
 impl Place {
-    async fn embedded() -> Self {
+    pub(crate) async fn embedded() -> Self {
         let certificates = Certificates::make().unwrap();
         let (certificate, key) = certificates.server();
         let tls =
             |client_auth| tidemill_testkit::tls::Tls::new(certificate, key).clients(certificates.ca(), client_auth);
-        let configs = [ClusterConfig::default(), ClusterConfig::default().tls(tls(ClientAuth::Required))];
+        let sasl = || ClusterConfig::default().sasl(Mechanism::ALL, [USER]).session_lifetime_max(SESSION);
+        let configs = [
+            ClusterConfig::default(),
+            ClusterConfig::default().tls(tls(ClientAuth::Required)),
+            sasl(),
+            sasl().tls(tls(ClientAuth::None)),
+        ];
         let mut clusters = Vec::new();
         for config in configs {
             clusters.push(TestCluster::start(config).await.unwrap());
         }
-        let [plain, ssl] = [0, 1].map(|place| clusters[place].bootstrap().to_owned());
-        Self { plain, ssl, certificates, _clusters: clusters }
+        let [plain, ssl, sasl_plaintext, sasl_ssl] = [0, 1, 2, 3].map(|place| clusters[place].bootstrap().to_owned());
+        Self { plain, ssl, sasl_plaintext, sasl_ssl, certificates, _clusters: clusters }
     }
 
     /// None, after a line that says so, when there is no Kafka.
-    async fn kafka() -> Option<Self> {
+    pub(crate) async fn kafka() -> Option<Self> {
         static SHARED: OnceLock<Option<Kafka>> = OnceLock::new();
-        let start = || SHARED.get_or_init(|| Kafka::builder().listener(SSL).start_if_there()).as_ref();
-        let kafka = tokio::task::spawn_blocking(start).await.unwrap()?;
+        let start = || {
+            let builder = Kafka::builder().listener(SSL).listener(Listener::SaslPlaintext).listener(SASL_SSL);
+            let builder = builder.property("connections.max.reauth.ms", &SESSION.as_millis().to_string());
+            builder.user(USER.0, USER.1).start_if_there()
+        };
+        let kafka = tokio::task::spawn_blocking(move || SHARED.get_or_init(start).as_ref()).await.unwrap()?;
         Some(Self {
             plain: kafka.bootstrap().to_owned(),
             ssl: kafka.bootstrap_of(SSL).to_owned(),
+            sasl_plaintext: kafka.bootstrap_of(Listener::SaslPlaintext).to_owned(),
+            sasl_ssl: kafka.bootstrap_of(SASL_SSL).to_owned(),
             certificates: kafka.certificates().unwrap().clone(),
             _clusters: Vec::new(),
         })
     }
 
     /// Trusts the brokers.
-    fn trusting(&self) -> Vec<(&str, &str)> {
+    pub(crate) fn trusting(&self) -> Vec<(&str, &str)> {
         vec![("ssl.truststore.type", "PEM"), ("ssl.truststore.certificates", self.certificates.ca())]
     }
 
@@ -75,7 +94,7 @@ macro_rules! in_both_places {
             $(
                 #[tokio::test]
                 async fn $case() {
-                    super::$case(super::Place::embedded().await).await;
+                    super::$case($crate::security::Place::embedded().await).await;
                 }
             )*
         }
@@ -84,7 +103,7 @@ macro_rules! in_both_places {
             $(
                 #[tokio::test]
                 async fn $case() {
-                    if let Some(place) = super::Place::kafka().await {
+                    if let Some(place) = $crate::security::Place::kafka().await {
                         super::$case(place).await;
                     }
                 }
@@ -92,6 +111,7 @@ macro_rules! in_both_places {
         }
     };
 }
+pub(crate) use in_both_places;
 
 in_both_places! {
     records_go_both_ways_through_mutual_tls;
@@ -100,13 +120,13 @@ in_both_places! {
     files_that_are_replaced_are_used_by_the_next_connection;
 }
 
-fn config(bootstrap: &str, properties: &[(&str, &str)]) -> ClientConfig {
+pub(crate) fn config(bootstrap: &str, properties: &[(&str, &str)]) -> ClientConfig {
     let properties = properties.iter().copied().chain([("bootstrap.servers", bootstrap)]);
     ClientConfig::from_properties(properties).unwrap()
 }
 
 /// Writes a record and reads it.
-async fn round_trip(config: ClientConfig, topic: &str) {
+pub(crate) async fn round_trip(config: ClientConfig, topic: &str) {
     let producer = Producer::new(ProducerConfig::default().client(config.clone())).unwrap();
     let sent = producer.send(Record::new(topic).partition(0).value(topic.as_bytes())).await.unwrap();
     tokio::time::timeout(PATIENCE, sent).await.unwrap().unwrap();
@@ -119,7 +139,7 @@ async fn round_trip(config: ClientConfig, topic: &str) {
 }
 
 /// What everybody is told who is not let in: at once, not when time is up.
-async fn refusal(config: ClientConfig) -> String {
+pub(crate) async fn refusal(config: ClientConfig) -> String {
     let start = Instant::now();
     let admin = Admin::new(config.clone()).unwrap();
     let producer = Producer::new(ProducerConfig::default().client(config.clone())).unwrap();
