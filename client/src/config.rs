@@ -9,6 +9,7 @@ use crate::cluster::Backoff;
 use crate::connection::{Connector, TcpConnector};
 use crate::error::Error;
 use crate::properties::{self, Property, addresses, milliseconds, number};
+use crate::security::{self, Draft, Security};
 
 /// Where the cluster is, and how patient to be with it.
 ///
@@ -31,6 +32,7 @@ pub struct ClientConfig {
     pub(crate) reconnect_backoff: Backoff,
     pub(crate) frame_bytes_max: usize,
     pub(crate) connector: Arc<dyn Connector>,
+    pub(crate) security: Draft,
 }
 
 impl Default for ClientConfig {
@@ -46,6 +48,7 @@ impl Default for ClientConfig {
             reconnect_backoff: Backoff::new(Duration::from_millis(50), Duration::from_secs(1)),
             frame_bytes_max: FRAME_BYTES_MAX_DEFAULT,
             connector: Arc::new(TcpConnector),
+            security: Draft::default(),
         }
     }
 }
@@ -59,7 +62,9 @@ impl ClientConfig {
         properties: impl IntoIterator<Item = (K, V)>,
     ) -> Result<Self, Error> {
         let mut config = Self::default();
-        properties::apply(&mut config, PROPERTIES, properties, |_, _, _| Ok(false))?;
+        properties::apply(&mut config, PROPERTIES, properties, |config, name, value| {
+            properties::set(&mut config.security, security::PROPERTIES, name, value)
+        })?;
         Ok(config)
     }
 
@@ -84,7 +89,15 @@ impl ClientConfig {
         self
     }
 
-    /// What opens connections. Default: TCP.
+    /// `security.protocol` and all that belongs to it: TLS and SASL. In place of what properties say of it.
+    /// Default: [`Security::plaintext`].
+    #[must_use]
+    pub fn security(mut self, security: Security) -> Self {
+        self.security = security.into();
+        self
+    }
+
+    /// What opens connections, which are then secured as [`security`](Self::security) says. Default: TCP.
     #[must_use]
     pub fn connector(mut self, connector: Arc<dyn Connector>) -> Self {
         self.connector = connector;
@@ -111,13 +124,15 @@ impl ClientConfig {
     /// # Errors
     /// A value that the option cannot have.
     pub(crate) fn set_property(&mut self, name: &str, value: &str) -> Result<bool, Error> {
-        properties::set(self, PROPERTIES, name, value)
+        Ok(properties::set(self, PROPERTIES, name, value)?
+            || properties::set(&mut self.security, security::PROPERTIES, name, value)?)
     }
 }
 
 /// The names of the options that all clients share.
 pub(crate) fn names() -> impl Iterator<Item = &'static str> {
-    PROPERTIES.iter().flat_map(|property| property.names).copied()
+    let of_security = security::PROPERTIES.iter().flat_map(|property| property.names);
+    PROPERTIES.iter().flat_map(|property| property.names).chain(of_security).copied()
 }
 
 /// The options that all clients share.
@@ -191,15 +206,6 @@ const PROPERTIES: &[Property<ClientConfig>] = &[
         doc: "the largest response accepted, in bytes",
         set: |config, value| number(value).map(|bytes| config.frame_bytes_max = bytes),
     },
-    Property {
-        names: &["security.protocol"],
-        default: "PLAINTEXT",
-        doc: "how connections are secured",
-        set: |_, value| match value.to_ascii_uppercase().as_str() {
-            "PLAINTEXT" => Ok(()),
-            _ => Err("TLS and SASL are not supported yet, only PLAINTEXT is".to_owned()),
-        },
-    },
 ];
 
 #[cfg(test)]
@@ -217,8 +223,7 @@ mod tests {
     #[test]
     fn what_cannot_be_says_what_can() {
         let refused = |name, value| ClientConfig::from_properties([(name, value)]).unwrap_err().to_string();
-        assert!(refused("sasl.mechanism", "PLAIN").contains("not supported yet"));
-        assert!(refused("security.protocol", "SSL").contains("only PLAINTEXT"));
+        assert!(refused("security.protocol", "TLS").contains("PLAINTEXT, SSL"));
         assert!(refused("request.timeout.ms", "soon").contains("default: 30000"));
         assert!(refused("lingr.ms", "5").contains("did you mean 'linger.ms'?"));
         assert!(ClientConfig::from_properties([("group.id", "shared")]).is_ok());
@@ -226,11 +231,12 @@ mod tests {
 
     #[test]
     fn every_property_is_documented_and_named_once() {
-        let mut names: Vec<&str> = PROPERTIES.iter().flat_map(|property| property.names).copied().collect();
+        let mut names: Vec<&str> = names().collect();
         names.sort_unstable();
         let all = names.len();
         names.dedup();
         assert_eq!(names.len(), all);
         assert!(PROPERTIES.iter().all(|property| !property.doc.is_empty() && !property.default.is_empty()));
+        assert!(security::PROPERTIES.iter().all(|property| !property.doc.is_empty() && !property.default.is_empty()));
     }
 }

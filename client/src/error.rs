@@ -17,6 +17,9 @@ pub enum ErrorKind {
     Protocol,
     /// A connection could not be opened, or was lost.
     Network,
+    /// The two sides do not agree on how the line is secured or who they are: TLS, certificates, SASL, credentials. The
+    /// client goes on trying, which helps only if something is changed.
+    Security,
     /// Nothing was heard in time.
     Timeout,
     /// An option is missing, misspelt or makes no sense.
@@ -98,7 +101,11 @@ impl Error {
         match self.0.kind {
             ErrorKind::Broker(code) => code.is_retriable(),
             ErrorKind::Network | ErrorKind::Timeout | ErrorKind::WouldBlock => true,
-            ErrorKind::Protocol | ErrorKind::Configuration | ErrorKind::Misuse | ErrorKind::Closed => false,
+            ErrorKind::Protocol
+            | ErrorKind::Security
+            | ErrorKind::Configuration
+            | ErrorKind::Misuse
+            | ErrorKind::Closed => false,
         }
     }
 
@@ -118,6 +125,7 @@ impl Error {
             }
             ErrorKind::Protocol
             | ErrorKind::Network
+            | ErrorKind::Security
             | ErrorKind::Timeout
             | ErrorKind::Configuration
             | ErrorKind::Misuse
@@ -169,6 +177,11 @@ impl Error {
         Self::new(ErrorKind::Protocol, attempt)
     }
 
+    /// The broker refuses us, or we refuse it.
+    pub(crate) fn security(address: &str, reason: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Security, format!("connecting to {address}")).with_detail(reason)
+    }
+
     pub(crate) fn decode(attempt: impl Into<String>, source: DecodeError) -> Self {
         Self::new(ErrorKind::Protocol, attempt).with_source(source)
     }
@@ -205,6 +218,9 @@ impl Error {
     /// No configured broker could be reached: names the last address tried and what to change, or how what answered
     /// there shows that it is no broker.
     pub(crate) fn unreachable(&self, host: &str, port: u16, tried: usize) -> Self {
+        if self.kind() == ErrorKind::Security {
+            return self.clone();
+        }
         let mut inner = Inner::clone(&self.0);
         let others = if tried > 1 { format!(" (the last of {tried} addresses)") } else { String::new() };
         inner.attempt = format!("connecting to {host}:{port}{others}");
@@ -227,6 +243,7 @@ impl Error {
             ErrorKind::Broker(code) => Some(code),
             ErrorKind::Protocol
             | ErrorKind::Network
+            | ErrorKind::Security
             | ErrorKind::Timeout
             | ErrorKind::Configuration
             | ErrorKind::Misuse
@@ -253,7 +270,11 @@ impl fmt::Display for Error {
             ErrorKind::Timeout => f.write_str(": timed out")?,
             ErrorKind::Closed => f.write_str(": closed")?,
             ErrorKind::WouldBlock => f.write_str(": it would have had to wait")?,
-            ErrorKind::Protocol | ErrorKind::Network | ErrorKind::Configuration | ErrorKind::Misuse => {}
+            ErrorKind::Protocol
+            | ErrorKind::Network
+            | ErrorKind::Security
+            | ErrorKind::Configuration
+            | ErrorKind::Misuse => {}
         }
         if let Some(source) = source {
             write!(f, ": {source}")?;

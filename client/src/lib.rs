@@ -23,6 +23,7 @@
 //! them. Nothing blocks: everything that waits is `async`, says whether it is cancel-safe, and is bounded in time.
 
 mod admin;
+mod base64;
 mod client;
 mod cluster;
 mod config;
@@ -32,6 +33,7 @@ mod error;
 mod producer;
 mod properties;
 mod record;
+mod security;
 
 pub use admin::{Admin, NewTopic, TopicListing};
 pub use client::Client;
@@ -48,6 +50,7 @@ pub use producer::{
 };
 pub use properties::Properties;
 pub use record::{Record, TopicPartition};
+pub use security::{OauthToken, Sasl, Security, Tls, TokenFuture, TokenProvider};
 /// What a broker answers with when it refuses.
 pub use tidemill_protocol::ErrorCode;
 /// How a producer compresses its batches.

@@ -108,16 +108,22 @@ pub(crate) struct Property<T> {
     pub(crate) set: fn(&mut T, &str) -> Result<(), String>,
 }
 
+/// Where tokens come from that are fetched.
+const OWN_PROVIDER: &str = "tokens are not fetched from a server by this client itself: give them in code, by Sasl::oauth_bearer \
+    and a TokenProvider";
+
 /// Names that configure something this client does not do yet, and what to do about it.
 const UNSUPPORTED: &[(&str, &str)] = &[
-    ("sasl.mechanism", "SASL is not supported yet: use a PLAINTEXT listener"),
-    ("sasl.mechanisms", "SASL is not supported yet: use a PLAINTEXT listener"),
-    ("sasl.jaas.config", "SASL is not supported yet: use a PLAINTEXT listener"),
-    ("sasl.username", "SASL is not supported yet: use a PLAINTEXT listener"),
-    ("sasl.password", "SASL is not supported yet: use a PLAINTEXT listener"),
-    ("ssl.truststore.location", "TLS is not supported yet: use a PLAINTEXT listener"),
-    ("ssl.ca.location", "TLS is not supported yet: use a PLAINTEXT listener"),
-    ("ssl.keystore.location", "TLS is not supported yet: use a PLAINTEXT listener"),
+    ("sasl.login.callback.handler.class", OWN_PROVIDER),
+    ("sasl.oauthbearer.assertion.private.key.passphrase", OWN_PROVIDER),
+    ("sasl.oauthbearer.assertion.private.key.pem", OWN_PROVIDER),
+    ("sasl.oauthbearer.client.credentials.client.id", OWN_PROVIDER),
+    ("sasl.oauthbearer.client.credentials.client.secret", OWN_PROVIDER),
+    ("sasl.oauthbearer.client.id", OWN_PROVIDER),
+    ("sasl.oauthbearer.client.secret", OWN_PROVIDER),
+    ("sasl.oauthbearer.method", OWN_PROVIDER),
+    ("sasl.oauthbearer.token.endpoint.url", OWN_PROVIDER),
+    ("sasl.kerberos.service.name", "GSSAPI (Kerberos) is not spoken: set sasl.mechanism to another"),
 ];
 
 /// Names that belong to producers or consumers and mean nothing to the other, that are Flink's own among those it hands
@@ -222,7 +228,9 @@ pub(crate) fn set<T>(config: &mut T, table: &[Property<T>], name: &str, value: &
     let Some(property) = table.iter().find(|property| property.names.contains(&name)) else {
         return Ok(false);
     };
-    (property.set)(config, value.trim()).map_err(|reason| {
+    // A password may begin or end with a blank.
+    let trimmed = if is_secret(name) { value } else { value.trim() };
+    (property.set)(config, trimmed).map_err(|reason| {
         let usage = format!("{} (default: {})", property.doc, property.default);
         if is_secret(name) {
             // Its reason may quote the value.
@@ -247,9 +255,13 @@ fn unknown<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Error {
 }
 
 /// What is not known to be short is cut in messages, so that an error stays on one screen.
-fn shorten(text: &str) -> String {
-    const CHARS_MAX: usize = 60;
-    match text.char_indices().nth(CHARS_MAX) {
+pub(crate) fn shorten(text: &str) -> String {
+    shorten_to(text, 60)
+}
+
+/// [`shorten`] to another length.
+pub(crate) fn shorten_to(text: &str, chars_max: usize) -> String {
+    match text.char_indices().nth(chars_max) {
         Some((cut, _)) => format!("{}…", &text[..cut]),
         None => text.to_owned(),
     }

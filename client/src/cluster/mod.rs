@@ -34,7 +34,7 @@ use self::coordinators::Coordinators;
 use self::metadata::{Candidate, Metadata};
 pub(crate) use self::snapshot::{Leader, Snapshot};
 use crate::config::ClientConfig;
-use crate::connection::Connection;
+use crate::connection::{Access, Connection};
 use crate::error::Error;
 
 /// From 4 on, asking does not create topics; 12 takes topic ids.
@@ -88,6 +88,7 @@ impl Drop for Handle {
 #[derive(Debug)]
 struct Shared {
     config: ClientConfig,
+    access: Arc<Access>,
     bootstrap: Vec<(String, u16)>,
     metadata: Mutex<Metadata>,
     coordinators: Mutex<Coordinators>,
@@ -117,6 +118,7 @@ impl Cluster {
     /// When no address is configured.
     pub(crate) fn start(config: ClientConfig) -> Result<Self, Error> {
         let bootstrap = config.addresses()?;
+        let access = Arc::new(Access::new(&config)?);
         let runtime = tokio::runtime::Handle::try_current()
             .map_err(|_| Error::misuse("a client needs a tokio runtime: create it inside one"))?;
         let backoff = config.retry_backoff.clone();
@@ -124,6 +126,7 @@ impl Cluster {
         let snapshot = watch::Sender::new(Arc::clone(metadata.snapshot()));
         let shared = Arc::new(Shared {
             config,
+            access,
             bootstrap,
             metadata: Mutex::new(metadata),
             coordinators: Mutex::default(),
@@ -163,6 +166,35 @@ impl Cluster {
     /// A broker said that it is not the coordinator, or it is gone.
     pub(crate) fn coordinator_moved(&self, kind: CoordinatorKind, key: &str) {
         self.0.shared.coordinators().handle_moved(kind, key);
+    }
+
+    /// Waits until connections are refused.
+    pub(crate) async fn refused(&self) -> Error {
+        let mut refusal = self.0.shared.access.refusal();
+        match refusal.wait_for(Option::is_some).await.map(|refusal| refusal.clone()) {
+            Ok(Some(error)) => error,
+            // Its sender lives as long as this handle.
+            Ok(None) | Err(_) => std::future::pending().await,
+        }
+    }
+
+    /// Waits until connections are refused anew, after what `seen` has shown of it.
+    pub(crate) async fn refused_again(&self, seen: &mut watch::Receiver<Option<Error>>) -> Error {
+        loop {
+            if seen.changed().await.is_err() {
+                return std::future::pending().await;
+            }
+            if let Some(error) = seen.borrow_and_update().clone() {
+                return error;
+            }
+        }
+    }
+
+    /// What [`refused_again`](Self::refused_again) looks at.
+    pub(crate) fn refusals(&self) -> watch::Receiver<Option<Error>> {
+        let mut refusals = self.0.shared.access.refusal();
+        refusals.mark_changed();
+        refusals
     }
 
     /// Why no connection is open, when none is and one was lost.
@@ -298,7 +330,7 @@ impl Shared {
     fn connection(&self, address: (String, u16), purpose: Purpose) -> Arc<Connection> {
         let mut connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
-        let open = || Arc::new(Connection::open(&address.0, address.1, &self.config));
+        let open = || Arc::new(Connection::open(&address.0, address.1, &self.config, &self.access));
         let slot = connections.open.entry((address.clone(), purpose)).or_insert_with(|| Slot {
             connection: open(),
             opened: now,

@@ -3,9 +3,11 @@
 //! [`cluster`](crate::cluster) chooses the broker and keeps the connection; the walk goes on in `pipeline`.
 //!
 //! - `pipeline`: machine: correlation ids, requests in flight, deadlines, bytes out and in
-//! - `handshake`: machine: ApiVersions, then (one day) SASL
+//! - `handshake`: machine: ApiVersions, then SASL
+//! - `sasl`: machine: how a broker learns who we are
 //! - `versions`: what the broker speaks, and choosing a version both sides do
 //! - `transport`: how a connection is opened
+//! - `tls`: how it is encrypted, and whom to trust
 //! - `driver`: the task around the socket
 #![expect(
     clippy::disallowed_methods,
@@ -15,22 +17,27 @@
 mod driver;
 mod handshake;
 mod pipeline;
+mod sasl;
+mod tls;
 mod transport;
 mod versions;
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use tidemill_protocol::api::VersionRange;
 use tidemill_protocol::{ApiKey, DecodeError, EncodeError, Request, StrBytes, header};
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Notify, oneshot, watch};
 use tokio::time::Instant;
 
-use self::pipeline::Pipeline;
+use self::pipeline::{Pipeline, Setup};
+use self::tls::TlsClient;
 pub use self::transport::{ConnectFuture, Connector, Stream, TcpConnector};
 use crate::config::ClientConfig;
 use crate::error::Error;
+use crate::security::Security;
 
 /// A connection that is being opened, is open, or was lost. The task behind it ends when the last handle is dropped.
 #[derive(Debug)]
@@ -46,6 +53,55 @@ struct Shared {
     /// How the broker is named in errors.
     address: String,
     client_id: StrBytes,
+    access: Arc<Access>,
+}
+
+/// How the connections of one cluster are opened and secured, and whether they are let in.
+#[derive(Debug)]
+pub(crate) struct Access {
+    connector: Arc<dyn Connector>,
+    security: Security,
+    tls: Option<Arc<TlsClient>>,
+    /// Why the last connection was refused, until one is let in.
+    refusal: watch::Sender<Option<Error>>,
+    /// How often in a row a listener hung up as if it were secured in another way.
+    suspicious: AtomicU32,
+}
+
+/// A broker that stops may hang up at any time; so often in a row, none does.
+const SUSPICIOUS_MAX: u32 = 3;
+
+impl Access {
+    /// # Errors
+    /// When the options do not fit together, or files cannot be read.
+    pub(crate) fn new(config: &ClientConfig) -> Result<Self, Error> {
+        let security = config.security.finish()?;
+        let tls = security.tls.clone().map(TlsClient::new).transpose()?.map(Arc::new);
+        let connector = Arc::clone(&config.connector);
+        Ok(Self { connector, security, tls, refusal: watch::Sender::new(None), suspicious: AtomicU32::new(0) })
+    }
+
+    /// Why connections are refused, in so far as waiting cannot help.
+    pub(crate) fn refusal(&self) -> watch::Receiver<Option<Error>> {
+        self.refusal.subscribe()
+    }
+
+    fn refused(&self, error: Error) {
+        self.refusal.send_replace(Some(error));
+    }
+
+    /// A listener has hung up as if it were secured in another way; whether it is time to believe it.
+    fn is_suspicious(&self) -> bool {
+        self.suspicious.fetch_add(1, Ordering::Relaxed) + 1 >= SUSPICIOUS_MAX
+    }
+
+    /// A connection was let in.
+    fn trusted(&self) {
+        self.suspicious.store(0, Ordering::Relaxed);
+        if self.refusal.borrow().is_some() {
+            self.refusal.send_replace(None);
+        }
+    }
 }
 
 impl Shared {
@@ -56,17 +112,21 @@ impl Shared {
 
 impl Connection {
     /// Begins to open a connection; requests may be made at once and wait for it.
-    pub(crate) fn open(host: &str, port: u16, config: &ClientConfig) -> Self {
+    pub(crate) fn open(host: &str, port: u16, config: &ClientConfig, access: &Arc<Access>) -> Self {
+        let setup = Setup {
+            frame_bytes_max: config.frame_bytes_max,
+            timeout: config.connection_setup_timeout,
+            mechanism: access.security.sasl.as_ref().map(|sasl| sasl.0.name()),
+            renew_at: 0.85 + 0.1 * fastrand::f64(),
+        };
         let shared = Arc::new(Shared {
-            pipeline: Mutex::new(Pipeline::new(
-                config.frame_bytes_max,
-                Instant::now() + config.connection_setup_timeout,
-            )),
+            pipeline: Mutex::new(Pipeline::new(setup, Instant::now())),
             woken: Notify::new(),
             address: format!("{host}:{port}"),
             client_id: StrBytes::from_string(config.client_id.clone()),
+            access: Arc::clone(access),
         });
-        tokio::spawn(driver::run(Arc::clone(&shared), Arc::clone(&config.connector), host.to_owned(), port));
+        tokio::spawn(driver::run(Arc::clone(&shared), host.to_owned(), port));
         Self { shared }
     }
 

@@ -1,5 +1,5 @@
 //! What happens on a connection: the handshake first, then requests in flight, each answered in its turn or failed by
-//! its deadline.
+//! its deadline, and between them, before the session ends, the login once more.
 //!
 //! A machine: [`driver`](super::driver) gives it bytes and takes bytes from it; [`Connection`](super::Connection) puts
 //! requests in. A broker answers in the order it was asked, so an answer that does not carry the oldest correlation id
@@ -7,6 +7,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use tidemill_protocol::api::VersionRange;
@@ -14,8 +15,11 @@ use tidemill_protocol::{ApiKey, frame, header};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::handshake::Handshake;
+use super::handshake::{Handshake, Next};
+use super::sasl::{Errand, Found};
+use super::versions::Versions;
 use crate::error::Error;
+use crate::security::Security;
 
 /// Where an answer goes.
 pub(super) type Answered = oneshot::Sender<Result<Bytes, Failure>>;
@@ -31,6 +35,8 @@ pub(super) enum Failure {
     BehindTimedOut,
     /// The broker sent what it must not.
     Misbehaved(String),
+    /// The two sides do not agree on how the line is secured, or who they are.
+    Refused(String),
     /// It was closed from our side.
     Closed,
 }
@@ -46,22 +52,73 @@ impl Failure {
                 Error::network(attempt, std::io::Error::new(std::io::ErrorKind::ConnectionAborted, reason))
             }
             Self::Misbehaved(reason) => Error::protocol(attempt).with_detail(reason),
+            Self::Refused(reason) => Error::security(address, reason),
             Self::Closed => Error::closed(attempt),
         }
     }
 }
 
 /// ```text
-/// Connecting --connected--> Handshaking --answered--> Ready
-///      \________________________\______________________\--lost--> Closed
+/// Connecting --connected--> Handshaking --done--> Ready
+///      \________________________\___________________\--lost--> Closed
 /// ```
 #[derive(Debug)]
 enum State {
     Connecting,
-    Handshaking { handshake: Handshake, correlation_id: i32 },
-    Ready { handshake: Handshake },
+    Handshaking(Talk),
+    Ready { versions: Versions, renewal: Renewal },
     Closed(Failure),
 }
+
+/// A handshake, and which answer it waits for; none while an errand is run for it.
+#[derive(Debug)]
+struct Talk {
+    handshake: Handshake,
+    correlation_id: Option<i32>,
+}
+
+/// How a session is kept from ending (KIP-368). A broker reads nothing else between the words of a login, so requests are
+/// held back from the time it is due: first those in flight are answered, then the login is said.
+///
+/// ```text
+/// Never        Due --its time--> Draining --nothing in flight--> Talking --done--> Due or Never
+/// ```
+#[derive(Debug)]
+enum Renewal {
+    /// The session does not end.
+    Never,
+    Due(Instant),
+    Draining {
+        deadline: Instant,
+    },
+    Talking {
+        talk: Talk,
+        deadline: Instant,
+    },
+}
+
+impl Renewal {
+    const fn holds_requests(&self) -> bool {
+        match self {
+            Self::Never | Self::Due(_) => false,
+            Self::Draining { .. } | Self::Talking { .. } => true,
+        }
+    }
+}
+
+/// How connections are set up.
+#[derive(Debug, Clone)]
+pub(super) struct Setup {
+    pub(super) frame_bytes_max: usize,
+    /// How long opening, and logging in once more, may take.
+    pub(super) timeout: Duration,
+    pub(super) mechanism: Option<&'static str>,
+    /// At which part of its lifetime a session is renewed; by chance, so that not all are at once.
+    pub(super) renew_at: f64,
+}
+
+/// As much as a broker has to say before it is known to be one.
+const HANDSHAKE_BYTES_MAX: usize = 512 * 1024;
 
 #[derive(Debug)]
 struct InFlight {
@@ -79,12 +136,18 @@ pub(super) enum Readiness {
 
 pub(super) struct Pipeline {
     state: State,
-    frame_bytes_max: usize,
+    setup: Setup,
     setup_deadline: Instant,
     correlation_id: i32,
     outgoing: VecDeque<Bytes>,
     in_flight: VecDeque<InFlight>,
+    /// What is held back while the session is renewed.
+    held: VecDeque<Bytes>,
+    held_in_flight: VecDeque<InFlight>,
+    errand: Option<Errand>,
     waiting: Vec<oneshot::Sender<Result<(), Failure>>>,
+    /// Whether a request was answered.
+    answered: bool,
 }
 
 /// Frames are counted, not shown: they may hold what a client proves itself with.
@@ -94,20 +157,25 @@ impl fmt::Debug for Pipeline {
             .field("state", &self.state)
             .field("outgoing", &format_args!("{} frames", self.outgoing.len()))
             .field("in_flight", &self.in_flight)
+            .field("held", &format_args!("{} frames", self.held.len()))
             .finish_non_exhaustive()
     }
 }
 
 impl Pipeline {
-    pub(super) const fn new(frame_bytes_max: usize, setup_deadline: Instant) -> Self {
+    pub(super) fn new(setup: Setup, now: Instant) -> Self {
         Self {
             state: State::Connecting,
-            frame_bytes_max,
-            setup_deadline,
+            setup_deadline: now + setup.timeout,
+            setup,
             correlation_id: 0,
             outgoing: VecDeque::new(),
             in_flight: VecDeque::new(),
+            held: VecDeque::new(),
+            held_in_flight: VecDeque::new(),
+            errand: None,
             waiting: Vec::new(),
+            answered: false,
         }
     }
 
@@ -123,15 +191,35 @@ impl Pipeline {
     pub(super) fn failure(&self) -> Option<Failure> {
         match &self.state {
             State::Closed(failure) => Some(failure.clone()),
-            State::Connecting | State::Handshaking { .. } | State::Ready { .. } => None,
+            State::Connecting | State::Handshaking(_) | State::Ready { .. } => None,
         }
+    }
+
+    /// Whether a request was answered behind the handshake: then both sides agree on everything.
+    pub(super) const fn is_trusted(&self) -> bool {
+        self.answered
+    }
+
+    /// What it may mean that the other side hangs up now, given how connections are secured.
+    pub(super) fn suspicion(&self, security: &Security) -> Option<String> {
+        let (when, who) = match &self.state {
+            State::Handshaking(_) if security.tls.is_none() => ("at the first word", "a listener with TLS"),
+            State::Ready { .. } if security.sasl.is_none() && !self.answered && !self.in_flight.is_empty() => {
+                ("at the first request", "a listener with SASL")
+            }
+            State::Connecting | State::Handshaking(_) | State::Ready { .. } | State::Closed(_) => return None,
+        };
+        Some(format!(
+            "the broker closed the connection {when}, as {who} does: is security.protocol ({}) that of the listener?",
+            security.protocol()
+        ))
     }
 
     pub(super) fn wait_ready(&mut self) -> Readiness {
         match &self.state {
             State::Ready { .. } => Readiness::Ready,
             State::Closed(failure) => Readiness::Lost(failure.clone()),
-            State::Connecting | State::Handshaking { .. } => {
+            State::Connecting | State::Handshaking(_) => {
                 let (ready, wait) = oneshot::channel();
                 self.waiting.push(ready);
                 Readiness::Wait(wait)
@@ -142,15 +230,15 @@ impl Pipeline {
     /// The cluster's level of the feature `transaction.version`, once it is known.
     pub(super) const fn transaction_version(&self) -> i16 {
         match &self.state {
-            State::Ready { handshake: Handshake::Done(versions) } => versions.transaction_version,
-            State::Ready { .. } | State::Connecting | State::Handshaking { .. } | State::Closed(_) => 0,
+            State::Ready { versions, .. } => versions.transaction_version,
+            State::Connecting | State::Handshaking(_) | State::Closed(_) => 0,
         }
     }
 
     pub(super) fn choose_version(&self, api: ApiKey, ours: VersionRange) -> Result<i16, String> {
         match &self.state {
-            State::Ready { handshake: Handshake::Done(versions) } => versions.choose(api, ours),
-            State::Ready { .. } | State::Connecting | State::Handshaking { .. } | State::Closed(_) => {
+            State::Ready { versions, .. } => versions.choose(api, ours),
+            State::Connecting | State::Handshaking(_) | State::Closed(_) => {
                 Err("the connection is not open".to_owned())
             }
         }
@@ -169,32 +257,69 @@ impl Pipeline {
             let _ = answered.send(Err(failure.clone()));
             return;
         }
-        self.outgoing.extend(request);
-        self.in_flight.push_back(InFlight { correlation_id, deadline, answered });
+        let in_flight = InFlight { correlation_id, deadline, answered };
+        if matches!(&self.state, State::Ready { renewal, .. } if renewal.holds_requests()) {
+            self.held.extend(request);
+            self.held_in_flight.push_back(in_flight);
+        } else {
+            self.outgoing.extend(request);
+            self.in_flight.push_back(in_flight);
+        }
     }
 
     /// The connection is open.
-    pub(super) fn handle_connected(&mut self) {
+    pub(super) fn handle_connected(&mut self, now: Instant) {
         match &self.state {
-            State::Connecting => self.say(Handshake::new()),
-            State::Handshaking { .. } | State::Ready { .. } | State::Closed(_) => {}
+            State::Connecting => self.say(Handshake::new(self.setup.mechanism), now),
+            State::Handshaking(_) | State::Ready { .. } | State::Closed(_) => {}
         }
     }
 
     /// Bytes have come: takes the whole frames off the front.
-    pub(super) fn handle_bytes(&mut self, buffer: &mut BytesMut) {
+    pub(super) fn handle_bytes(&mut self, buffer: &mut BytesMut, now: Instant) {
         while !self.is_closed() {
-            match frame::take_frame(buffer, self.frame_bytes_max) {
-                Ok(Some(frame)) => self.handle_frame(frame),
+            match frame::take_frame(buffer, self.frame_bytes_max()) {
+                Ok(Some(frame)) => self.handle_frame(frame, now),
                 Ok(None) => return,
-                Err(error) => self.close(&Failure::Misbehaved(error.to_string())),
+                Err(error) => {
+                    let is_tls = matches!(**buffer, [0x15 | 0x16, 0x03, ..]) && !self.answered;
+                    let reason = error.to_string();
+                    self.close(&if is_tls { Failure::Refused(reason) } else { Failure::Misbehaved(reason) });
+                }
             }
         }
     }
 
     /// How many bytes the next frame still needs, so that it can be read into one allocation.
     pub(super) fn bytes_missing(&self, buffer: &BytesMut) -> usize {
-        frame::bytes_missing(buffer, self.frame_bytes_max).unwrap_or(0)
+        frame::bytes_missing(buffer, self.frame_bytes_max()).unwrap_or(0)
+    }
+
+    fn frame_bytes_max(&self) -> usize {
+        match &self.state {
+            State::Ready { renewal: Renewal::Never | Renewal::Due(_) | Renewal::Draining { .. }, .. } => {
+                self.setup.frame_bytes_max
+            }
+            State::Ready { renewal: Renewal::Talking { .. }, .. }
+            | State::Connecting
+            | State::Handshaking(_)
+            | State::Closed(_) => self.setup.frame_bytes_max.min(HANDSHAKE_BYTES_MAX),
+        }
+    }
+
+    /// What is to be found out for the handshake.
+    pub(super) const fn take_errand(&mut self) -> Option<Errand> {
+        self.errand.take()
+    }
+
+    /// What an errand has found, or why it has not.
+    pub(super) fn handle_found(&mut self, found: Result<Found, String>, now: Instant) {
+        let talk = match &mut self.state {
+            State::Handshaking(talk) | State::Ready { renewal: Renewal::Talking { talk, .. }, .. } => talk,
+            State::Ready { .. } | State::Connecting | State::Closed(_) => return,
+        };
+        let went_on = found.map_err(Failure::Refused).and_then(|found| talk.handshake.handle_found(found));
+        self.go_on(went_on, now);
     }
 
     /// Takes the bytes to write, in order.
@@ -202,31 +327,63 @@ impl Pipeline {
         into.append(&mut self.outgoing);
     }
 
-    /// Fails what has passed its deadline. Returns when to ask again; `None` when the connection is closed or idle.
+    /// Fails what has passed its deadline, and begins to renew a session in time. Returns when to ask again; `None` when the
+    /// connection is closed or idle.
     pub(super) fn poll(&mut self, now: Instant) -> Option<Instant> {
-        let setting_up = match &self.state {
-            State::Connecting | State::Handshaking { .. } => true,
-            State::Ready { .. } => false,
-            State::Closed(_) => return None,
-        };
-        if setting_up {
-            if now >= self.setup_deadline {
-                self.close(&Failure::TimedOut);
-                return None;
+        match &self.state {
+            State::Connecting | State::Handshaking(_) => {
+                if now >= self.setup_deadline {
+                    self.close(&Failure::TimedOut);
+                    return None;
+                }
+                return Some(self.setup_deadline);
             }
-            return Some(self.setup_deadline);
+            State::Ready { .. } => {}
+            State::Closed(_) => return None,
         }
         // Deadlines may differ by request: one that has passed takes the connection along, because its answer
         // would still stand before all others.
-        if self.in_flight.iter().any(|request| now >= request.deadline) {
-            for request in std::mem::take(&mut self.in_flight) {
+        let mut waiting = self.in_flight.iter().chain(&self.held_in_flight);
+        if waiting.any(|request| now >= request.deadline) {
+            let held = std::mem::take(&mut self.held_in_flight);
+            for request in std::mem::take(&mut self.in_flight).into_iter().chain(held) {
                 let failure = if now >= request.deadline { Failure::TimedOut } else { Failure::BehindTimedOut };
                 let _ = request.answered.send(Err(failure));
             }
             self.close(&Failure::BehindTimedOut);
             return None;
         }
-        self.in_flight.iter().map(|request| request.deadline).min()
+        let renewal_at = self.renew(now);
+        let waiting = self.in_flight.iter().chain(&self.held_in_flight);
+        waiting.map(|request| request.deadline).chain(renewal_at).min()
+    }
+
+    /// Brings the renewal of the session on; when to look at it again.
+    fn renew(&mut self, now: Instant) -> Option<Instant> {
+        let deadline = now + self.setup.timeout;
+        let idle = self.in_flight.is_empty();
+        let State::Ready { renewal, versions } = &mut self.state else { return None };
+        if let Renewal::Due(at) = renewal {
+            if now < *at {
+                return Some(*at);
+            }
+            *renewal = Renewal::Draining { deadline };
+        }
+        match renewal {
+            Renewal::Never | Renewal::Due(_) => None,
+            Renewal::Draining { deadline } | Renewal::Talking { deadline, .. } if now >= *deadline => {
+                self.close(&Failure::TimedOut);
+                None
+            }
+            Renewal::Draining { deadline } if !idle => Some(*deadline),
+            Renewal::Draining { .. } => {
+                let handshake = Handshake::again(versions.clone(), self.setup.mechanism);
+                *renewal = Renewal::Talking { talk: Talk { handshake, correlation_id: None }, deadline };
+                self.go_on(Ok(()), now);
+                Some(deadline)
+            }
+            Renewal::Talking { deadline, .. } => Some(*deadline),
+        }
     }
 
     /// Ends the connection; everything that waits fails with `failure`. The first reason stays.
@@ -236,7 +393,9 @@ impl Pipeline {
         }
         self.state = State::Closed(failure.clone());
         self.outgoing.clear();
-        for request in self.in_flight.drain(..) {
+        self.held.clear();
+        self.errand = None;
+        for request in self.in_flight.drain(..).chain(self.held_in_flight.drain(..)) {
             let _ = request.answered.send(Err(failure.clone()));
         }
         for ready in self.waiting.drain(..) {
@@ -244,55 +403,67 @@ impl Pipeline {
         }
     }
 
-    fn handle_frame(&mut self, frame: Bytes) {
+    fn handle_frame(&mut self, frame: Bytes, now: Instant) {
         let correlation_id = match header::read_correlation_id(&frame) {
             Ok(id) => id,
             Err(error) => return self.close(&Failure::Misbehaved(error.to_string())),
         };
-        match std::mem::replace(&mut self.state, State::Connecting) {
-            State::Handshaking { mut handshake, correlation_id: expected } if expected == correlation_id => {
-                match handshake.handle_answer(&frame) {
-                    Ok(()) => self.say(handshake),
-                    Err(refused) => self.close(&Failure::Misbehaved(refused.0)),
-                }
+        if let State::Handshaking(talk) | State::Ready { renewal: Renewal::Talking { talk, .. }, .. } = &mut self.state
+            && talk.correlation_id == Some(correlation_id)
+        {
+            talk.correlation_id = None;
+            let went_on = talk.handshake.handle_answer(&frame);
+            return self.go_on(went_on, now);
+        }
+        if !self.is_ready() {
+            return self.close(&Failure::Misbehaved(format!("answer {correlation_id} to no request")));
+        }
+        match self.in_flight.pop_front() {
+            Some(request) if request.correlation_id == correlation_id => {
+                self.answered = true;
+                // The caller may have given up meanwhile.
+                let _ = request.answered.send(Ok(frame));
             }
-            state @ State::Ready { .. } => {
-                self.state = state;
-                match self.in_flight.pop_front() {
-                    Some(request) if request.correlation_id == correlation_id => {
-                        // The caller may have given up meanwhile.
-                        let _ = request.answered.send(Ok(frame));
-                    }
-                    Some(request) => {
-                        let reason = format!("answer {correlation_id} came before {}", request.correlation_id);
-                        self.in_flight.push_front(request);
-                        self.close(&Failure::Misbehaved(reason));
-                    }
-                    None => self.close(&Failure::Misbehaved(format!("answer {correlation_id} to no request"))),
-                }
+            Some(request) => {
+                let reason = format!("answer {correlation_id} came before {}", request.correlation_id);
+                self.in_flight.push_front(request);
+                self.close(&Failure::Misbehaved(reason));
             }
-            state @ (State::Connecting | State::Handshaking { .. } | State::Closed(_)) => {
-                self.state = state;
-                self.close(&Failure::Misbehaved(format!("answer {correlation_id} to no request")));
-            }
+            None => self.close(&Failure::Misbehaved(format!("answer {correlation_id} to no request"))),
         }
     }
 
-    /// Says what the handshake says next, or opens the connection for requests when it has nothing more to say.
-    fn say(&mut self, handshake: Handshake) {
-        let correlation_id = self.next_correlation_id();
-        match handshake.request(correlation_id) {
-            Ok(Some(frame)) => {
+    /// Begins a handshake.
+    fn say(&mut self, handshake: Handshake, now: Instant) {
+        self.state = State::Handshaking(Talk { handshake, correlation_id: None });
+        self.go_on(Ok(()), now);
+    }
+
+    /// Says what the handshake says next, or lets requests out when it has nothing more to say.
+    fn go_on(&mut self, so_far: Result<(), Failure>, now: Instant) {
+        let id = self.next_correlation_id();
+        let (State::Handshaking(talk) | State::Ready { renewal: Renewal::Talking { talk, .. }, .. }) = &mut self.state
+        else {
+            return;
+        };
+        match so_far.and_then(|()| talk.handshake.next(id)) {
+            Ok(Next::Say(frame)) => {
+                talk.correlation_id = Some(id);
                 self.outgoing.push_back(frame);
-                self.state = State::Handshaking { handshake, correlation_id };
             }
-            Ok(None) => {
-                self.state = State::Ready { handshake };
+            Ok(Next::Run(errand)) => self.errand = Some(errand),
+            Ok(Next::Done(versions, session)) => {
+                let renewal = session.map_or(Renewal::Never, |lifetime| {
+                    Renewal::Due(now + lifetime.mul_f64(self.setup.renew_at.clamp(0.0, 1.0)))
+                });
+                self.state = State::Ready { versions, renewal };
+                self.outgoing.append(&mut self.held);
+                self.in_flight.append(&mut self.held_in_flight);
                 for ready in self.waiting.drain(..) {
                     let _ = ready.send(Ok(()));
                 }
             }
-            Err(refused) => self.close(&Failure::Misbehaved(refused.0)),
+            Err(failure) => self.close(&failure),
         }
     }
 }

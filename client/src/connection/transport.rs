@@ -5,10 +5,11 @@
 use std::fmt;
 use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, lookup_host};
 
 /// A connection's two directions.
 pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -40,7 +41,19 @@ pub struct TcpConnector;
 impl Connector for TcpConnector {
     fn connect(&self, host: String, port: u16) -> ConnectFuture {
         Box::pin(async move {
-            let stream = TcpStream::connect((host.as_str(), port)).await?;
+            let unknown = |reason: String| {
+                let told = format!(
+                    "the host name '{host}' is not known here ({reason}): it comes from bootstrap.servers or from a \
+                     broker's advertised.listeners"
+                );
+                io::Error::new(io::ErrorKind::NotFound, told)
+            };
+            let found = lookup_host((host.as_str(), port)).await.map_err(|error| unknown(error.to_string()))?;
+            let addresses: Vec<SocketAddr> = found.collect();
+            if addresses.is_empty() {
+                return Err(unknown("it has no address".to_owned()));
+            }
+            let stream = TcpStream::connect(&*addresses).await?;
             // Requests are whole frames: there is nothing to wait for.
             stream.set_nodelay(true)?;
             Ok(Box::new(stream) as Box<dyn Stream>)

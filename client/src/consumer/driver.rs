@@ -82,6 +82,7 @@ impl Driver {
         let mut in_flight: FuturesUnordered<EventFuture> = FuturesUnordered::new();
         let mut actions = Vec::new();
         let mut seen_version = 0;
+        let mut refusals = self.cluster.refusals();
         loop {
             let (wake_at, ready, closed) = {
                 let mut machine = self.shared.machine();
@@ -105,6 +106,9 @@ impl Driver {
                     let metadata = self.cluster.snapshot();
                     seen_version = metadata.version();
                     self.shared.machine().handle_metadata(metadata, now());
+                }
+                refused = self.cluster.refused_again(&mut refusals) => {
+                    self.shared.machine().handle_refused(refused);
                 }
                 () = sleep_until(wake_at) => {} // the next poll sees the time
                 () = self.shared.driver_woken() => {} // a call or a receiver changed the machine

@@ -224,6 +224,13 @@ impl Machine {
         self.membership.on_partition_counts(partitions, now);
     }
 
+    /// A broker does not let us in, or is not let in by us. The application is told unless it knows; we go on trying.
+    pub(super) fn handle_refused(&mut self, error: Error) {
+        if self.errors.is_empty() {
+            self.report(error);
+        }
+    }
+
     pub(super) fn handle_fetch_reply(&mut self, plan: (i32, u64), reply: Result<fetcher::Reply, Error>, now: Instant) {
         self.fetcher.handle_reply(plan, reply, (&mut self.positions, &mut self.fetched), now);
         let Self { subscription, fetched, .. } = self;

@@ -25,7 +25,7 @@ use super::transactions;
 use super::transactions::machine::Generation;
 use super::transactions::requests::Asker;
 use crate::cluster::{Cluster, Purpose, Target};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 
 /// What is spoken while the id of a topic is not known: from 13 on, topics go by their id.
 const PRODUCE_BY_NAME_VERSIONS: VersionRange = VersionRange::new(produce::VERSIONS.min, 12);
@@ -155,7 +155,11 @@ async fn ask(
     timeout: Duration,
 ) -> Result<(i16, ProduceResponse), Answer> {
     let connection = cluster.connection_to_broker(broker, Purpose::Produce).map_err(Answer::Unanswered)?;
-    connection.opened(timeout).await.map_err(Answer::Unanswered)?;
+    // Who is not let in is not let in by trying again.
+    let refused = |error: Error| {
+        if error.kind() == ErrorKind::Security { Answer::Unsendable(error) } else { Answer::Unanswered(error) }
+    };
+    connection.opened(timeout).await.map_err(refused)?;
     if let Some(reason) = connection.unspeakable(ApiKey::PRODUCE, versions) {
         return Err(Answer::Unsendable(too_old(&reason, codec)));
     }

@@ -339,14 +339,23 @@ impl Shared {
                 self.machine().handle_metadata(snapshot);
                 return Ok(());
             }
-            let error = match missing {
-                Some(code) => Error::broker(format!("sending to topic '{topic}'"), code),
-                None => Error::timeout(format!("waiting for the metadata of topic '{topic}'"))
-                    .with_detail("is there a broker at the addresses in bootstrap.servers?"),
-            };
-            let hopeless = missing.is_some_and(|code| !code.is_retriable());
-            if hopeless || tokio::time::timeout_at(deadline.into(), cluster.changed(seen)).await.is_err() {
+            let error = missing.map(|code| Error::broker(format!("sending to topic '{topic}'"), code));
+            if missing.is_some_and(|code| !code.is_retriable())
+                && let Some(error) = error
+            {
                 return Err(error.with_outcome(Outcome::NotWritten));
+            }
+            tokio::select! {
+                () = cluster.changed(seen) => {}
+                refused = cluster.refused() => return Err(refused.with_outcome(Outcome::NotWritten)),
+                () = tokio::time::sleep_until(deadline.into()) => {
+                    let unknown = || {
+                        let reason = cluster.unreachable().map(|error| error.to_string());
+                        let reason = reason.as_deref().unwrap_or("is there a broker at the addresses in bootstrap.servers?");
+                        Error::timeout(format!("waiting for the metadata of topic '{topic}'")).with_detail(reason)
+                    };
+                    return Err(error.unwrap_or_else(unknown).with_outcome(Outcome::NotWritten));
+                }
             }
         }
     }

@@ -9,7 +9,9 @@
 mod admin;
 mod bed;
 mod consumer;
+mod logins;
 mod old_broker;
 mod producer;
+mod security;
 mod sending;
 mod transactions;

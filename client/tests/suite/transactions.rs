@@ -360,7 +360,8 @@ async fn fill(bed: &Bed) -> Vec<String> {
     let values = numbered("input", 200);
     for (chunk, partition) in values.chunks(20).zip([0, 1].into_iter().cycle()) {
         let records = chunk.iter().map(|value| Record::new(&bed.topic).partition(partition).value(value.as_bytes()));
-        producer.send_batch(records).await.all().await.unwrap();
+        let records: Vec<Record<'_>> = records.collect();
+        producer.send_batch(&records).await.all().await.unwrap();
     }
     values
 }

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use tidemill_protocol::ErrorCode;
 
 use super::assignor::Share;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 
 pub(super) mod classic;
 mod consumer_protocol;
@@ -96,7 +96,8 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         match error.code() {
             Some(code) => Self::Broker(code),
-            None if error.is_retriable() => Self::NoAnswer,
+            // Of a refusal the application is told elsewhere; it may be withdrawn.
+            None if error.is_retriable() || error.kind() == ErrorKind::Security => Self::NoAnswer,
             None => Self::Hopeless(error),
         }
     }

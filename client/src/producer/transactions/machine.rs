@@ -696,7 +696,7 @@ pub(in crate::producer) fn with_consequence(error: Error) -> Error {
                 | ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED
                 | ErrorCode::CLUSTER_AUTHORIZATION_FAILED
         ),
-        ErrorKind::Protocol => true,
+        ErrorKind::Protocol | ErrorKind::Security => true,
         ErrorKind::Network
         | ErrorKind::Timeout
         | ErrorKind::Configuration

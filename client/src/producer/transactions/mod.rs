@@ -196,11 +196,14 @@ impl Transaction<'_> {
     ///
     /// # Cancel safety
     /// When the future is dropped, the records that there was room for so far are sent, in order; the others are not.
-    pub async fn send_batch<'r>(&self, records: impl IntoIterator<Item = Record<'r>>) -> Result<(), Error> {
-        let (shared, mut records) = (self.producer.shared(), records.into_iter());
+    pub async fn send_batch(&self, records: &[Record<'_>]) -> Result<(), Error> {
+        let shared = self.producer.shared();
         let mut deliveries = Deliveries::default();
-        while let Some((record, refused)) = shared.append_many(&mut records, &mut deliveries) {
-            drop(shared.append_later(&record, refused).await?);
+        let mut left = records;
+        while let Some(refused) = shared.append_many(&mut left, &mut deliveries) {
+            let Some((record, others)) = left.split_first() else { break };
+            left = others;
+            drop(shared.append_later(record, refused).await?);
         }
         drop(deliveries);
         Ok(())

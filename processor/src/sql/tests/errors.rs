@@ -73,15 +73,15 @@ fn client_properties_are_refused_where_they_stand() {
           = help: how long a broker may take for an answer, in milliseconds (default: 30000)"#]],
     );
     option_error(
-        &with("'properties.security.protocol'='SSL'"),
+        &with("'properties.security.protocol'='TLS'"),
         &expect![[r#"
-        error: property 'security.protocol' cannot be 'SSL': TLS and SASL are not supported yet, only PLAINTEXT is
+        error: property 'security.protocol' cannot be 'TLS': not one of these
          --> test.sql:3:3
           |
-        3 |   'properties.security.protocol'='SSL'
+        3 |   'properties.security.protocol'='TLS'
           |   ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
           |
-          = help: how connections are secured (default: PLAINTEXT)"#]],
+          = help: how connections are secured: PLAINTEXT, SSL, SASL_PLAINTEXT, SASL_SSL (default: PLAINTEXT)"#]],
     );
 }
 
