@@ -69,6 +69,14 @@ pub(crate) const KNOWN: &[Known] = &[
         reason: "Kafka stumbles over the empty id of a topic that something stands behind; ours says that it knows none",
     },
     Known {
+        api: ApiKey::JOIN_GROUP,
+        path: "error_code",
+        when: |request| request.contains("[1] name: \"range\""),
+        said: |ours, theirs| ours == "0" && theirs == "-1",
+        parts: true,
+        reason: "Kafka stumbles over a member that joins again with a protocol twice, which it took the first time",
+    },
+    Known {
         api: ApiKey::PRODUCE,
         path: "",
         when: |request| request.contains("records: null"),
