@@ -273,7 +273,7 @@ impl Log {
     pub(crate) fn end_of_epoch(&self, leader_epoch: i32) -> Option<(i32, i64)> {
         let behind = self.epochs.partition_point(|epoch| epoch.leader_epoch <= leader_epoch);
         let Some(found) = behind.checked_sub(1).and_then(|at| self.epochs.get(at)) else {
-            return self.epochs.first().filter(|_| leader_epoch >= 0).map(|first| (leader_epoch, first.start_offset));
+            return self.epochs.first().filter(|_| leader_epoch != -1).map(|first| (leader_epoch, first.start_offset));
         };
         let end = self.epochs.get(behind).map_or(self.end_offset, |next| next.start_offset);
         Some((found.leader_epoch, end))

@@ -57,7 +57,11 @@ fn whatever_is_asked_the_embedded_broker_answers_as_kafka_does() {
     let mut properties = GroupProperties::default();
     properties.consumer_assignment_interval = Duration::ZERO;
     let ours = runtime.block_on(TestCluster::start(ClusterConfig::default().groups(properties))).unwrap();
-    let theirs = Kafka::builder().property("group.consumer.assignment.interval.ms", "0").start_if_there();
+    let theirs = Kafka::builder()
+        .property("group.consumer.assignment.interval.ms", "0")
+        // As many as the embedded broker has, and as Kafka has by itself: a group's partition is told.
+        .property("offsets.topic.num.partitions", "50")
+        .start_if_there();
     let theirs = theirs.as_ref().map(Kafka::bootstrap);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
     let pair = Pair {

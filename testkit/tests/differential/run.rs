@@ -32,6 +32,8 @@ pub(crate) struct Pair {
 pub(crate) struct Tally {
     pub(crate) sequences: u64,
     pub(crate) compared: u64,
+    /// Sequences that ended at a known difference.
+    pub(crate) parted: u64,
     /// Sequences that failed once and then did not.
     pub(crate) passing: Vec<String>,
     /// Which known differences were seen.
@@ -218,6 +220,7 @@ fn compare(step: usize, ours: &[Said], theirs: &[Said], tally: &mut Tally) -> Co
         let explanations: Vec<_> = differences.iter().map(|it| differences::explained(ours, it)).collect();
         tally.seen.extend(explanations.iter().flatten());
         if explanations.iter().flatten().any(|number| differences::KNOWN[*number].parts) {
+            tally.parted += 1;
             return Compared::Apart;
         }
         if ours.api != theirs.api || explanations.iter().any(Option::is_none) {
@@ -240,6 +243,7 @@ impl Tally {
     pub(crate) fn add(&mut self, other: Self) {
         self.sequences += other.sequences;
         self.compared += other.compared;
+        self.parted += other.parted;
         self.passing.extend(other.passing);
         self.seen.extend(other.seen);
         for (api, count) in other.asked {
@@ -254,13 +258,18 @@ impl fmt::Display for Tally {
         let apis: BTreeSet<ApiKey> = self.asked.keys().map(|(api, _)| *api).collect();
         writeln!(
             f,
-            "{} sequences, {} answers of {} APIs in {} versions compared; {} known differences seen",
+            "{} sequences, {} answers of {} APIs in {} versions compared; {} known differences seen, {} attempts ended \
+             there",
             self.sequences,
             self.compared,
             apis.len(),
             self.asked.len(),
             self.seen.len(),
+            self.parted,
         )?;
+        for number in &self.seen {
+            writeln!(f, "seen: {}", differences::KNOWN[*number].reason)?;
+        }
         for passing in &self.passing {
             writeln!(f, "not again: {passing}")?;
         }

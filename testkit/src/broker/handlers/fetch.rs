@@ -296,6 +296,7 @@ fn preferred(cluster: &Cluster, partition: &Partition, waiting: &WaitingFetch, w
 fn read(cluster: &Cluster, waiting: &WaitingFetch) -> FetchResponse {
     let mut room = waiting.bytes_max();
     let mut first_always = true;
+    let mut is_first = true;
     let mut responses = Vec::with_capacity(waiting.body.topics.len());
     // What there is not is told last, as in Kafka.
     let mut missing = Vec::new();
@@ -312,7 +313,18 @@ fn read(cluster: &Cluster, waiting: &WaitingFetch) -> FetchResponse {
                 }
             };
             let limit = room.min(bytes(wanted.partition_max_bytes));
-            let data = read_partition(cluster, waiting, partition, wanted, limit, first_always);
+            let is_negative = wanted.partition_max_bytes < 0 || (is_first && waiting.body.max_bytes < 0);
+            is_first = false;
+            // Kafka fails over a limit below zero where there is something to read.
+            let fails = is_negative
+                && check(partition, waiting, wanted).is_ok()
+                && preferred(cluster, partition, waiting, wanted).is_none()
+                && wanted.fetch_offset < waiting.end_offset(partition);
+            let data = if fails {
+                failed(ErrorCode::UNKNOWN_SERVER_ERROR)
+            } else {
+                read_partition(cluster, waiting, partition, wanted, limit, first_always)
+            };
             if let Some(records) = data.records.as_ref().filter(|records| !records.is_empty()) {
                 first_always = false;
                 room = room.saturating_sub(records.len());
@@ -386,7 +398,7 @@ fn read_partition(
             let data = data.with_aborted_transactions(aborted.or_else(|| committed.then(Vec::new)));
             data.with_records(Some(records))
         }
-        Err(Failure::Diverging(end)) => data.with_diverging_epoch(end),
+        Err(Failure::Diverging(end)) => data.with_diverging_epoch(end).with_aborted_transactions(None),
         Err(Failure::Code(code)) => {
             // Who is behind is told who leads now (KIP-951).
             let leader = match code {

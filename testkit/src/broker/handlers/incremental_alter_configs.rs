@@ -35,9 +35,18 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
     for resource in &body.resources {
         *times.entry((resource.resource_type, &*resource.resource_name)).or_default() += 1;
     }
+    let is_once =
+        |resource: &AlterConfigsResource| times.get(&(resource.resource_type, &*resource.resource_name)) == Some(&1);
+    // What comes to Kafka's controller fails altogether over an operation that there is not.
+    let comes_to_controller = |resource: &AlterConfigsResource| {
+        is_once(resource) && resource.resource_type == TOPIC && check_changes(resource).is_ok()
+    };
+    let is_unknown = |config: &AlterableConfig| !(SET..=SUBTRACT).contains(&config.config_operation);
+    let fails = body.resources.iter().any(|it| comes_to_controller(it) && it.configs.iter().any(is_unknown));
     for resource in &body.resources {
-        let is_once = times.get(&(resource.resource_type, &*resource.resource_name)) == Some(&1);
-        let altered = if is_once {
+        let altered = if fails && comes_to_controller(resource) {
+            Err(TopicError::new(ErrorCode::UNKNOWN_SERVER_ERROR, ""))
+        } else if is_once(resource) {
             alter(cluster, request, resource, body.validate_only)
         } else {
             Err(TopicError::new(ErrorCode::INVALID_REQUEST, "Each resource must appear at most once."))
@@ -60,8 +69,7 @@ fn alter(
     resource: &AlterConfigsResource,
     validate_only: bool,
 ) -> Result<(), TopicError> {
-    let is_missing = |config: &AlterableConfig| config.config_operation != DELETE && config.value.is_none();
-    check_once_and_there(resource.configs.iter().map(|config| (&*config.name, is_missing(config))))?;
+    check_changes(resource)?;
     let name = &*resource.resource_name;
     authorize(cluster, request, resource.resource_type, name)?;
     if let Some(owner) = owner(resource.resource_type, name, request.caller.node_id)? {
@@ -87,6 +95,11 @@ fn alter(
     check_settings(name, settings.iter().map(|(name, value)| (name.as_str(), value.as_str())))?;
     known?;
     apply(cluster, name, &settings, validate_only)
+}
+
+fn check_changes(resource: &AlterConfigsResource) -> Result<(), TopicError> {
+    let is_missing = |config: &AlterableConfig| config.config_operation != DELETE && config.value.is_none();
+    check_once_and_there(resource.configs.iter().map(|config| (&*config.name, is_missing(config))))
 }
 
 /// Whether each setting stands there once and has a value, for those that need one.

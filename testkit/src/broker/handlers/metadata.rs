@@ -49,6 +49,15 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
     // In version 0 there is no null, and the empty list means all.
     let wanted = body.topics.filter(|topics| request.version > 0 || !topics.is_empty());
     let wanted = wanted.map(once_each);
+    if let Some(topics) = &wanted
+        && topics.iter().any(|topic| topic.name.is_none() && topic.topic_id.is_nil())
+    {
+        // Kafka fails altogether over a topic without a name among names, and answers those that have one.
+        let code = ErrorCode::UNKNOWN_SERVER_ERROR;
+        let named = topics.iter().filter(|topic| topic.name.is_some()).map(|topic| missing(topic, code));
+        let response = MetadataResponse::default().with_error_code(code.0).with_topics(named.collect());
+        return request.reply::<MetadataRequest>(&response);
+    }
     let mut response = if let Some(stale) = cluster.playing.stale(request.caller.node_id) {
         remembered(cluster, request, stale, wanted.as_deref(), authorized)
     } else {

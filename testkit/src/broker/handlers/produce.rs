@@ -75,8 +75,10 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
                 (Ok(verification), Ok(_)) if (-1..=1).contains(&body.acks) => {
                     write(cluster, &topic.name.0, id, data, verification, body.acks, request)
                 }
-                (Ok(_), Ok(_)) => Err(fault_before_the_log(&data, request.version)
-                    .unwrap_or_else(|| Rejection::new(ErrorCode::INVALID_REQUIRED_ACKS, ""))),
+                (Ok(verification), Ok(_)) => {
+                    let found = cluster.topics.find(&topic.name.0, id).map(|topic| &*topic.name.0);
+                    Err(refuse_acks(cluster, found.unwrap_or_default(), &data, verification, request.version))
+                }
             };
             let written = match (written, faults.remove(&index)) {
                 (Ok(_), Some(fault)) => Err(fault),
@@ -166,6 +168,21 @@ fn once_each(topics: Vec<TopicProduceData>, version: i16) -> Vec<(TopicProduceDa
         topic.partition_data = whole;
     }
     once
+}
+
+/// Why a batch with acks that there are not is not written: that is told after all else that no log is needed for.
+fn refuse_acks(
+    cluster: &Cluster,
+    name: &str,
+    data: &PartitionProduceData,
+    verification: &Verification,
+    version: i16,
+) -> Rejection {
+    if !cluster.topics.has(name, data.index) {
+        return Rejection::new(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, "");
+    }
+    let fault = fault_before_the_log(data, version).or_else(|| verification.check(name, data.index).err());
+    fault.unwrap_or_else(|| Rejection::new(ErrorCode::INVALID_REQUIRED_ACKS, ""))
 }
 
 /// What is wrong with a batch that no log is needed to see.

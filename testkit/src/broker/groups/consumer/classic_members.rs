@@ -118,7 +118,8 @@ impl ConsumerGroup {
         let properties = around.properties;
         let is_unknown = join.member_id.is_empty();
         let id = if is_unknown { new_id } else { join.member_id.clone() };
-        let refuse = |code: ErrorCode| (code, join.member_id.clone());
+        // Kafka does not say whom it refuses.
+        let refuse = |code: ErrorCode| (code, StrBytes::new());
         if properties.consumer_migration_policy == MigrationPolicy::Disabled {
             return Err(refuse(ErrorCode::INCONSISTENT_GROUP_PROTOCOL));
         }
