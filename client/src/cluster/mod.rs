@@ -168,33 +168,23 @@ impl Cluster {
         self.0.shared.coordinators().handle_moved(kind, key);
     }
 
-    /// Waits until connections are refused.
-    pub(crate) async fn refused(&self) -> Error {
-        let mut refusal = self.0.shared.access.refusal();
-        match refusal.wait_for(Option::is_some).await.map(|refusal| refusal.clone()) {
-            Ok(Some(error)) => error,
-            // Its sender lives as long as this handle.
-            Ok(None) | Err(_) => std::future::pending().await,
-        }
+    /// For [`refused`](Self::refused): what happens from now on.
+    pub(crate) fn refusals(&self) -> watch::Receiver<Option<Error>> {
+        self.0.shared.access.refusals()
     }
 
-    /// Waits until connections are refused anew, after what `seen` has shown of it.
-    pub(crate) async fn refused_again(&self, seen: &mut watch::Receiver<Option<Error>>) -> Error {
+    /// Waits until a connection is refused so that waiting cannot help: certificates, credentials, options. Connections are
+    /// tried again all the same, so a refusal that lasts is told again, after the back-off.
+    pub(crate) async fn refused(&self, refusals: &mut watch::Receiver<Option<Error>>) -> Error {
         loop {
-            if seen.changed().await.is_err() {
+            // Its sender lives as long as this handle.
+            if refusals.changed().await.is_err() {
                 return std::future::pending().await;
             }
-            if let Some(error) = seen.borrow_and_update().clone() {
+            if let Some(error) = refusals.borrow_and_update().clone() {
                 return error;
             }
         }
-    }
-
-    /// What [`refused_again`](Self::refused_again) looks at.
-    pub(crate) fn refusals(&self) -> watch::Receiver<Option<Error>> {
-        let mut refusals = self.0.shared.access.refusal();
-        refusals.mark_changed();
-        refusals
     }
 
     /// Why no connection is open, when none is and one was lost.

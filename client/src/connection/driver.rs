@@ -68,8 +68,8 @@ fn meaning(shared: &Shared, error: &io::Error) -> Failure {
     if let Some(failure) = tls::meaning(error) {
         return failure;
     }
-    let suspicion =
-        shared.pipeline().suspicion(&shared.access.security).filter(|_| tls::HUNG_UP.contains(&error.kind()));
+    let is_suspicious = tls::HUNG_UP.contains(&error.kind()) && !shared.access.is_known();
+    let suspicion = shared.pipeline().suspicion(&shared.access.security).filter(|_| is_suspicious);
     match suspicion {
         Some(reason) if shared.access.is_suspicious() => Failure::Refused(reason),
         Some(reason) => Failure::Network(error.kind(), reason),
@@ -94,6 +94,8 @@ async fn move_bytes(shared: &Shared, stream: Box<dyn Stream>) -> io::Result<()> 
     let mut buffer = BytesMut::with_capacity(READ_BYTES);
     // TLS may hold back what it has taken.
     let mut unflushed = false;
+    // Whether others know that this connection was let in.
+    let mut told = false;
     shared.pipeline().handle_connected(Instant::now());
     let mut errand: Option<ErrandFuture<'_>> = None;
     loop {
@@ -129,7 +131,8 @@ async fn move_bytes(shared: &Shared, stream: Box<dyn Stream>) -> io::Result<()> 
                     pipeline.handle_bytes(&mut buffer, Instant::now());
                     pipeline.is_trusted()
                 };
-                if trusted {
+                if trusted && !told {
+                    told = true;
                     shared.access.trusted();
                 }
             }

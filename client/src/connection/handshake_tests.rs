@@ -1,10 +1,11 @@
 use bytes::Buf;
+use proptest::prelude::*;
 use tidemill_protocol::messages::api_versions_response::ApiVersion;
 use tidemill_protocol::{Request, StrBytes};
 
 use super::super::sasl::Login;
 use super::*;
-use crate::security::{ScramHash, Secret};
+use crate::security::{OauthToken, ScramHash, Secret};
 
 fn answer<R: Request>(version: i16, response: &R::Response) -> Bytes {
     let mut frame = header::encode_response::<R>(response, version, 0).unwrap();
@@ -165,4 +166,59 @@ fn nothing_of_a_login_is_shown() {
     handshake.handle_answer(&versions(4, ErrorCode::NONE, &SASL)).unwrap();
     handshake.handle_found(Found::Login(plain())).unwrap();
     assert!(!format!("{handshake:?}").contains("hunter2"), "{handshake:?}");
+}
+
+proptest! {
+    /// Whatever a broker says in the middle of a login, the handshake goes on, ends or refuses, and shows no secret.
+    #[test]
+    fn nothing_that_a_broker_says_breaks_a_login(
+        messages in proptest::collection::vec(
+            prop_oneof![
+                proptest::collection::vec(any::<u8>(), 0..80),
+                "[a-z]=[ -~]{0,20}(,[a-z]=[ -~]{0,20}){0,3}".prop_map(String::into_bytes),
+                Just(b"r=nonce2,s=AAAA,i=4096".to_vec()),
+                Just(Vec::new()),
+            ],
+            1..6,
+        ),
+        code in prop_oneof![4 => Just(0_i16), 1 => any::<i16>()],
+        lifetime_ms in any::<i64>(),
+        which in 0..3,
+    ) {
+        let (mechanism, login) = match which {
+            0 => ("PLAIN", plain()),
+            1 => ("SCRAM-SHA-256", Login::Scram {
+                hash: ScramHash::Sha256,
+                username: "alice".to_owned(),
+                password: Secret::new("hunter2"),
+                nonce: "nonce".to_owned(),
+            }),
+            _ => ("OAUTHBEARER", Login::OauthBearer(OauthToken::new("hunter2", std::time::SystemTime::UNIX_EPOCH))),
+        };
+        let mut handshake = proving(mechanism, login);
+        for message in messages {
+            let said = SaslAuthenticateResponse::default()
+                .with_error_code(code)
+                .with_auth_bytes(message.into())
+                .with_session_lifetime_ms(lifetime_ms);
+            let outcome = handshake.handle_answer(&answer::<SaslAuthenticateRequest>(2, &said));
+            let shown = format!("{outcome:?} {handshake:?}");
+            prop_assert!(!shown.contains("hunter2"));
+            let next = outcome.and_then(|()| handshake.next(9));
+            match next {
+                Ok(Next::Run(Errand::Salt(salting))) => {
+                    handshake.handle_found(Found::Keys(salting.derive())).unwrap();
+                    prop_assert!(matches!(handshake.next(10), Ok(Next::Say(_))));
+                }
+                Ok(Next::Say(_)) => {}
+                // SCRAM is not done before the broker has shown that it knows the password.
+                Ok(Next::Done(..)) => {
+                    prop_assert!(which != 1 && code == 0);
+                    break;
+                }
+                Ok(Next::Run(Errand::LogIn)) => panic!("logged in twice"),
+                Err(_) => break,
+            }
+        }
+    }
 }

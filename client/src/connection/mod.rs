@@ -22,7 +22,7 @@ mod tls;
 mod transport;
 mod versions;
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -62,13 +62,15 @@ pub(crate) struct Access {
     connector: Arc<dyn Connector>,
     security: Security,
     tls: Option<Arc<TlsClient>>,
-    /// Why the last connection was refused, until one is let in.
-    refusal: watch::Sender<Option<Error>>,
-    /// How often in a row a listener hung up as if it were secured in another way.
+    /// Why the last connection was refused that was.
+    refused: watch::Sender<Option<Error>>,
+    /// How often a listener hung up as if it were secured in another way.
     suspicious: AtomicU32,
+    /// Whether a connection was ever let in. Then a broker that hangs up has other reasons.
+    known: AtomicBool,
 }
 
-/// A broker that stops may hang up at any time; so often in a row, none does.
+/// A broker that stops may hang up at any time; so often, none does.
 const SUSPICIOUS_MAX: u32 = 3;
 
 impl Access {
@@ -77,17 +79,31 @@ impl Access {
     pub(crate) fn new(config: &ClientConfig) -> Result<Self, Error> {
         let security = config.security.finish()?;
         let tls = security.tls.clone().map(TlsClient::new).transpose()?.map(Arc::new);
-        let connector = Arc::clone(&config.connector);
-        Ok(Self { connector, security, tls, refusal: watch::Sender::new(None), suspicious: AtomicU32::new(0) })
+        if security.says_secrets_in_the_open() {
+            tracing::warn!("the login can be read by everybody on the way: set security.protocol to SASL_SSL");
+        }
+        Ok(Self {
+            connector: Arc::clone(&config.connector),
+            security,
+            tls,
+            refused: watch::Sender::new(None),
+            suspicious: AtomicU32::new(0),
+            known: AtomicBool::new(false),
+        })
     }
 
-    /// Why connections are refused, in so far as waiting cannot help.
-    pub(crate) fn refusal(&self) -> watch::Receiver<Option<Error>> {
-        self.refusal.subscribe()
+    /// Changes with every connection that is refused so that waiting cannot help.
+    pub(crate) fn refusals(&self) -> watch::Receiver<Option<Error>> {
+        self.refused.subscribe()
     }
 
     fn refused(&self, error: Error) {
-        self.refusal.send_replace(Some(error));
+        self.refused.send_replace(Some(error));
+    }
+
+    /// Whether a connection was ever let in.
+    fn is_known(&self) -> bool {
+        self.known.load(Ordering::Relaxed)
     }
 
     /// A listener has hung up as if it were secured in another way; whether it is time to believe it.
@@ -97,10 +113,7 @@ impl Access {
 
     /// A connection was let in.
     fn trusted(&self) {
-        self.suspicious.store(0, Ordering::Relaxed);
-        if self.refusal.borrow().is_some() {
-            self.refusal.send_replace(None);
-        }
+        self.known.store(true, Ordering::Relaxed);
     }
 }
 

@@ -107,7 +107,7 @@ impl Driver {
                     seen_version = metadata.version();
                     self.shared.machine().handle_metadata(metadata, now());
                 }
-                refused = self.cluster.refused_again(&mut refusals) => {
+                refused = self.cluster.refused(&mut refusals) => {
                     self.shared.machine().handle_refused(refused);
                 }
                 () = sleep_until(wake_at) => {} // the next poll sees the time

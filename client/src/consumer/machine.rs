@@ -226,6 +226,7 @@ impl Machine {
 
     /// A broker does not let us in, or is not let in by us. The application is told unless it knows; we go on trying.
     pub(super) fn handle_refused(&mut self, error: Error) {
+        self.offset_lookup.handle_refused(&error);
         if self.errors.is_empty() {
             self.report(error);
         }

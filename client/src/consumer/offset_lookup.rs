@@ -222,6 +222,15 @@ impl OffsetLookup {
         self.calls.clear();
     }
 
+    /// No connection is let in: who waits is told. Positions wait for better times.
+    pub(super) fn handle_refused(&mut self, error: &Error) {
+        for call in std::mem::take(&mut self.calls).into_values() {
+            // The caller may have given up meanwhile.
+            let _ = call.done.send(Err(error.clone()));
+        }
+        self.asks.retain(|ask| !matches!(ask.asker, Asker::Call { .. }));
+    }
+
     /// What the leader said, or that it said nothing.
     pub(super) fn handle_reply(&mut self, token: u64, reply: Result<Vec<Answer>, Error>, now: Instant) {
         let (answers, failure) = match reply {

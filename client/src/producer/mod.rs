@@ -331,6 +331,7 @@ impl Shared {
     /// Waits until the machine knows a topic, or its absence is certain.
     async fn topic_known(&self, topic: &str, deadline: Instant) -> Result<(), Error> {
         let cluster = &self.cluster;
+        let mut refusals = cluster.refusals();
         cluster.track_topics([topic], true);
         loop {
             let snapshot = cluster.snapshot();
@@ -347,7 +348,7 @@ impl Shared {
             }
             tokio::select! {
                 () = cluster.changed(seen) => {}
-                refused = cluster.refused() => return Err(refused.with_outcome(Outcome::NotWritten)),
+                refused = cluster.refused(&mut refusals) => return Err(refused.with_outcome(Outcome::NotWritten)),
                 () = tokio::time::sleep_until(deadline.into()) => {
                     let unknown = || {
                         let reason = cluster.unreachable().map(|error| error.to_string());

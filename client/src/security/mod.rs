@@ -55,6 +55,15 @@ impl Security {
         self
     }
 
+    /// Whether a password or token goes over connections that are not encrypted.
+    pub(crate) fn says_secrets_in_the_open(&self) -> bool {
+        let says = |sasl: &Sasl| match sasl.0 {
+            Mechanism::Plain { .. } | Mechanism::OauthBearer(_) => true,
+            Mechanism::Scram { .. } => false,
+        };
+        self.tls.is_none() && self.sasl.as_ref().is_some_and(says)
+    }
+
     /// How it is called in configurations.
     pub(crate) const fn protocol(&self) -> &'static str {
         match (&self.tls, &self.sasl) {

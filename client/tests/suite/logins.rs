@@ -150,3 +150,42 @@ async fn a_mechanism_that_is_not_enabled_is_told_with_those_that_are() {
     let told = refusal(config(cluster.bootstrap(), &[&login("PLAIN")[..], &[PLAINTEXT]].concat())).await;
     assert!(told.contains("does not take PLAIN, it takes SCRAM-SHA-256, SCRAM-SHA-512: set sasl.mechanism"), "{told}");
 }
+
+/// Whoever may read logs and errors may not log in by them.
+#[test]
+fn no_secret_of_a_login_is_logged_or_told() {
+    const WRONG: &str = "hunter2-wrong";
+    let ((), logged) = tidemill_testkit::logs::captured(|| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let place = Place::embedded().await;
+            for mechanism in MECHANISMS {
+                let shown = place.showing();
+                let ssl = [&login(mechanism)[..], &shown, &[("security.protocol", "SASL_SSL")]].concat();
+                let good = config(&place.sasl_ssl, &ssl);
+                assert_no_secret(&place, &format!("{good:?} {good:#?}"));
+                round_trip(good.clone(), &format!("logged-{mechanism}")).await;
+                let producer = Producer::new(ProducerConfig::default().client(good)).unwrap();
+                drop(producer.send(Record::new("clicks").value(b"x")).await.unwrap());
+                assert_no_secret(&place, &format!("{producer:?} {producer:#?}"));
+            }
+            for mechanism in ["PLAIN", "SCRAM-SHA-256"] {
+                let wrong = [("sasl.username", USER.0), ("sasl.password", WRONG), ("sasl.mechanism", mechanism)];
+                let told = refusal(config(&place.sasl_plaintext, &[&wrong[..], &[PLAINTEXT]].concat())).await;
+                assert!(!told.contains(WRONG), "{told}");
+            }
+            assert_no_secret(&place, "");
+        });
+    });
+    assert!(logged.contains("connection lost"), "nothing was captured");
+    assert!(!logged.contains(WRONG) && !logged.contains(USER.1) && !logged.contains("PRIVATE KEY"), "{logged}");
+    // A token that nobody signs begins with this.
+    assert!(!logged.contains("eyJhbGciOiJub25lIn0"), "{logged}");
+}
+
+fn assert_no_secret(place: &Place, text: &str) {
+    let key = place.certificates.client_key().lines().nth(1).unwrap();
+    for secret in [USER.1, key, "eyJhbGciOiJub25lIn0"] {
+        assert!(!text.contains(secret), "{text}");
+    }
+}

@@ -24,7 +24,7 @@ pub(crate) struct Place {
     ssl: String,
     pub(crate) sasl_plaintext: String,
     pub(crate) sasl_ssl: String,
-    certificates: Certificates,
+    pub(crate) certificates: Certificates,
     _clusters: Vec<TestCluster>,
 }
 
@@ -80,7 +80,7 @@ impl Place {
     }
 
     /// Trusts the brokers, and shows a certificate.
-    fn showing(&self) -> Vec<(&str, &str)> {
+    pub(crate) fn showing(&self) -> Vec<(&str, &str)> {
         let (certificate, key) = (self.certificates.client_certificate(), self.certificates.client_key());
         let shown = [("ssl.keystore.certificate.chain", certificate), ("ssl.keystore.key", key)];
         [&self.trusting()[..], &shown].concat()
@@ -143,8 +143,9 @@ pub(crate) async fn refusal(config: ClientConfig) -> String {
     let start = Instant::now();
     let admin = Admin::new(config.clone()).unwrap();
     let producer = Producer::new(ProducerConfig::default().client(config.clone())).unwrap();
-    let consumer = Consumer::new(ConsumerConfig::default().client(config)).unwrap();
-    consumer.assign([TopicPartition::new("clicks", 0)]).unwrap();
+    let consumer = Consumer::new(ConsumerConfig::default().client(config).group_id("refused")).unwrap();
+    let partition = TopicPartition::new("clicks", 0);
+    consumer.assign([partition.clone()]).unwrap();
     let told = async {
         let sent: Error = producer.send(Record::new("clicks").value(b"x")).await.unwrap_err();
         let received = consumer.recv().await.unwrap_err();
@@ -156,7 +157,9 @@ pub(crate) async fn refusal(config: ClientConfig) -> String {
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         };
-        [sent, received, listed]
+        let ends = consumer.end_offsets([partition.clone()]).await.unwrap_err();
+        let committed = consumer.committed([partition]).await.unwrap_err();
+        [sent, received, listed, ends, committed]
     };
     let told = tokio::time::timeout(PATIENCE, told).await.unwrap();
     for error in &told {
