@@ -21,9 +21,7 @@ use super::config::Guarantee;
 use super::machine::Action;
 use super::sender::{Answer, Part, Plan};
 use super::sequences::Identity;
-use super::transactions;
-use super::transactions::machine::Generation;
-use super::transactions::requests::Asker;
+use super::transactions::requests::{self, Asker, Generation};
 use crate::cluster::{Cluster, Purpose, Target};
 use crate::error::{Error, ErrorKind};
 
@@ -39,7 +37,7 @@ const INIT_PRODUCER_ID_VERSIONS: VersionRange = VersionRange::new(0, 5);
 enum Event {
     Produced(Vec<(Part, Answer)>),
     Identified(Result<Identity, Error>),
-    Transaction(transactions::machine::Reply),
+    Transaction(requests::Reply),
 }
 
 type EventFuture = Pin<Box<dyn Future<Output = Event> + Send>>;
@@ -94,7 +92,7 @@ fn handle(shared: &Shared, event: Event) {
 }
 
 /// Asks a coordinator; nobody does in a producer without transactions.
-fn coordinate(shared: &Shared, request: transactions::machine::Request) -> Option<impl Future<Output = Event> + use<>> {
+fn coordinate(shared: &Shared, request: requests::Request) -> Option<impl Future<Output = Event> + use<>> {
     let settings = shared.transactional.as_ref()?;
     let asker = Asker {
         cluster: shared.cluster.clone(),
@@ -102,7 +100,7 @@ fn coordinate(shared: &Shared, request: transactions::machine::Request) -> Optio
         transaction_timeout: settings.timeout,
         request_timeout: shared.config.client.request_timeout,
     };
-    Some(async { Event::Transaction(transactions::requests::run(asker, request).await) })
+    Some(async { Event::Transaction(requests::run(asker, request).await) })
 }
 
 async fn identify(shared: Arc<Shared>) -> Event {

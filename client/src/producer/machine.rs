@@ -29,7 +29,7 @@ pub(super) enum Action {
     /// Ask for a producer id.
     InitProducerId,
     /// Ask a coordinator.
-    Transaction(transactions::machine::Request),
+    Transaction(transactions::requests::Request),
     /// There is room again for those who wait for it.
     Room,
     /// The metadata is out of date.
@@ -301,7 +301,7 @@ impl Machine {
     }
 
     /// What a coordinator said.
-    pub(super) fn handle_transaction_reply(&mut self, reply: transactions::machine::Reply, now: Instant) {
+    pub(super) fn handle_transaction_reply(&mut self, reply: transactions::requests::Reply, now: Instant) {
         self.handle_transaction(|transactions| transactions.handle_reply(reply, now));
     }
 

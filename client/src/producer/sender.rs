@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::accumulator::{Accumulator, Batch, Payload, Queue};
 use super::sequences::{Identity, Sequences};
-use super::transactions::machine::Generation;
+use super::transactions::requests::Generation;
 use crate::cluster::{Backoff, Leader};
 use crate::error::{Error, Outcome};
 use crate::record::TopicPartition;

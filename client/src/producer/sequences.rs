@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::transactions::machine::with_consequence;
+use super::transactions::verdict::with_consequence;
 use crate::cluster::Backoff;
 use crate::error::Error;
 

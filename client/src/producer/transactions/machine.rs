@@ -14,57 +14,13 @@ use std::time::{Duration, Instant};
 use tidemill_protocol::ErrorCode;
 use tokio::sync::oneshot;
 
+use super::requests::{Decision, Generation, Reply, Request};
+use super::verdict::{self, Verdict};
 use crate::cluster::Backoff;
 use crate::consumer::{GroupMetadata, OffsetAndMetadata};
-use crate::error::{Error, ErrorKind, Outcome};
+use crate::error::{Error, Outcome};
 use crate::producer::sequences::Identity;
 use crate::record::TopicPartition;
-
-/// Which of the two protocols of transactions is spoken: the cluster's feature `transaction.version` says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::producer) enum Generation {
-    /// KIP-98.
-    First,
-    /// KIP-890.
-    Second,
-}
-
-impl Generation {
-    pub(super) const fn of(transaction_version: i16) -> Self {
-        if transaction_version >= 2 { Self::Second } else { Self::First }
-    }
-}
-
-/// A request to a coordinator.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::producer) enum Request {
-    /// `InitProducerId`: as nobody yet, or as who we are, for the next epoch.
-    Initialize(Option<Identity>),
-    /// `AddPartitionsToTxn`.
-    AddPartitions(Identity, Vec<TopicPartition>),
-    /// `AddOffsetsToTxn`.
-    AddGroup(Identity, String),
-    /// `TxnOffsetCommit`, at the group's coordinator.
-    CommitOffsets(Identity, Generation, GroupMetadata, BTreeMap<TopicPartition, OffsetAndMetadata>),
-    /// `EndTxn`.
-    End(Identity, Generation, Decision),
-}
-
-/// How a transaction ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::producer) enum Decision {
-    Commit,
-    Abort,
-}
-
-/// What came of a [`Request`].
-#[derive(Debug)]
-pub(in crate::producer) struct Reply {
-    /// Who we are from now on, where an answer says so.
-    pub(super) outcome: Result<Option<Identity>, Error>,
-    /// What the coordinator of the transaction speaks.
-    pub(super) generation: Option<Generation>,
-}
 
 /// Told to who waits.
 type Done = oneshot::Sender<Result<(), Error>>;
@@ -140,19 +96,6 @@ pub(in crate::producer) struct Transactions {
 
 /// How soon the coordinator is asked again while it writes the end of the transaction before.
 const CONCURRENT_WAIT: Duration = Duration::from_millis(20);
-
-/// What an answer that is none means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Verdict {
-    /// The same is asked again.
-    Again,
-    /// The transaction cannot be committed.
-    Abort,
-    /// The coordinator has forgotten who we are: there is nothing to abort, and another epoch is needed.
-    Forgotten,
-    /// Nothing can be done as this producer any more.
-    Fatal,
-}
 
 impl Transactions {
     pub(in crate::producer) fn new(timeout: Duration, offsets_timeout: Duration, backoff: Backoff, seed: u64) -> Self {
@@ -474,7 +417,7 @@ impl Transactions {
         };
         // It may still be under way, and would reach into the next transaction if that had the same epoch (KAFKA-17754).
         self.epoch_needed |= error.code().is_none() && !matches!(request, Request::Initialize(_));
-        match self.verdict(&request, &error) {
+        match verdict::of(&request, &error, self.confirmed) {
             Verdict::Again => {
                 tracing::debug!(%error, "the coordinator of a transaction is asked again");
                 let wait = if error.code() == Some(ErrorCode::CONCURRENT_TRANSACTIONS) {
@@ -638,73 +581,6 @@ impl Transactions {
         let deadline = self.offsets.front().map(|call| call.deadline);
         [deadline, ending_until].into_iter().flatten().min()
     }
-
-    /// As Kafka's own producer judges it.
-    fn verdict(&self, request: &Request, error: &Error) -> Verdict {
-        let Some(code) = error.code() else {
-            return if error.is_retriable() { Verdict::Again } else { Verdict::Fatal };
-        };
-        if code.is_retriable() {
-            return Verdict::Again;
-        }
-        if matches!(code, ErrorCode::PRODUCER_FENCED | ErrorCode::INVALID_PRODUCER_EPOCH) {
-            return Verdict::Fatal;
-        }
-        let forgotten = matches!(code, ErrorCode::UNKNOWN_PRODUCER_ID | ErrorCode::INVALID_PRODUCER_ID_MAPPING);
-        match request {
-            Request::Initialize(_) => Verdict::Fatal,
-            Request::AddPartitions(..) | Request::AddGroup(..) | Request::CommitOffsets(..) | Request::End(..)
-                if forgotten =>
-            {
-                Verdict::Forgotten
-            }
-            Request::AddPartitions(..) => match code {
-                ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED | ErrorCode::INVALID_TXN_STATE => Verdict::Fatal,
-                _ => Verdict::Abort,
-            },
-            Request::AddGroup(..) => match code {
-                ErrorCode::GROUP_AUTHORIZATION_FAILED | ErrorCode::TRANSACTION_ABORTABLE => Verdict::Abort,
-                _ => Verdict::Fatal,
-            },
-            Request::CommitOffsets(..) => match code {
-                ErrorCode::GROUP_AUTHORIZATION_FAILED
-                | ErrorCode::TOPIC_AUTHORIZATION_FAILED
-                | ErrorCode::OFFSET_METADATA_TOO_LARGE
-                | ErrorCode::FENCED_INSTANCE_ID
-                | ErrorCode::UNKNOWN_MEMBER_ID
-                | ErrorCode::ILLEGAL_GENERATION
-                | ErrorCode::STALE_MEMBER_EPOCH
-                | ErrorCode::TRANSACTION_ABORTABLE => Verdict::Abort,
-                _ => Verdict::Fatal,
-            },
-            Request::End(.., decision) => match code {
-                ErrorCode::TRANSACTION_ABORTABLE if *decision == Decision::Commit => Verdict::Abort,
-                // Whether it began was never known: it did not.
-                ErrorCode::INVALID_TXN_STATE if *decision == Decision::Abort && !self.confirmed => Verdict::Forgotten,
-                _ => Verdict::Fatal,
-            },
-        }
-    }
-}
-
-/// What a record that is not written means for its transaction, as Kafka's own producer judges it.
-pub(in crate::producer) fn with_consequence(error: Error) -> Error {
-    let fatal = match error.kind() {
-        ErrorKind::Broker(code) => matches!(
-            code,
-            ErrorCode::PRODUCER_FENCED
-                | ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED
-                | ErrorCode::CLUSTER_AUTHORIZATION_FAILED
-        ),
-        ErrorKind::Protocol | ErrorKind::Security => true,
-        ErrorKind::Network
-        | ErrorKind::Timeout
-        | ErrorKind::Configuration
-        | ErrorKind::Misuse
-        | ErrorKind::WouldBlock
-        | ErrorKind::Closed => false,
-    };
-    if fatal { error.with_fatal() } else { error.with_abort() }
 }
 
 fn tell(done: Option<Done>, outcome: Result<(), Error>) {

@@ -1,11 +1,13 @@
 //! Records and offsets that are all there or not at all (KIP-98, KIP-447, KIP-890).
 //!
-//! [`Transaction`] is what an application holds. The [`machine`] says what a coordinator is to be asked; the producer's
-//! [`driver`](super::driver) makes the [`requests`], and the records go the way of all records.
+//! [`Transaction`] is what an application holds. The [`machine`] says what a coordinator is to be asked, and what an answer
+//! changes; what an error means for the transaction is in [`verdict`]. The producer's [`driver`](super::driver) makes the
+//! [`requests`], and the records go the way of all records.
 
 mod config;
 pub(super) mod machine;
 pub(super) mod requests;
+pub(super) mod verdict;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

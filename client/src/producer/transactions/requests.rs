@@ -16,21 +16,57 @@ use tidemill_protocol::messages::{
 };
 use tidemill_protocol::{ApiKey, ErrorCode, StrBytes};
 
-use super::machine::{Decision, Generation, Reply, Request};
 use crate::cluster::{Cluster, CoordinatorKind, Purpose};
 use crate::consumer::{GroupMetadata, OffsetAndMetadata};
 use crate::error::Error;
 use crate::producer::sequences::Identity;
 use crate::record::TopicPartition;
 
-const INIT_PRODUCER_ID_VERSIONS: VersionRange = VersionRange::new(0, 5);
-/// From 3 on, a producer may ask for its next epoch (KIP-360).
-const NEXT_EPOCH_VERSIONS: VersionRange = VersionRange::new(3, 5);
-/// From 4 on, it is spoken among brokers.
-const ADD_PARTITIONS_VERSIONS: VersionRange = VersionRange::new(0, 3);
-const ADD_OFFSETS_VERSIONS: VersionRange = VersionRange::new(0, 4);
-/// From 3 on, the member of the group is named, so that it can be fenced (KIP-447).
-const MEMBER_SINCE: i16 = 3;
+/// Which of the two protocols of transactions is spoken: the cluster's feature `transaction.version` says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::producer) enum Generation {
+    /// KIP-98.
+    First,
+    /// KIP-890.
+    Second,
+}
+
+impl Generation {
+    pub(super) const fn of(transaction_version: i16) -> Self {
+        if transaction_version >= 2 { Self::Second } else { Self::First }
+    }
+}
+
+/// A request to a coordinator.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::producer) enum Request {
+    /// `InitProducerId`: as nobody yet, or as who we are, for the next epoch.
+    Initialize(Option<Identity>),
+    /// `AddPartitionsToTxn`.
+    AddPartitions(Identity, Vec<TopicPartition>),
+    /// `AddOffsetsToTxn`.
+    AddGroup(Identity, String),
+    /// `TxnOffsetCommit`, at the group's coordinator.
+    CommitOffsets(Identity, Generation, GroupMetadata, BTreeMap<TopicPartition, OffsetAndMetadata>),
+    /// `EndTxn`.
+    End(Identity, Generation, Decision),
+}
+
+/// How a transaction ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::producer) enum Decision {
+    Commit,
+    Abort,
+}
+
+/// What came of a [`Request`].
+#[derive(Debug)]
+pub(in crate::producer) struct Reply {
+    /// Who we are from now on, where an answer says so.
+    pub(super) outcome: Result<Option<Identity>, Error>,
+    /// What the coordinator of the transaction speaks.
+    pub(super) generation: Option<Generation>,
+}
 
 /// Who asks, and of whom.
 #[derive(Debug, Clone)]
@@ -242,6 +278,15 @@ fn check_all<'a>(
     }
     worst.map_or(Ok(None), |(_, error)| Err(error))
 }
+
+const INIT_PRODUCER_ID_VERSIONS: VersionRange = VersionRange::new(0, 5);
+/// From 3 on, a producer may ask for its next epoch (KIP-360).
+const NEXT_EPOCH_VERSIONS: VersionRange = VersionRange::new(3, 5);
+/// From 4 on, it is spoken among brokers.
+const ADD_PARTITIONS_VERSIONS: VersionRange = VersionRange::new(0, 3);
+const ADD_OFFSETS_VERSIONS: VersionRange = VersionRange::new(0, 4);
+/// From 3 on, the member of the group is named, so that it can be fenced (KIP-447).
+const MEMBER_SINCE: i16 = 3;
 
 #[cfg(test)]
 mod tests {

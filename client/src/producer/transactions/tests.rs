@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use tidemill_protocol::ErrorCode;
 
-use super::machine::{Decision, Generation, Reply, Request};
+use super::requests::{Decision, Generation, Reply, Request};
 use super::*;
 use crate::cluster::{Backoff, Snapshot};
 use crate::producer::ProducerConfig;

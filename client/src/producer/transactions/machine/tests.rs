@@ -1,6 +1,7 @@
 use expect_test::expect;
 
 use super::*;
+use crate::producer::transactions::verdict::with_consequence;
 
 const TIMEOUT: Duration = Duration::from_secs(60);
 
