@@ -38,8 +38,9 @@ pub use client::Client;
 pub use config::ClientConfig;
 pub use connection::{ConnectFuture, Connector, Stream, TcpConnector};
 pub use consumer::{
-    AutoOffsetReset, ConsumedBatch, Consumer, ConsumerConfig, ConsumerRecord, IsolationLevel, ListenerFuture,
-    OffsetAndMetadata, OffsetAndTimestamp, RebalanceListener, Rebalancing, RecordView,
+    Assignor, AutoOffsetReset, ConsumedBatch, Consumer, ConsumerConfig, ConsumerRecord, CooperativeStickyAssignor,
+    GroupMember, IsolationLevel, ListenerFuture, OffsetAndMetadata, OffsetAndTimestamp, RangeAssignor,
+    RebalanceListener, Rebalancing, RecordView, RoundRobinAssignor, StickyAssignor,
 };
 pub use error::{Error, ErrorKind, Outcome};
 pub use producer::{Deliveries, Delivery, Guarantee, Producer, ProducerConfig, RecordMetadata};
