@@ -40,8 +40,9 @@ pub use client::Client;
 pub use config::ClientConfig;
 pub use connection::{ConnectFuture, Connector, Stream, TcpConnector};
 pub use consumer::{
-    AutoOffsetReset, ConsumedBatch, Consumer, ConsumerConfig, ConsumerRecord, GroupMetadata, IsolationLevel,
-    ListenerFuture, OffsetAndMetadata, OffsetAndTimestamp, RebalanceListener, Rebalancing, RecordView,
+    Assignor, AutoOffsetReset, ConsumedBatch, Consumer, ConsumerConfig, ConsumerRecord, CooperativeStickyAssignor,
+    GroupMember, GroupMetadata, IsolationLevel, ListenerFuture, OffsetAndMetadata, OffsetAndTimestamp, RangeAssignor,
+    RebalanceListener, Rebalancing, RecordView, RoundRobinAssignor, StickyAssignor,
 };
 pub use error::{Error, ErrorKind, Outcome};
 pub use producer::{

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::assignor::{self, Assignor};
 use super::{fetcher, membership};
 use crate::cluster::Backoff;
 use crate::config::ClientConfig;
@@ -63,6 +64,7 @@ pub struct ConsumerConfig {
     heartbeat_interval: Duration,
     max_poll_interval: Duration,
     allow_auto_create_topics: bool,
+    assignors: Vec<Arc<dyn Assignor>>,
 }
 
 impl Default for ConsumerConfig {
@@ -84,6 +86,7 @@ impl Default for ConsumerConfig {
             heartbeat_interval: Duration::from_secs(3),
             max_poll_interval: Duration::from_secs(300),
             allow_auto_create_topics: true,
+            assignors: assignor::default(),
         }
     }
 }
@@ -213,6 +216,19 @@ impl ConsumerConfig {
         self
     }
 
+    /// The ways to share partitions out that this member knows, the preferred first: members of a group need one in
+    /// common. Default: [`RangeAssignor`](crate::RangeAssignor), then
+    /// [`CooperativeStickyAssignor`](crate::CooperativeStickyAssignor). Kafka's `partition.assignment.strategy`.
+    ///
+    /// Only where all of them are [cooperative](Assignor::is_cooperative) does the member keep reading while the group
+    /// rebalances. A running group gets there in two rounds of restarts: first with the new way listed beside the old,
+    /// then without the old.
+    #[must_use]
+    pub fn assignors(mut self, assignors: impl IntoIterator<Item = Arc<dyn Assignor>>) -> Self {
+        self.assignors = assignors.into_iter().collect();
+        self
+    }
+
     /// Whether a topic that is read and does not exist is created, where brokers allow it. Default: true. Kafka's
     /// `allow.auto.create.topics`.
     #[must_use]
@@ -263,6 +279,7 @@ impl ConsumerConfig {
             membership: membership::classic::Config {
                 group_instance_id: self.group_instance_id.clone(),
                 heartbeat_interval: self.heartbeat_interval,
+                assignors: self.assignors.clone(),
                 backoff,
                 rack: None::<Arc<str>>,
             },
@@ -278,6 +295,14 @@ impl ConsumerConfig {
         }
         if self.heartbeat_interval >= self.session_timeout {
             return Err(Error::config("heartbeat.interval.ms must be below session.timeout.ms: a third is usual"));
+        }
+        if self.assignors.is_empty() {
+            return Err(Error::config("partition.assignment.strategy names no way to share partitions out"));
+        }
+        let mut names: Vec<&str> = self.assignors.iter().map(|assignor| assignor.name()).collect();
+        names.sort_unstable();
+        if let Some(twice) = names.windows(2).find(|pair| pair.first() == pair.last()).and_then(|pair| pair.first()) {
+            return Err(Error::config(format!("partition.assignment.strategy names {twice} twice")));
         }
         let sizes =
             [("fetch.max.bytes", self.fetch_bytes_max), ("max.partition.fetch.bytes", self.partition_fetch_bytes_max)];
@@ -340,6 +365,9 @@ mod tests {
         assert!(refused(config().heartbeat_interval(Duration::from_secs(45))).contains("heartbeat.interval.ms"));
         assert!(refused(config().fetch_bytes_max(0)).contains("fetch.max.bytes"));
         assert!(refused(config().max_poll_interval(Duration::ZERO)).contains("max.poll.interval.ms"));
+        assert!(refused(config().assignors([])).contains("partition.assignment.strategy"));
+        let twice: [Arc<dyn Assignor>; 2] = [Arc::new(assignor::RangeAssignor), Arc::new(assignor::RangeAssignor)];
+        assert!(refused(config().assignors(twice)).contains("range twice"));
         assert!(config().settings().is_ok());
     }
 }

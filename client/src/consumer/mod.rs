@@ -54,6 +54,9 @@ mod requests;
 mod shared;
 mod subscription;
 
+pub use self::assignor::{
+    Assignor, CooperativeStickyAssignor, GroupMember, RangeAssignor, RoundRobinAssignor, StickyAssignor,
+};
 pub use self::batch::{ConsumedBatch, ConsumerRecord, RecordView};
 pub use self::config::{AutoOffsetReset, ConsumerConfig, IsolationLevel};
 pub use self::listener::{ListenerFuture, RebalanceListener, Rebalancing};

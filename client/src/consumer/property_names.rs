@@ -2,6 +2,7 @@
 //!
 //! Before: a dictionary of the application. After: [`ConsumerConfig`], whose setters these are.
 
+use super::assignor;
 use super::config::{AutoOffsetReset, ConsumerConfig, IsolationLevel};
 use crate::error::Error;
 use crate::properties::{self, Property, milliseconds, number};
@@ -133,15 +134,21 @@ const PROPERTIES: &[Property<ConsumerConfig>] = &[
     },
     Property {
         names: &["partition.assignment.strategy"],
-        default: "range",
-        doc: "how the group shares partitions out",
-        set: |_, value| {
-            let mut strategies = value.split(',').map(|strategy| strategy.rsplit('.').next().unwrap_or("").trim());
-            if strategies.any(|strategy| matches!(strategy, "range" | "RangeAssignor")) {
-                Ok(())
-            } else {
-                Err("only range is supported so far, and it is not among them".to_owned())
-            }
+        default: "range,cooperative-sticky",
+        doc: "how the group shares partitions out: range, roundrobin, sticky, cooperative-sticky, or Java's classes of these",
+        set: |config, value| {
+            let named = |name: &str| {
+                let name = name.trim();
+                assignor::by_name(name).ok_or_else(|| {
+                    format!(
+                        "{name} is none of range, roundrobin, sticky, cooperative-sticky; set your own with \
+                         ConsumerConfig::assignors"
+                    )
+                })
+            };
+            let assignors = value.split(',').map(named).collect::<Result<Vec<_>, String>>()?;
+            with(config, |config| config.assignors(assignors));
+            Ok(())
         },
     },
     Property {
@@ -198,7 +205,8 @@ mod tests {
         let read = |strategy| ConsumerConfig::from_properties([("partition.assignment.strategy", strategy)]);
         assert!(read("range,roundrobin").is_ok());
         assert!(read("org.apache.kafka.clients.consumer.RangeAssignor").is_ok());
-        assert!(read("cooperative-sticky").unwrap_err().to_string().contains("only range"));
+        assert!(read("org.apache.kafka.clients.consumer.CooperativeStickyAssignor, sticky").is_ok());
+        assert!(read("range,random").unwrap_err().to_string().contains("random is none of range"));
     }
 
     #[test]

@@ -5,30 +5,38 @@
 //! them take one partition more. Topics with equal partition counts and equal subscribers are thereby split alike,
 //! which is what joins of such topics rely on.
 
-use super::{Member, PartitionCounts, Plan};
+use super::{Assignor, GroupMember, PartitionCounts, Plan, empty_plan, in_order};
 
-pub(super) fn assign(members: &[Member], partitions: &PartitionCounts) -> Plan {
-    let mut plan: Plan = members.iter().map(|member| (member.member_id.clone(), super::Share::new())).collect();
-    let mut ordered: Vec<&Member> = members.iter().collect();
-    ordered.sort_by_key(|member| {
-        (member.group_instance_id.is_none(), member.group_instance_id.as_deref(), member.member_id.as_str())
-    });
-    ordered.dedup_by_key(|member| member.member_id.as_str());
-    for (topic, &partition_count) in partitions {
-        let subscribers: Vec<&Member> =
-            ordered.iter().copied().filter(|member| member.topics.contains(topic)).collect();
-        let mut first = 0;
-        for (index, member) in subscribers.iter().enumerate() {
-            let size = share_size(partition_count, subscribers.len(), index);
-            if size > 0
-                && let Some(share) = plan.get_mut(&member.member_id)
-            {
-                share.insert(topic.clone(), (first..first + size).collect());
-            }
-            first += size;
-        }
+/// Gives each member a run of neighbouring partitions of every topic, so that topics with as many partitions are split
+/// alike. Kafka's `RangeAssignor`.
+#[derive(Debug, Clone, Copy, Default)]
+#[expect(clippy::exhaustive_structs, reason = "it has nothing to it but its way")]
+pub struct RangeAssignor;
+
+impl Assignor for RangeAssignor {
+    fn name(&self) -> &'static str {
+        "range"
     }
-    plan
+
+    fn assign(&self, members: &[GroupMember], partitions: &PartitionCounts) -> Plan {
+        let mut plan = empty_plan(members);
+        let ordered = in_order(members);
+        for (topic, &partition_count) in partitions {
+            let subscribers: Vec<&GroupMember> =
+                ordered.iter().copied().filter(|member| member.topics.contains(topic)).collect();
+            let mut first = 0;
+            for (index, member) in subscribers.iter().enumerate() {
+                let size = share_size(partition_count, subscribers.len(), index);
+                if size > 0
+                    && let Some(share) = plan.get_mut(&member.member_id)
+                {
+                    share.insert(topic.clone(), (first..first + size).collect());
+                }
+                first += size;
+            }
+        }
+        plan
+    }
 }
 
 /// How many of `partition_count` partitions the subscriber at `index` of `subscriber_count` takes.
@@ -42,28 +50,11 @@ fn share_size(partition_count: i32, subscriber_count: usize, index: usize) -> i3
 
 #[cfg(test)]
 mod tests {
-    use std::collections::{BTreeMap, BTreeSet};
-    use std::sync::Arc;
-
-    use proptest::collection::{btree_map, btree_set};
-    use proptest::prelude::*;
-
+    use super::super::tests::{counts, member, share};
     use super::*;
 
-    fn member(id: &str, topics: &[&str]) -> Member {
-        Member {
-            member_id: id.to_owned(),
-            group_instance_id: None,
-            topics: topics.iter().map(|topic| Arc::from(*topic)).collect(),
-        }
-    }
-
-    fn counts(topics: &[(&str, i32)]) -> PartitionCounts {
-        topics.iter().map(|(topic, count)| (Arc::from(*topic), *count)).collect()
-    }
-
-    fn share(plan: &Plan, member: &str, topic: &str) -> Vec<i32> {
-        plan[member].get(topic).cloned().unwrap_or_default()
+    fn assign(members: &[GroupMember], partitions: &PartitionCounts) -> Plan {
+        RangeAssignor.assign(members, partitions)
     }
 
     #[test]
@@ -110,88 +101,6 @@ mod tests {
         let plan = assign(&members, &counts(&[("left", 5), ("right", 5)]));
         for id in ["a", "b"] {
             assert_eq!(share(&plan, id, "left"), share(&plan, id, "right"));
-        }
-    }
-
-    fn any_group() -> impl Strategy<Value = (Vec<Member>, PartitionCounts)> {
-        let topics = ["t0", "t1", "t2", "t3"];
-        let member = (btree_set(0..topics.len(), 0..=topics.len()), proptest::option::of(0..20_u8));
-        let members = btree_map(0..30_u8, member, 1..12).prop_map(move |members| {
-            members
-                .into_iter()
-                .map(|(id, (subscribed, instance))| Member {
-                    member_id: format!("m{id}"),
-                    group_instance_id: instance.map(|instance| format!("i{instance}-{id}")),
-                    topics: subscribed.into_iter().map(|topic| Arc::from(topics[topic])).collect(),
-                })
-                .collect()
-        });
-        let counts = btree_map(0..topics.len(), 0..40_i32, 0..=topics.len()).prop_map(move |counts| {
-            counts.into_iter().map(|(topic, count)| (Arc::from(topics[topic]), count)).collect()
-        });
-        (members, counts)
-    }
-
-    proptest! {
-        #[test]
-        fn every_partition_has_one_owner_who_asked_for_it((members, counts) in any_group()) {
-            let plan = assign(&members, &counts);
-            prop_assert_eq!(plan.keys().cloned().collect::<BTreeSet<_>>(),
-                members.iter().map(|member| member.member_id.clone()).collect::<BTreeSet<_>>());
-            for (topic, count) in &counts {
-                let wanted = members.iter().any(|member| member.topics.contains(topic));
-                let mut owned: Vec<i32> = plan.values().filter_map(|share| share.get(topic)).flatten().copied().collect();
-                owned.sort_unstable();
-                let expected: Vec<i32> = if wanted { (0..*count).collect() } else { Vec::new() };
-                prop_assert_eq!(owned, expected);
-            }
-            for member in &members {
-                for topic in plan[&member.member_id].keys() {
-                    prop_assert!(member.topics.contains(topic));
-                }
-            }
-        }
-
-        #[test]
-        fn subscribers_of_a_topic_differ_by_one_partition_at_most((members, counts) in any_group()) {
-            let plan = assign(&members, &counts);
-            for topic in counts.keys() {
-                let sizes: Vec<usize> = members.iter().filter(|member| member.topics.contains(topic))
-                    .map(|member| plan[&member.member_id].get(topic).map_or(0, Vec::len)).collect();
-                let (least, most) = (sizes.iter().min().unwrap_or(&0), sizes.iter().max().unwrap_or(&0));
-                prop_assert!(most - least <= 1);
-            }
-        }
-
-        #[test]
-        fn the_order_in_which_members_are_listed_does_not_matter((members, counts) in any_group(), seed: u64) {
-            let mut shuffled = members.clone();
-            fastrand::Rng::with_seed(seed).shuffle(&mut shuffled);
-            prop_assert_eq!(assign(&members, &counts), assign(&shuffled, &counts));
-        }
-
-        #[test]
-        fn the_runs_are_those_of_the_java_assignor((members, counts) in any_group()) {
-            // Kafka's own formulation: start and length of each member's run.
-            let plan = assign(&members, &counts);
-            for (topic, &count) in &counts {
-                let mut ordered: Vec<&Member> = members.iter().filter(|member| member.topics.contains(topic)).collect();
-                ordered.sort_by(|a, b| match (&a.group_instance_id, &b.group_instance_id) {
-                    (Some(a), Some(b)) => a.cmp(b),
-                    (Some(_), None) => std::cmp::Ordering::Less,
-                    (None, Some(_)) => std::cmp::Ordering::Greater,
-                    (None, None) => a.member_id.cmp(&b.member_id),
-                });
-                let total = i32::try_from(ordered.len()).unwrap();
-                let runs: BTreeMap<&str, Vec<i32>> = ordered.iter().zip(0..).map(|(member, i)| {
-                    let start = count / total * i + i.min(count % total);
-                    let length = count / total + i32::from(i < count % total);
-                    (member.member_id.as_str(), (start..start + length).collect())
-                }).collect();
-                for (id, run) in runs {
-                    prop_assert_eq!(plan[id].get(topic).cloned().unwrap_or_default(), run);
-                }
-            }
         }
     }
 }

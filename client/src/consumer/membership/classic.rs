@@ -16,7 +16,7 @@ use tracing::{info, warn};
 use super::consumer_protocol::{Subscription, decode_assignment, encode_assignment};
 use super::{Action, Failure, Identity, Join, Joined, Sync};
 use crate::cluster::Backoff;
-use crate::consumer::assignor::{Assignor, Member, PartitionCounts, Share};
+use crate::consumer::assignor::{Assignor, GroupMember, PartitionCounts, Share};
 
 #[cfg(test)]
 mod tests;
@@ -38,7 +38,7 @@ enum State {
     /// `JoinGroup` is under way.
     Joining { attempt: u64 },
     /// We lead, and wait for the partition counts of topics that others read.
-    Assigning { generation: i32, assignor: Assignor, members: Vec<Member>, until: Instant },
+    Assigning { generation: i32, assignor: Arc<dyn Assignor>, members: Vec<GroupMember>, until: Instant },
     /// `SyncGroup` is under way.
     Syncing { attempt: u64, generation: i32 },
     /// A member with an assignment.
@@ -71,6 +71,8 @@ enum Then {
 pub(in crate::consumer) struct Config {
     pub(in crate::consumer) group_instance_id: Option<String>,
     pub(in crate::consumer) heartbeat_interval: Duration,
+    /// Ways to share partitions out, the preferred first.
+    pub(in crate::consumer) assignors: Vec<Arc<dyn Assignor>>,
     pub(in crate::consumer) backoff: Backoff,
     pub(in crate::consumer) rack: Option<Arc<str>>,
 }
@@ -89,6 +91,9 @@ pub(in crate::consumer) struct Classic {
     joined_topics: BTreeSet<Arc<str>>,
     /// Empty until the coordinator has given one.
     member_id: String,
+    /// What we were given last, and in which generation: assignors that move little want to know.
+    previous: Share,
+    previous_generation: i32,
     partitions: PartitionCounts,
     /// What our plan was made from, while we lead.
     planned_from: Option<PartitionCounts>,
@@ -107,6 +112,8 @@ impl Classic {
             topics: BTreeSet::new(),
             joined_topics: BTreeSet::new(),
             member_id: String::new(),
+            previous: Share::new(),
+            previous_generation: -1,
             partitions: PartitionCounts::new(),
             planned_from: None,
             reason: "",
@@ -225,14 +232,15 @@ impl Classic {
             }
             Err((failure, _)) => return self.on_refused_while_joining(failure, now),
         };
-        let Some(assignor) = Assignor::by_name(&joined.protocol) else {
+        let named = |assignor: &&Arc<dyn Assignor>| assignor.name() == joined.protocol;
+        let Some(assignor) = self.config.assignors.iter().find(named).cloned() else {
             return self.on_refused_while_joining(Failure::Broker(ErrorCode::INCONSISTENT_GROUP_PROTOCOL), now);
         };
         self.failures = 0;
         self.member_id = joined.member_id;
         self.planned_from = None;
         if joined.leader != self.member_id || joined.skip_assignment {
-            return self.sync(joined.generation, assignor, Vec::new());
+            return self.sync(joined.generation, &*assignor, Vec::new());
         }
         let members = joined.members.into_iter().map(|member| read_member(&self.member_id, member)).collect();
         let until = now + ASSIGN_WAIT_MAX;
@@ -297,6 +305,8 @@ impl Classic {
                 let due = now + self.config.heartbeat_interval;
                 self.state = State::Stable { generation, beat: Beat { due, in_flight: None } };
                 info!(generation, member_id = %self.member_id, ?share, "assigned");
+                self.previous.clone_from(&share);
+                self.previous_generation = generation;
                 self.out.push(Action::Assigned(share));
             }
             Err(error) => {
@@ -445,17 +455,23 @@ impl Classic {
     fn join(&mut self) {
         self.attempts += 1;
         self.joined_topics = self.topics.clone();
-        let subscription = Subscription {
-            topics: self.topics.iter().cloned().collect(),
-            owned: Share::new(),
-            generation: -1,
-            rack: self.config.rack.clone(),
-        }
-        .encode();
+        let subscription = |assignor: &Arc<dyn Assignor>| {
+            let user_data = assignor.user_data(&self.previous, self.previous_generation);
+            Subscription {
+                topics: self.topics.iter().cloned().collect(),
+                owned: Share::new(),
+                generation: self.previous_generation,
+                rack: self.config.rack.clone(),
+                user_data,
+            }
+            .encode()
+        };
+        let assignors = self.config.assignors.iter();
+        let protocols = assignors.map(|assignor| (assignor.name().to_owned(), subscription(assignor))).collect();
         self.out.push(Action::Join(Join {
             attempt: self.attempts,
             member_id: self.member_id.clone(),
-            protocols: Assignor::ALL.iter().map(|assignor| (assignor.name(), subscription.clone())).collect(),
+            protocols,
             reason: self.reason,
         }));
         self.state = State::Joining { attempt: self.attempts };
@@ -479,13 +495,14 @@ impl Classic {
         let plan = assignor.assign(&members, &partitions);
         self.planned_from = Some(partitions);
         let assignments = plan.into_iter().map(|(member_id, share)| (member_id, encode_assignment(&share))).collect();
-        self.sync(generation, assignor, assignments);
+        self.sync(generation, &*assignor, assignments);
     }
 
-    fn sync(&mut self, generation: i32, assignor: Assignor, assignments: Vec<(String, Bytes)>) {
+    fn sync(&mut self, generation: i32, assignor: &dyn Assignor, assignments: Vec<(String, Bytes)>) {
         self.attempts += 1;
         let identity = self.identity_in(generation);
-        self.out.push(Action::Sync(Sync { attempt: self.attempts, identity, protocol: assignor.name(), assignments }));
+        let protocol = assignor.name().to_owned();
+        self.out.push(Action::Sync(Sync { attempt: self.attempts, identity, protocol, assignments }));
         self.state = State::Syncing { attempt: self.attempts, generation };
     }
 
@@ -587,13 +604,15 @@ impl Classic {
 }
 
 /// A member whose subscription cannot be read takes part with no topics: the others must not suffer from it.
-fn read_member(leader: &str, (member_id, group_instance_id, subscription): (String, Option<String>, Bytes)) -> Member {
-    let topics = match Subscription::decode(&subscription) {
-        Ok(subscription) => subscription.topics,
-        Err(error) => {
-            warn!(leader, member_id, %error, "a member's subscription cannot be read; it gets no partitions");
-            Vec::new()
-        }
-    };
-    Member { member_id, group_instance_id, topics }
+fn read_member(
+    leader: &str,
+    (member_id, group_instance_id, subscription): (String, Option<String>, Bytes),
+) -> GroupMember {
+    let read = Subscription::decode(&subscription).unwrap_or_else(|error| {
+        warn!(leader, member_id, %error, "a member's subscription cannot be read; it gets no partitions");
+        Subscription { generation: -1, ..Subscription::default() }
+    });
+    let Subscription { topics, owned, generation, rack, user_data } = read;
+    let user_data = user_data.unwrap_or_default();
+    GroupMember { member_id, group_instance_id, topics, owned, generation, rack, user_data }
 }

@@ -21,6 +21,8 @@ pub(super) struct Subscription {
     /// The generation in which `owned` was assigned, -1 for none.
     pub(super) generation: i32,
     pub(super) rack: Option<Arc<str>>,
+    /// What the assignor has to say, if it has.
+    pub(super) user_data: Option<Bytes>,
 }
 
 /// The version in which both messages are written.
@@ -34,7 +36,13 @@ impl Subscription {
         for topic in &self.topics {
             put_string(&mut bytes, topic);
         }
-        bytes.put_i32(-1); // user data
+        match &self.user_data {
+            Some(user_data) => {
+                put_count(&mut bytes, user_data.len());
+                bytes.put_slice(user_data);
+            }
+            None => bytes.put_i32(-1),
+        }
         put_share(&mut bytes, &self.owned);
         bytes.put_i32(self.generation);
         match &self.rack {
@@ -51,11 +59,11 @@ impl Subscription {
         for _ in 0..reader.count("topics", 2)? {
             topics.push(reader.string("topics")?);
         }
-        reader.user_data()?;
+        let user_data = reader.user_data()?.map(Bytes::copy_from_slice);
         let owned = if version >= 1 { reader.share("owned_partitions")? } else { Share::new() };
         let generation = if version >= 2 { reader.i32("generation_id")? } else { -1 };
         let rack = if version >= 3 { reader.nullable_string("rack_id")? } else { None };
-        Ok(Self { topics, owned, generation, rack })
+        Ok(Self { topics, owned, generation, rack, user_data })
     }
 }
 
@@ -77,6 +85,25 @@ pub(super) fn decode_assignment(bytes: &[u8]) -> Result<Share, DecodeError> {
     let share = reader.share("assigned_partitions")?;
     reader.user_data()?;
     Ok(share)
+}
+
+/// What a member of Kafka's `StickyAssignor` says of itself: what it was given last, and in which generation.
+pub(in crate::consumer) fn encode_previous(previous: &Share, generation: i32) -> Bytes {
+    let mut bytes = BytesMut::new();
+    put_share(&mut bytes, previous);
+    bytes.put_i32(generation);
+    bytes.freeze()
+}
+
+/// The same, read. In the older of its two forms there is no generation, and none at all means nothing.
+pub(in crate::consumer) fn decode_previous(bytes: &[u8]) -> Result<(Share, i32), DecodeError> {
+    if bytes.is_empty() {
+        return Ok((Share::new(), -1));
+    }
+    let mut reader = Reader { bytes, at: 0 };
+    let previous = reader.share("previous_assignment")?;
+    let generation = if reader.at == bytes.len() { -1 } else { reader.i32("generation")? };
+    Ok((previous, generation))
 }
 
 fn put_share(bytes: &mut BytesMut, share: &Share) {
@@ -168,12 +195,12 @@ impl<'a> Reader<'a> {
         self.nullable_string(field)?.ok_or_else(|| self.refuse(field, "null where a string must be"))
     }
 
-    fn user_data(&mut self) -> Result<(), DecodeError> {
+    fn user_data(&mut self) -> Result<Option<&'a [u8]>, DecodeError> {
         match self.i32("user_data")? {
-            -1 => Ok(()),
+            -1 => Ok(None),
             size => {
                 let size = usize::try_from(size).map_err(|_| self.refuse("user_data", "bytes of negative length"))?;
-                self.take(size, "user_data").map(|_| ())
+                self.take(size, "user_data").map(Some)
             }
         }
     }
@@ -213,6 +240,7 @@ mod tests {
             owned: Share::from([(Arc::from("orders"), vec![0, 2])]),
             generation: 4,
             rack: Some(Arc::from("east")),
+            user_data: Some(Bytes::from_static(b"mine")),
         }
     }
 
@@ -246,6 +274,17 @@ mod tests {
         assert_eq!(decode_assignment(&bytes).unwrap(), share);
         let theirs = ConsumerProtocolAssignment::decode(&mut bytes.slice(2..), 3).unwrap();
         assert_eq!(theirs.assigned_partitions[1].partitions, [0, 2]);
+    }
+
+    #[test]
+    fn what_a_sticky_member_had_reads_back_with_and_without_its_generation() {
+        let share = Share::from([(Arc::from("t"), vec![1, 2])]);
+        let bytes = encode_previous(&share, 7);
+        // As Kafka's schema has it: an array of (topic, array of partitions), then the generation.
+        assert_eq!(&*bytes, b"\0\0\0\x01\0\x01t\0\0\0\x02\0\0\0\x01\0\0\0\x02\0\0\0\x07");
+        assert_eq!(decode_previous(&bytes).unwrap(), (share.clone(), 7));
+        assert_eq!(decode_previous(&bytes[..bytes.len() - 4]).unwrap(), (share, -1));
+        assert_eq!(decode_previous(&[]).unwrap(), (Share::new(), -1));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use super::assignor::Share;
 use crate::error::{Error, ErrorKind};
 
 pub(super) mod classic;
-mod consumer_protocol;
+pub(super) mod consumer_protocol;
 
 /// What a membership wants done.
 #[derive(Debug, Clone)]
@@ -46,7 +46,7 @@ pub(super) struct Join {
     /// Empty when the coordinator is to give one.
     pub(super) member_id: String,
     /// The protocols we offer, with our subscription in each.
-    pub(super) protocols: Vec<(&'static str, Bytes)>,
+    pub(super) protocols: Vec<(String, Bytes)>,
     pub(super) reason: &'static str,
 }
 
@@ -55,7 +55,7 @@ pub(super) struct Join {
 pub(super) struct Sync {
     pub(super) attempt: u64,
     pub(super) identity: Identity,
-    pub(super) protocol: &'static str,
+    pub(super) protocol: String,
     /// The plan, when we lead.
     pub(super) assignments: Vec<(String, Bytes)>,
 }

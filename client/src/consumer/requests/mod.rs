@@ -104,9 +104,7 @@ fn result<T>(code: i16, value: T) -> Result<T, ErrorCode> {
 impl Group {
     pub(super) fn join_request(&self, join: &Join, version: i16) -> JoinGroupRequest {
         let protocols = join.protocols.iter().map(|(name, subscription)| {
-            JoinGroupRequestProtocol::default()
-                .with_name(StrBytes::from_static_str(name))
-                .with_metadata(subscription.clone())
+            JoinGroupRequestProtocol::default().with_name(text(name)).with_metadata(subscription.clone())
         });
         JoinGroupRequest::default()
             .with_group_id(GroupId(self.id.clone()))
@@ -129,7 +127,7 @@ impl Group {
             .with_member_id(text(&sync.identity.member_id))
             .with_group_instance_id(self.instance_id.clone().filter(|_| version >= 3))
             .with_protocol_type(Some(StrBytes::from_static_str(PROTOCOL_TYPE)).filter(|_| version >= 5))
-            .with_protocol_name(Some(StrBytes::from_static_str(sync.protocol)).filter(|_| version >= 5))
+            .with_protocol_name(Some(text(&sync.protocol)).filter(|_| version >= 5))
             .with_assignments(assignments.collect())
     }
 

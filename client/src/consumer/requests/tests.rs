@@ -43,7 +43,7 @@ fn the_group_requests_say_who_we_are_in_every_version() {
     let join = Join {
         attempt: 1,
         member_id: "me".to_owned(),
-        protocols: vec![("range", Bytes::from_static(b"s"))],
+        protocols: vec![("range".to_owned(), Bytes::from_static(b"s"))],
         reason: "why",
     };
     for version in each(versions::JOIN_GROUP) {
@@ -52,7 +52,7 @@ fn the_group_requests_say_who_we_are_in_every_version() {
         assert_eq!(read.protocols[0].metadata, "s");
     }
     let assignments = vec![("me".to_owned(), Bytes::from_static(b"a"))];
-    let sync = Sync { attempt: 1, identity: identity(), protocol: "range", assignments };
+    let sync = Sync { attempt: 1, identity: identity(), protocol: "range".to_owned(), assignments };
     for version in each(versions::SYNC_GROUP) {
         let read = through(&group.sync_request(&sync, version), version);
         assert_eq!((read.generation_id, &*read.member_id), (3, "me"));

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use expect_test::expect_file;
 
 use super::*;
+use crate::consumer::assignor;
 
 /// A member with a clock, and what it asked for last.
 struct World {
@@ -23,8 +24,7 @@ fn topics(names: &[&str]) -> BTreeSet<Arc<str>> {
 }
 
 fn subscription(names: &[&str]) -> Bytes {
-    Subscription { topics: topics(names).into_iter().collect(), owned: Share::new(), generation: -1, rack: None }
-        .encode()
+    Subscription { topics: topics(names).into_iter().collect(), generation: -1, ..Subscription::default() }.encode()
 }
 
 fn broker(code: ErrorCode) -> Failure {
@@ -36,6 +36,7 @@ impl World {
         let config = Config {
             group_instance_id: None,
             heartbeat_interval: Duration::from_secs(3),
+            assignors: assignor::default(),
             backoff: Backoff::new(Duration::from_millis(100), Duration::from_secs(1)),
             rack: None,
         };
