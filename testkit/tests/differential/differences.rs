@@ -147,6 +147,7 @@ const UNORDERED: &[(ApiKey, &str)] = &[
     (ApiKey::LIST_GROUPS, "groups"),
     (ApiKey::LIST_OFFSETS, "topics"),
     (ApiKey::LIST_OFFSETS, "topics.partitions"),
+    (ApiKey::LIST_TRANSACTIONS, "transaction_states"),
     (ApiKey::LIST_TRANSACTIONS, "unknown_state_filters"),
     (ApiKey::METADATA, "topics"),
     (ApiKey::PRODUCE, "responses"),
