@@ -180,7 +180,7 @@ impl Pair {
                 Compared::Same => {}
                 Compared::Apart => break,
                 Compared::Failed(found) => {
-                    failure = Some(found);
+                    failure = Some(*found);
                     break;
                 }
             }
@@ -198,7 +198,7 @@ enum Compared {
     Same,
     /// By a known difference, behind which the brokers go on differently.
     Apart,
-    Failed(Failure),
+    Failed(Box<Failure>),
 }
 
 fn compare(step: usize, ours: &[Said], theirs: &[Said], tally: &mut Tally) -> Compared {
@@ -227,7 +227,7 @@ fn compare(step: usize, ours: &[Said], theirs: &[Said], tally: &mut Tally) -> Co
             let unexplained = differences.into_iter().zip(explanations).filter(|(_, why)| why.is_none());
             let differences = unexplained.map(|(it, _)| it).collect();
             let (ours, theirs) = (Some(ours.clone()), Some(theirs.clone()));
-            return Compared::Failed(Failure { step, ours, theirs, differences });
+            return Compared::Failed(Box::new(Failure { step, ours, theirs, differences }));
         }
     }
     let longer = ours.len().min(theirs.len());
@@ -235,7 +235,7 @@ fn compare(step: usize, ours: &[Said], theirs: &[Said], tally: &mut Tally) -> Co
         return Compared::Same;
     }
     let (ours, theirs) = (ours.get(longer).cloned(), theirs.get(longer).cloned());
-    Compared::Failed(Failure { step, ours, theirs, differences: Vec::new() })
+    Compared::Failed(Box::new(Failure { step, ours, theirs, differences: Vec::new() }))
 }
 
 impl Tally {

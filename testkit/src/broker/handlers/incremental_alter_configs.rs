@@ -41,8 +41,11 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
     let comes_to_controller = |resource: &AlterConfigsResource| {
         is_once(resource) && resource.resource_type == TOPIC && check_changes(resource).is_ok()
     };
-    let is_unknown = |config: &AlterableConfig| !(SET..=SUBTRACT).contains(&config.config_operation);
-    let fails = body.resources.iter().any(|it| comes_to_controller(it) && it.configs.iter().any(is_unknown));
+    let stumbles = |resource: &AlterConfigsResource| {
+        let checked = in_hash_order(&resource.configs).into_iter().try_for_each(check_operation);
+        checked.is_err_and(|error| error.code == ErrorCode::UNKNOWN_SERVER_ERROR)
+    };
+    let fails = body.resources.iter().any(|it| comes_to_controller(it) && stumbles(it));
     for resource in &body.resources {
         let altered = if fails && comes_to_controller(resource) {
             Err(TopicError::new(ErrorCode::UNKNOWN_SERVER_ERROR, ""))
@@ -162,6 +165,9 @@ pub(super) fn check_settings<'a>(
     name: &str,
     settings: impl IntoIterator<Item = (&'a str, &'a str)>,
 ) -> Result<(), TopicError> {
+    if name.is_empty() {
+        return Err(TopicError::new(ErrorCode::INVALID_REQUEST, "Default topic resources are not allowed."));
+    }
     check_name(name)?;
     let checked = TopicConfig::over(&Arc::default(), settings);
     checked.map(drop).map_err(|reason| TopicError::new(ErrorCode::INVALID_CONFIG, reason))

@@ -48,8 +48,8 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
     let may_create = body.allow_auto_topic_creation && cluster.config.auto_create_topics;
     // In version 0 there is no null, and the empty list means all.
     let wanted = body.topics.filter(|topics| request.version > 0 || !topics.is_empty());
-    let wanted = wanted.map(once_each);
     if let Some(topics) = &wanted
+        && topics.iter().all(|topic| topic.topic_id.is_nil())
         && topics.iter().any(|topic| topic.name.is_none() && topic.topic_id.is_nil())
     {
         // Kafka fails altogether over a topic without a name among names, and answers those that have one.
@@ -58,6 +58,7 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
         let response = MetadataResponse::default().with_error_code(code.0).with_topics(named.collect());
         return request.reply::<MetadataRequest>(&response);
     }
+    let wanted = wanted.map(once_each);
     let mut response = if let Some(stale) = cluster.playing.stale(request.caller.node_id) {
         remembered(cluster, request, stale, wanted.as_deref(), authorized)
     } else {

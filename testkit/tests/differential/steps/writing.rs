@@ -75,7 +75,7 @@ fn request(side: &Side, draw: &mut Draw, writer: &Writer, acks: i16) -> (Produce
             let sequence = if draw.chance(88) { sequence } else { sequence.saturating_add(shift).max(-1) };
             let (records, count) = records(draw, writer, sequence);
             sequences.push((name.to_string(), index, sequence.saturating_add(count)));
-            let records = if draw.chance(98) { Some(records) } else { None };
+            let records = if draw.chance(98) || acks == 0 { Some(records) } else { None };
             PartitionProduceData::default().with_index(index).with_records(records)
         });
         let id = draw.id_of(side, &name);
