@@ -188,7 +188,7 @@ fn committed_in(segments: &[Bytes]) -> Result<i64, Failure> {
 fn ask<R: Request>(address: &str, version: i16, body: &R) -> Result<R::Response, Failure> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(Duration::from_secs(70)))?;
-    stream.write_all(&header::encode_request(body, version, 1, Some("versus"))?)?;
+    stream.write_all(&header::encode_request(body, version, 1, Some(&StrBytes::from_static_str("versus")))?)?;
     let mut length = [0; 4];
     stream.read_exact(&mut length)?;
     let mut answer = vec![0; usize::try_from(i32::from_be_bytes(length))?];

@@ -1,7 +1,7 @@
 //! The `sticky` assignor: balanced, and whoever had a partition keeps it where that can be (KIP-54).
 //!
 //! Members give all up before they join, so what they had is told in the user data, in the form of Kafka's
-//! `StickyAssignor`: members of ours and of Java's find each other's places. [`balance`](super::balance) plans.
+//! `StickyAssignor`: members of ours and of Java's find each other's places. [`balance`] plans.
 
 use bytes::Bytes;
 use tracing::debug;
