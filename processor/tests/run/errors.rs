@@ -63,7 +63,7 @@ fn what_listens_there_is_no_broker() {
             reading topic top_users at HOST:PORT (table user_clicks), writing topic top_users at HOST:PORT (table top_users)
             error: asking for topic top_users of TABLE failed
               broker: HOST:PORT
-              what: connecting to HOST:PORT; frame length at byte 0: the frame is 1213486160 bytes long, the limit is 104857600; the other side speaks HTTP: is this the port of a Kafka listener?; the address comes from bootstrap.servers
+              what: connecting to HOST:PORT; frame length at byte 0: the frame is 1213486160 bytes long, the limit is 524288; the other side speaks HTTP: is this the port of a Kafka listener?; the address comes from bootstrap.servers
               change: the address, if it is not the plaintext listener of a Kafka broker: --bootstrap HOST:PORT
         "#]],
     );
