@@ -25,6 +25,7 @@
 mod admin;
 mod base64;
 mod client;
+mod clock;
 mod cluster;
 mod config;
 mod connection;

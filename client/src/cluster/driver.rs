@@ -4,10 +4,11 @@
 
 use std::sync::Arc;
 
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
 use super::metadata::Ask;
 use super::{METADATA_VERSIONS, Purpose, Shared};
+use crate::clock;
 
 pub(super) async fn run(shared: Arc<Shared>) {
     loop {
@@ -20,7 +21,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
             continue;
         }
         tokio::select! {
-            () = sleep_some(wake_at) => {}
+            () = clock::sleep_until(wake_at) => {}
             () = shared.woken.notified() => {}
             () = shared.closed.notified() => return,
         }
@@ -47,12 +48,5 @@ async fn refresh(shared: &Shared, ask: &Ask) {
             tracing::debug!(%error, "metadata was not refreshed");
             shared.metadata().handle_failure(now);
         }
-    }
-}
-
-async fn sleep_some(wake_at: Option<Instant>) {
-    match wake_at {
-        Some(at) => sleep_until(at).await,
-        None => std::future::pending().await,
     }
 }

@@ -11,12 +11,13 @@ use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
 use super::pipeline::Failure;
 use super::sasl::{self, Errand, Found, Login};
 use super::transport::Stream;
 use super::{Access, Shared, tls};
+use crate::clock;
 use crate::error::Error;
 use crate::security::{Mechanism, Sasl};
 
@@ -82,7 +83,7 @@ async fn closed(shared: &Shared) {
     loop {
         let Some(wake_at) = shared.pipeline().poll(Instant::now()) else { return };
         tokio::select! {
-            () = sleep_until(wake_at) => {}
+            () = clock::sleep_until(Some(wake_at)) => {}
             () = shared.woken.notified() => {}
         }
     }
@@ -140,7 +141,7 @@ async fn move_bytes(shared: &Shared, stream: Box<dyn Stream>) -> io::Result<()> 
                 errand = None;
                 shared.pipeline().handle_found(found, Instant::now());
             }
-            () = sleep_some(wake_at) => {}
+            () = clock::sleep_until(wake_at) => {}
             () = shared.woken.notified() => {}
         }
     }
@@ -213,13 +214,6 @@ fn forget(outgoing: &mut VecDeque<Bytes>, mut written: usize) {
 async fn run_some(errand: &mut Option<ErrandFuture<'_>>) -> Result<Found, String> {
     match errand {
         Some(errand) => errand.await,
-        None => std::future::pending().await,
-    }
-}
-
-async fn sleep_some(wake_at: Option<Instant>) {
-    match wake_at {
-        Some(at) => sleep_until(at).await,
         None => std::future::pending().await,
     }
 }

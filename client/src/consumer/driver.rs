@@ -29,6 +29,7 @@ use super::rebalance::Change;
 use super::requests::{self, Group, fetch, versions};
 use super::shared::Shared;
 use super::{commits, committed, fetcher, listener, offset_lookup};
+use crate::clock::{now, sleep_until};
 use crate::cluster::{Cluster, CoordinatorKind, Purpose, Target};
 use crate::error::Error;
 use crate::record::TopicPartition;
@@ -272,16 +273,5 @@ fn handle(machine: &mut Machine, event: Event, now: Instant) {
         Event::Beaten { attempt, reply } => machine.handle_heartbeat_reply(attempt, reply, now),
         Event::Left { attempt } => machine.handle_left(attempt, now),
         Event::Told => machine.handle_told(now),
-    }
-}
-
-fn now() -> Instant {
-    tokio::time::Instant::now().into_std()
-}
-
-async fn sleep_until(wake_at: Option<Instant>) {
-    match wake_at {
-        Some(wake_at) => tokio::time::sleep_until(wake_at.into()).await,
-        None => std::future::pending().await,
     }
 }

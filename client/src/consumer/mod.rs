@@ -17,7 +17,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
@@ -28,6 +28,7 @@ use self::offset_lookup::{Found, OffsetSpec};
 use self::requests::Group;
 use self::shared::Shared;
 use crate::client::Client;
+use crate::clock::now;
 use crate::cluster::Cluster;
 use crate::error::Error;
 use crate::record::TopicPartition;
@@ -555,8 +556,4 @@ async fn commit(shared: &Shared, offsets: Option<commits::Offsets>) -> Result<()
 
 fn closed() -> Error {
     Error::closed("using the consumer")
-}
-
-fn now() -> Instant {
-    tokio::time::Instant::now().into_std()
 }

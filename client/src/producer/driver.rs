@@ -5,7 +5,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -22,6 +22,7 @@ use super::machine::Action;
 use super::sender::{Answer, Part, Plan};
 use super::sequences::Identity;
 use super::transactions::requests::{self, Asker, Generation};
+use crate::clock::{now, sleep_until};
 use crate::cluster::{Cluster, Purpose, Target};
 use crate::error::{Error, ErrorKind};
 
@@ -51,7 +52,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
         let (wake_at, finished) = {
             let mut machine = shared.machine();
             machine.handle_metadata(snapshot);
-            (machine.poll(Instant::now(), &mut actions), machine.is_finished())
+            (machine.poll(now(), &mut actions), machine.is_finished())
         };
         for action in actions.drain(..) {
             match action {
@@ -70,7 +71,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
         }
         tokio::select! {
             Some(event) = events.next() => handle(&shared, event),
-            () = sleep_until_some(wake_at) => {}
+            () = sleep_until(wake_at) => {}
             () = shared.woken.notified() => {}
             () = shared.cluster.changed(seen) => {}
         }
@@ -78,7 +79,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
 }
 
 fn handle(shared: &Shared, event: Event) {
-    let now = Instant::now();
+    let now = now();
     let mut machine = shared.machine();
     match event {
         Event::Identified(identity) => machine.handle_identity(identity, now),
@@ -119,7 +120,7 @@ async fn produce(shared: Arc<Shared>, mut plan: Plan) -> Event {
         Guarantee::AtLeastOnce { all_replicas: false } => 1,
         Guarantee::AtLeastOnce { all_replicas: true } | Guarantee::Idempotent => -1,
     };
-    let left = plan.deadline.saturating_duration_since(Instant::now());
+    let left = plan.deadline.saturating_duration_since(now());
     let timeout = shared.config.client.request_timeout.min(left);
     // In the request, neighbours of one topic share its entry.
     plan.parts.sort_unstable_by(|one, other| one.partition.cmp(&other.partition));
@@ -215,13 +216,6 @@ fn read(parts: &[Part], version: i16, response: &ProduceResponse) -> Vec<(Part, 
         (part.clone(), answer)
     });
     answers.collect()
-}
-
-async fn sleep_until_some(wake_at: Option<Instant>) {
-    match wake_at {
-        Some(at) => tokio::time::sleep_until(at.into()).await,
-        None => std::future::pending().await,
-    }
 }
 
 #[cfg(test)]

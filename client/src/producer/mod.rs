@@ -33,6 +33,7 @@ use self::machine::{Machine, Refused, Turn};
 use self::transactions::machine::Transactions;
 pub use self::transactions::{Transaction, TransactionalConfig, TransactionalProducer};
 use crate::client::Client;
+use crate::clock::now;
 use crate::cluster::Cluster;
 use crate::config::ClientConfig;
 use crate::error::{Error, Outcome};
@@ -376,10 +377,6 @@ impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         self.0.machine().handle_waiting(false);
     }
-}
-
-fn now() -> Instant {
-    tokio::time::Instant::now().into_std()
 }
 
 /// Since 1970.

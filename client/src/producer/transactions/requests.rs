@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tidemill_protocol::api::VersionRange;
 use tidemill_protocol::messages::add_partitions_to_txn_request::AddPartitionsToTxnTopic;
@@ -16,6 +16,7 @@ use tidemill_protocol::messages::{
 };
 use tidemill_protocol::{ApiKey, ErrorCode, StrBytes};
 
+use crate::clock::now;
 use crate::cluster::{Cluster, CoordinatorKind, Purpose};
 use crate::consumer::{GroupMetadata, OffsetAndMetadata};
 use crate::error::Error;
@@ -115,12 +116,12 @@ async fn ask(
     request: Request,
     generation: &mut Option<Generation>,
 ) -> Result<Option<Identity>, Error> {
-    let until = Instant::now() + asker.request_timeout;
+    let until = now() + asker.request_timeout;
     let broker = asker.cluster.coordinator(kind, key).await?;
     let connection = asker.cluster.connection_to_broker(broker, Purpose::Transactions)?;
     connection.opened(asker.request_timeout).await?;
     *generation = Some(Generation::of(connection.transaction_version()));
-    let left = until.saturating_duration_since(Instant::now());
+    let left = until.saturating_duration_since(now());
     let id = || TransactionalId(text(&asker.transactional_id));
     macro_rules! answer {
         ($versions:expr, $build:expr) => {
