@@ -361,8 +361,7 @@ impl Machine {
             wake(queue.blocked_until.filter(|until| *until > now));
         }
         let (freed_bytes, expires_at) = sender::expire(&mut self.accumulator, &mut self.sequences, &self.limits, now);
-        self.accumulator.free(freed_bytes);
-        self.freed |= freed_bytes > 0;
+        self.free(freed_bytes);
         wake(expires_at);
         self.route_failures();
         let (ask, at) = self.sequences.poll(now);
@@ -372,8 +371,7 @@ impl Machine {
         }
         if let Some(identity) = self.sequences.current() {
             let freed_bytes = sender::renumber(&mut self.accumulator, identity);
-            self.accumulator.free(freed_bytes);
-            self.freed |= freed_bytes > 0;
+            self.free(freed_bytes);
             let Self { accumulator, limits, metadata, transactions, .. } = &mut *self;
             let generation = transactions.as_ref().map(|transactions| transactions.generation());
             let mut leader_of = |partition: &TopicPartition| {

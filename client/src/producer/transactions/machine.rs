@@ -56,6 +56,23 @@ enum State {
     Fenced(Error),
 }
 
+impl State {
+    /// By when a commit has to end, while there is one.
+    const fn ending_until(&mut self) -> Option<&mut Option<Instant>> {
+        match self {
+            Self::Committing { ending_until, .. } => Some(ending_until),
+            Self::Uninitialized
+            | Self::Initializing
+            | Self::Ready
+            | Self::InTransaction
+            | Self::Resolving
+            | Self::Aborting { .. }
+            | Self::MustAbort(_)
+            | Self::Fenced(_) => None,
+        }
+    }
+}
+
 /// Offsets that are to be committed with the transaction.
 #[derive(Debug)]
 struct OffsetsCall {
@@ -363,20 +380,12 @@ impl Transactions {
                 self.started = true;
                 None
             }
-            Request::End(..) => match &mut self.state {
-                State::Committing { ending_until: ending_until @ None, .. } => {
+            Request::End(..) => match self.state.ending_until()? {
+                Some(_) => None,
+                ending_until => {
                     *ending_until = Some(now + self.timeout);
                     *ending_until
                 }
-                State::Committing { .. }
-                | State::Uninitialized
-                | State::Initializing
-                | State::Ready
-                | State::InTransaction
-                | State::Resolving
-                | State::Aborting { .. }
-                | State::MustAbort(_)
-                | State::Fenced(_) => None,
             },
         }
     }
@@ -556,28 +565,19 @@ impl Transactions {
         if self.offsets.front().is_some_and(|call| call.deadline <= now) {
             self.fail(Error::timeout("committing offsets with a transaction"));
         }
-        let ending_until = match &mut self.state {
-            State::Committing { done, ending_until: Some(until) } if *until <= now => {
-                let detail = "whether it is committed is not known, and will be when the next one begins: go on from what \
-                              the group has committed";
-                let error = Error::timeout("committing a transaction").with_detail(detail);
-                let done = done.take();
-                tell(done, Err(error.with_outcome(Outcome::PossiblyWritten).with_abort()));
-                self.state = State::Resolving;
-                // The caller goes on without it: nothing of it may reach the next one.
-                self.epoch_needed = true;
-                None
-            }
-            State::Committing { ending_until, .. } => *ending_until,
-            State::Uninitialized
-            | State::Initializing
-            | State::Ready
-            | State::InTransaction
-            | State::Resolving
-            | State::Aborting { .. }
-            | State::MustAbort(_)
-            | State::Fenced(_) => None,
-        };
+        if let State::Committing { done, ending_until: Some(until) } = &mut self.state
+            && *until <= now
+        {
+            let detail = "whether it is committed is not known, and will be when the next one begins: go on from what the \
+                          group has committed";
+            let error = Error::timeout("committing a transaction").with_detail(detail);
+            let done = done.take();
+            tell(done, Err(error.with_outcome(Outcome::PossiblyWritten).with_abort()));
+            self.state = State::Resolving;
+            // The caller goes on without it: nothing of it may reach the next one.
+            self.epoch_needed = true;
+        }
+        let ending_until = self.state.ending_until().and_then(|until| *until);
         let deadline = self.offsets.front().map(|call| call.deadline);
         [deadline, ending_until].into_iter().flatten().min()
     }
