@@ -6,6 +6,7 @@ use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
+use tidemill_protocol::ErrorCode;
 
 use super::change::{BatchChange, LENGTH_BYTES, batch_changed, joined, overwritten, throttled, without_topics};
 use super::error_reply::Failed;
@@ -93,26 +94,8 @@ impl Mangled {
 
     /// Whether a fault can do something to this answer.
     pub(super) fn can(&self, fault: ReplyFault, facts: &RequestFacts) -> bool {
-        match fault {
-            ReplyFault::Error(_)
-            | ReplyFault::EmptyMetadata
-            | ReplyFault::Corrupt(Corruption::Crc | Corruption::Count | Corruption::Codec) => {
-                self.frames.first().is_some_and(|frame| changed(frame, fault, facts).is_some())
-            }
-            ReplyFault::Lose
-            | ReplyFault::Delay(_)
-            | ReplyFault::Repeat
-            | ReplyFault::Swap
-            | ReplyFault::Cut(_)
-            | ReplyFault::Corrupt(Corruption::Byte(_) | Corruption::Length)
-            | ReplyFault::Garbage(_)
-            | ReplyFault::WrongCorrelationId
-            | ReplyFault::OneByteWrites
-            | ReplyFault::Throttle { .. }
-            | ReplyFault::Close
-            | ReplyFault::Reset
-            | ReplyFault::BlackHole => true,
-        }
+        let Some(substitute) = Substitute::of(fault) else { return true };
+        self.frames.first().is_some_and(|frame| substitute.make(frame, facts).is_some())
     }
 
     pub(super) fn apply(&mut self, fault: ReplyFault, facts: &RequestFacts, random: &mut fastrand::Rng) {
@@ -157,7 +140,9 @@ impl Mangled {
             ReplyFault::Error(_)
             | ReplyFault::EmptyMetadata
             | ReplyFault::Corrupt(Corruption::Crc | Corruption::Count | Corruption::Codec) => {
-                self.change(|frame| changed(frame, fault, facts));
+                if let Some(substitute) = Substitute::of(fault) {
+                    self.change(|frame| substitute.make(frame, facts));
+                }
             }
         }
     }
@@ -210,30 +195,49 @@ impl Mangled {
     }
 }
 
-/// The answer that some faults make of another; none when they can make none.
-fn changed(frame: &Bytes, fault: ReplyFault, facts: &RequestFacts) -> Option<Bytes> {
-    let (api, version) = (facts.api, facts.version);
-    match fault {
-        ReplyFault::Error(code) => {
-            Failed::new(api, version, facts.correlation_id, facts.body.clone()).answer(code).ok().flatten()
+/// Another answer in the place of one, which not every answer can be made into.
+#[derive(Debug, Clone, Copy)]
+enum Substitute {
+    Error(ErrorCode),
+    WithoutTopics,
+    Batch(BatchChange),
+}
+
+impl Substitute {
+    /// None of faults that any answer can have.
+    const fn of(fault: ReplyFault) -> Option<Self> {
+        match fault {
+            ReplyFault::Error(code) => Some(Self::Error(code)),
+            ReplyFault::EmptyMetadata => Some(Self::WithoutTopics),
+            ReplyFault::Corrupt(Corruption::Crc) => Some(Self::Batch(BatchChange::Crc)),
+            ReplyFault::Corrupt(Corruption::Count) => Some(Self::Batch(BatchChange::Count)),
+            ReplyFault::Corrupt(Corruption::Codec) => Some(Self::Batch(BatchChange::Codec)),
+            ReplyFault::Lose
+            | ReplyFault::Delay(_)
+            | ReplyFault::Repeat
+            | ReplyFault::Swap
+            | ReplyFault::Cut(_)
+            | ReplyFault::Corrupt(Corruption::Byte(_) | Corruption::Length)
+            | ReplyFault::Garbage(_)
+            | ReplyFault::WrongCorrelationId
+            | ReplyFault::OneByteWrites
+            | ReplyFault::Throttle { .. }
+            | ReplyFault::Close
+            | ReplyFault::Reset
+            | ReplyFault::BlackHole => None,
         }
-        ReplyFault::EmptyMetadata => without_topics(api, version, frame),
-        ReplyFault::Corrupt(Corruption::Crc) => batch_changed(api, version, frame, BatchChange::Crc),
-        ReplyFault::Corrupt(Corruption::Count) => batch_changed(api, version, frame, BatchChange::Count),
-        ReplyFault::Corrupt(Corruption::Codec) => batch_changed(api, version, frame, BatchChange::Codec),
-        ReplyFault::Lose
-        | ReplyFault::Delay(_)
-        | ReplyFault::Repeat
-        | ReplyFault::Swap
-        | ReplyFault::Cut(_)
-        | ReplyFault::Corrupt(Corruption::Byte(_) | Corruption::Length)
-        | ReplyFault::Garbage(_)
-        | ReplyFault::WrongCorrelationId
-        | ReplyFault::OneByteWrites
-        | ReplyFault::Throttle { .. }
-        | ReplyFault::Close
-        | ReplyFault::Reset
-        | ReplyFault::BlackHole => None,
+    }
+
+    /// None when it cannot be made of this answer.
+    fn make(self, frame: &Bytes, facts: &RequestFacts) -> Option<Bytes> {
+        let (api, version) = (facts.api, facts.version);
+        match self {
+            Self::Error(code) => {
+                Failed::new(api, version, facts.correlation_id, facts.body.clone()).answer(code).ok().flatten()
+            }
+            Self::WithoutTopics => without_topics(api, version, frame),
+            Self::Batch(change) => batch_changed(api, version, frame, change),
+        }
     }
 }
 
