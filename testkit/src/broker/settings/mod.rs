@@ -17,8 +17,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::{Value, json};
-
 pub(crate) use self::check::Change;
 pub(crate) use self::describe::{Described, Source};
 use super::Cluster;
@@ -51,7 +49,7 @@ pub(crate) enum Owner {
 /// All settings that were made while brokers ran.
 #[derive(Debug)]
 pub(crate) struct Settings {
-    set: Watched<Owner, Set>,
+    pub(crate) set: Watched<Owner, Set>,
     /// What the cluster was started with, of the properties that have changed since.
     started_with: BTreeMap<&'static str, Option<String>>,
     topic_defaults: TopicDefaults,
@@ -111,28 +109,15 @@ impl Settings {
         };
         Arc::new(topic_config::names().filter_map(default).collect())
     }
-
-    /// Remembers from now on what changes.
-    pub(crate) fn watch(&mut self) {
-        self.set.watch();
-    }
-
-    /// What is to be kept of what has changed since the last call.
-    pub(crate) fn take_changed(&mut self) -> BTreeMap<String, Value> {
-        let changed = self.set.take_changed().into_iter();
-        changed.map(|owner| (owner.name(), self.set.get(&owner).map_or(Value::Null, |set| json!(set)))).collect()
-    }
 }
 
-/// The names that settings are kept under begin with this.
-pub(crate) const KEPT: &str = "settings";
-
 impl Owner {
-    fn name(&self) -> String {
+    /// What its settings are kept under.
+    pub(crate) fn name(&self) -> String {
         match self {
-            Self::Brokers => format!("{KEPT}/brokers"),
-            Self::Broker(id) => format!("{KEPT}/broker/{id}"),
-            Self::Group(id) => format!("{KEPT}/group/{id}"),
+            Self::Brokers => "brokers".to_owned(),
+            Self::Broker(id) => format!("broker/{id}"),
+            Self::Group(id) => format!("group/{id}"),
         }
     }
 

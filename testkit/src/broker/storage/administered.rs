@@ -1,5 +1,5 @@
-//! What administrators have set, beside topics: rules, users, quotas. Each is a value of its own, so that one that changes
-//! costs what it is large, not what all of them are.
+//! What administrators have set, beside topics: rules, users, quotas, and settings of brokers and groups. Each is a value
+//! of its own, so that one that changes costs what it is large, not what all of them are.
 //!
 //! A further kind is one line in each of the three methods.
 
@@ -12,11 +12,13 @@ use crate::broker::Cluster;
 use crate::broker::acls::{Acl, Operation, PatternType, Permission, ResourceType};
 use crate::broker::credentials::{ScramCredential, ScramHash};
 use crate::broker::quotas::Entity;
+use crate::broker::settings::Owner;
 use crate::broker::watched::Watched;
 
 const ACL: &str = "acl";
 const SCRAM: &str = "scram";
 const QUOTA: &str = "quota";
+const SETTINGS: &str = "settings";
 
 impl Cluster {
     /// Remembers from now on which of them change.
@@ -24,6 +26,7 @@ impl Cluster {
         self.acls.acls.watch();
         self.credentials.altered.watch();
         self.quotas.quotas.watch();
+        self.settings.set.watch();
     }
 
     /// Adds those that have changed since the last call.
@@ -31,6 +34,7 @@ impl Cluster {
         take(&mut self.acls.acls, ACL, acl_name, |()| Value::Bool(true), changed);
         take(&mut self.credentials.altered, SCRAM, user_name, keep_user, changed);
         take(&mut self.quotas.quotas, QUOTA, |entity| json!(entity).to_string(), keep_quotas, changed);
+        take(&mut self.settings.set, SETTINGS, Owner::name, |set| json!(set), changed);
     }
 
     /// Puts back one that was kept under this name.
@@ -49,6 +53,7 @@ impl Cluster {
                     self.quotas.apply(&entity, key, Some(value.ok_or_else(|| format!("{key} is no number"))?));
                 }
             }
+            SETTINGS => self.restore_settings(name, kept)?,
             _ => return Err(UNKNOWN.to_owned()),
         }
         Ok(())

@@ -12,9 +12,8 @@
 //! | `partition/NAME/N` | replicas, leader, epochs, start of the log |
 //! | `transaction/ID` | as in `__transaction_state` |
 //! | `group/ID` | generation, committed and pending offsets |
-//! | `settings/OWNER` | what was set of all brokers, of one, of a group |
 //! | `offsets/N` | the producers of a partition of `__consumer_offsets` |
-//! | `acl/[..]`, `scram/HASH/USER`, `quota/{..}` | what administrators have set, see `administered` |
+//! | `acl/[..]`, `scram/HASH/USER`, `quota/{..}`, `settings/OWNER` | what administrators have set, see `administered` |
 //!
 //! What is not kept: members of groups and fetch sessions, which begin anew; what producers wrote whose batches are all
 //! deleted; which broker was made to coordinate what before its topic was there; faults.
@@ -34,7 +33,6 @@ pub(crate) use self::entry::{Damage, Entry, owned};
 pub(crate) use self::partition::Stamp;
 use super::Cluster;
 use super::partition::Partition;
-use super::settings;
 use super::topic_config::TopicConfig;
 use super::topics::Topic;
 use super::transactions::Transaction;
@@ -75,7 +73,6 @@ impl Cluster {
         self.groups.watch();
         self.transactions.watch();
         self.watch_administered();
-        self.settings.watch();
         self.kept_producer_id = None;
     }
 
@@ -99,7 +96,6 @@ impl Cluster {
             changed.after_logs.insert(format!("transaction/{id}"), kept);
         }
         self.take_changed_administered(&mut changed.after_logs);
-        changed.after_logs.extend(self.settings.take_changed());
         let (groups, partitions) = self.groups.take_changed();
         for id in groups {
             let kept = self.groups.keep(&id).unwrap_or_default();
@@ -151,7 +147,6 @@ impl Cluster {
             // With its topic.
             Some(("partition", _)) => {}
             Some(("transaction", id)) => self.transactions.restore(id, kept, self.unix_ms(now))?,
-            Some((settings::KEPT, owner)) => self.restore_settings(owner, kept)?,
             Some(("group", id)) => self.groups.restore(id, kept)?,
             Some(("offsets", partition)) => {
                 let partition = partition.parse().map_err(|_| "no number".to_owned())?;
