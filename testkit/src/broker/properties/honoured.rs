@@ -45,6 +45,26 @@ const AUTHORIZER: &str = "org.apache.kafka.metadata.authorizer.StandardAuthorize
 const RACK_AWARE: &str = "org.apache.kafka.common.replica.RackAwareReplicaSelector";
 const MINUTE_SECONDS: u64 = 60;
 
+/// A property that is one field, which is set and shown as it is.
+macro_rules! honoured {
+    (milliseconds $name:literal, $($field:ident).+, $doc:literal) => {
+        Honoured {
+            name: $name,
+            doc: $doc,
+            set: |cluster, value| ms(value).map(|it| cluster.$($field).+ = it),
+            get: |cluster| shown(cluster.$($field).+),
+        }
+    };
+    (number $name:literal, $($field:ident).+, $doc:literal) => {
+        Honoured {
+            name: $name,
+            doc: $doc,
+            set: |cluster, value| number(value).map(|it| cluster.$($field).+ = it),
+            get: |cluster| Some(cluster.$($field).+.to_string()),
+        }
+    };
+}
+
 /// In the order of their names, but that the authorizer comes before what it reads.
 pub(crate) const HONOURED: &[Honoured] = &[
     Honoured {
@@ -85,30 +105,10 @@ pub(crate) const HONOURED: &[Honoured] = &[
         },
         get: |cluster| Some(cluster.auto_create_topics.to_string()),
     },
-    Honoured {
-        name: "default.replication.factor",
-        doc: "how many replicas a topic gets that is made without a factor",
-        set: |cluster, value| number(value).map(|it| cluster.default_replication_factor = it),
-        get: |cluster| Some(cluster.default_replication_factor.to_string()),
-    },
-    Honoured {
-        name: "group.consumer.assignment.interval.ms",
-        doc: "the least time between two assignments of a consumer group",
-        set: |cluster, value| ms(value).map(|it| cluster.groups.consumer_assignment_interval = it),
-        get: |cluster| shown(cluster.groups.consumer_assignment_interval),
-    },
-    Honoured {
-        name: "group.consumer.heartbeat.interval.ms",
-        doc: "how often members of consumer groups are told to send heartbeats",
-        set: |cluster, value| ms(value).map(|it| cluster.groups.consumer_heartbeat_interval = it),
-        get: |cluster| shown(cluster.groups.consumer_heartbeat_interval),
-    },
-    Honoured {
-        name: "group.consumer.max.size",
-        doc: "how many members a consumer group may have",
-        set: |cluster, value| number(value).map(|it| cluster.groups.consumer_max_size = it),
-        get: |cluster| Some(cluster.groups.consumer_max_size.to_string()),
-    },
+    honoured!(number "default.replication.factor", default_replication_factor, "how many replicas a topic gets that is made without a factor"),
+    honoured!(milliseconds "group.consumer.assignment.interval.ms", groups.consumer_assignment_interval, "the least time between two assignments of a consumer group"),
+    honoured!(milliseconds "group.consumer.heartbeat.interval.ms", groups.consumer_heartbeat_interval, "how often members of consumer groups are told to send heartbeats"),
+    honoured!(number "group.consumer.max.size", groups.consumer_max_size, "how many members a consumer group may have"),
     Honoured {
         name: "group.consumer.migration.policy",
         doc: "which way groups with members may change their protocol",
@@ -120,66 +120,16 @@ pub(crate) const HONOURED: &[Honoured] = &[
         },
         get: |cluster| Some(cluster.groups.consumer_migration_policy.name().to_owned()),
     },
-    Honoured {
-        name: "group.consumer.regex.refresh.interval.ms",
-        doc: "how often patterns of consumer groups are matched although no topic is new",
-        set: |cluster, value| ms(value).map(|it| cluster.groups.consumer_regex_refresh_interval = it),
-        get: |cluster| shown(cluster.groups.consumer_regex_refresh_interval),
-    },
-    Honoured {
-        name: "group.consumer.session.timeout.ms",
-        doc: "after this time without a heartbeat a member of a consumer group is removed",
-        set: |cluster, value| ms(value).map(|it| cluster.groups.consumer_session_timeout = it),
-        get: |cluster| shown(cluster.groups.consumer_session_timeout),
-    },
-    Honoured {
-        name: "group.initial.rebalance.delay.ms",
-        doc: "how long an empty classic group waits for further members",
-        set: |cluster, value| ms(value).map(|it| cluster.groups.initial_rebalance_delay = it),
-        get: |cluster| shown(cluster.groups.initial_rebalance_delay),
-    },
-    Honoured {
-        name: "group.max.session.timeout.ms",
-        doc: "the longest session that a member of a classic group may ask for",
-        set: |cluster, value| ms(value).map(|it| cluster.groups.max_session_timeout = it),
-        get: |cluster| shown(cluster.groups.max_session_timeout),
-    },
-    Honoured {
-        name: "group.max.size",
-        doc: "how many members a classic group may have",
-        set: |cluster, value| number(value).map(|it| cluster.groups.max_size = it),
-        get: |cluster| Some(cluster.groups.max_size.to_string()),
-    },
-    Honoured {
-        name: "group.min.session.timeout.ms",
-        doc: "the shortest session that a member of a classic group may ask for",
-        set: |cluster, value| ms(value).map(|it| cluster.groups.min_session_timeout = it),
-        get: |cluster| shown(cluster.groups.min_session_timeout),
-    },
-    Honoured {
-        name: "log.cleaner.backoff.ms",
-        doc: "how often compacted topics are looked at",
-        set: |cluster, value| ms(value).map(|it| cluster.log_cleaner_backoff = it),
-        get: |cluster| shown(cluster.log_cleaner_backoff),
-    },
-    Honoured {
-        name: "num.partitions",
-        doc: "how many partitions a topic gets that is made without a count",
-        set: |cluster, value| number(value).map(|it| cluster.num_partitions = it),
-        get: |cluster| Some(cluster.num_partitions.to_string()),
-    },
-    Honoured {
-        name: "offset.metadata.max.bytes",
-        doc: "how much may be said beside a committed offset",
-        set: |cluster, value| number(value).map(|it| cluster.groups.offset_metadata_max_bytes = it),
-        get: |cluster| Some(cluster.groups.offset_metadata_max_bytes.to_string()),
-    },
-    Honoured {
-        name: "offsets.retention.check.interval.ms",
-        doc: "how often offsets are looked for that nobody uses",
-        set: |cluster, value| ms(value).map(|it| cluster.groups.offsets_retention_check_interval = it),
-        get: |cluster| shown(cluster.groups.offsets_retention_check_interval),
-    },
+    honoured!(milliseconds "group.consumer.regex.refresh.interval.ms", groups.consumer_regex_refresh_interval, "how often patterns of consumer groups are matched although no topic is new"),
+    honoured!(milliseconds "group.consumer.session.timeout.ms", groups.consumer_session_timeout, "after this time without a heartbeat a member of a consumer group is removed"),
+    honoured!(milliseconds "group.initial.rebalance.delay.ms", groups.initial_rebalance_delay, "how long an empty classic group waits for further members"),
+    honoured!(milliseconds "group.max.session.timeout.ms", groups.max_session_timeout, "the longest session that a member of a classic group may ask for"),
+    honoured!(number "group.max.size", groups.max_size, "how many members a classic group may have"),
+    honoured!(milliseconds "group.min.session.timeout.ms", groups.min_session_timeout, "the shortest session that a member of a classic group may ask for"),
+    honoured!(milliseconds "log.cleaner.backoff.ms", log_cleaner_backoff, "how often compacted topics are looked at"),
+    honoured!(number "num.partitions", num_partitions, "how many partitions a topic gets that is made without a count"),
+    honoured!(number "offset.metadata.max.bytes", groups.offset_metadata_max_bytes, "how much may be said beside a committed offset"),
+    honoured!(milliseconds "offsets.retention.check.interval.ms", groups.offsets_retention_check_interval, "how often offsets are looked for that nobody uses"),
     Honoured {
         name: "offsets.retention.minutes",
         doc: "how long offsets are kept that nobody uses",
@@ -190,18 +140,8 @@ pub(crate) const HONOURED: &[Honoured] = &[
         },
         get: |cluster| Some((cluster.groups.offsets_retention.as_secs() / MINUTE_SECONDS).to_string()),
     },
-    Honoured {
-        name: "producer.id.expiration.check.interval.ms",
-        doc: "how often producer ids are looked for that have written nothing for long",
-        set: |cluster, value| ms(value).map(|it| cluster.producer_id_expiration_interval = it),
-        get: |cluster| shown(cluster.producer_id_expiration_interval),
-    },
-    Honoured {
-        name: "producer.id.expiration.ms",
-        doc: "how long a partition remembers a producer id that writes nothing",
-        set: |cluster, value| ms(value).map(|it| cluster.producer_id_expiration = it),
-        get: |cluster| shown(cluster.producer_id_expiration),
-    },
+    honoured!(milliseconds "producer.id.expiration.check.interval.ms", producer_id_expiration_interval, "how often producer ids are looked for that have written nothing for long"),
+    honoured!(milliseconds "producer.id.expiration.ms", producer_id_expiration, "how long a partition remembers a producer id that writes nothing"),
     Honoured {
         name: "replica.selector.class",
         doc: "readers that say their rack are sent to a replica there: Kafka's RackAwareReplicaSelector, or none",
@@ -226,28 +166,8 @@ pub(crate) const HONOURED: &[Honoured] = &[
             cluster.authorizer.as_ref().filter(|it| !it.super_users.is_empty()).map(|it| it.super_users.join(";"))
         },
     },
-    Honoured {
-        name: "transaction.abort.timed.out.transaction.cleanup.interval.ms",
-        doc: "how often transactions are looked for that have been open for too long",
-        set: |cluster, value| ms(value).map(|it| cluster.transaction_abort_interval = it),
-        get: |cluster| shown(cluster.transaction_abort_interval),
-    },
-    Honoured {
-        name: "transaction.max.timeout.ms",
-        doc: "the longest transaction that a client may ask for",
-        set: |cluster, value| ms(value).map(|it| cluster.transaction_timeout_max = it),
-        get: |cluster| shown(cluster.transaction_timeout_max),
-    },
-    Honoured {
-        name: "transaction.remove.expired.transaction.cleanup.interval.ms",
-        doc: "how often transactional ids are looked for that nobody uses",
-        set: |cluster, value| ms(value).map(|it| cluster.transactional_id_expiration_interval = it),
-        get: |cluster| shown(cluster.transactional_id_expiration_interval),
-    },
-    Honoured {
-        name: "transactional.id.expiration.ms",
-        doc: "how long a transactional id is remembered that nobody uses",
-        set: |cluster, value| ms(value).map(|it| cluster.transactional_id_expiration = it),
-        get: |cluster| shown(cluster.transactional_id_expiration),
-    },
+    honoured!(milliseconds "transaction.abort.timed.out.transaction.cleanup.interval.ms", transaction_abort_interval, "how often transactions are looked for that have been open for too long"),
+    honoured!(milliseconds "transaction.max.timeout.ms", transaction_timeout_max, "the longest transaction that a client may ask for"),
+    honoured!(milliseconds "transaction.remove.expired.transaction.cleanup.interval.ms", transactional_id_expiration_interval, "how often transactional ids are looked for that nobody uses"),
+    honoured!(milliseconds "transactional.id.expiration.ms", transactional_id_expiration, "how long a transactional id is remembered that nobody uses"),
 ];
