@@ -98,7 +98,7 @@ public class CopyRecords {
                         back(consumer);
                     }
                     Thread.sleep(pause);
-                } else if (!finished && isAtEnd(consumer)) {
+                } else if (!finished && isAtEnd(consumer, name + "-in")) {
                     finished = true;
                     System.out.println("finished " + protocol);
                 }
@@ -115,8 +115,9 @@ public class CopyRecords {
         }
     }
 
-    private static boolean isAtEnd(KafkaConsumer<String, String> consumer) {
-        if (consumer.assignment().isEmpty()) {
+    /** Not before all of the topic is assigned: a member that was killed keeps its partitions until its session ends. */
+    private static boolean isAtEnd(KafkaConsumer<String, String> consumer, String topic) {
+        if (consumer.assignment().size() < consumer.partitionsFor(topic).size()) {
             return false;
         }
         Map<TopicPartition, Long> ends = consumer.endOffsets(consumer.assignment());

@@ -1,6 +1,7 @@
 //! A Java program copies a topic in transactions, by both group protocols at once; it aborts some, is killed and started again,
 //! while in the embedded cluster leaders and coordinators move and brokers end. What is committed equals the input, once.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::thread;
 use std::time::Duration;
 
@@ -15,8 +16,9 @@ const NAME: &str = "copy";
 const PARTITIONS: &str = "2";
 const PROTOCOLS: [&str; 2] = ["classic", "consumer"];
 
-/// Records of input; a transaction copies 40 at the most.
-const RECORDS: u64 = 2000;
+/// Records that are written in front of each start, so that there is always something to copy; a transaction copies 40 at
+/// the most.
+const RECORDS: u64 = 1000;
 
 /// What each copier has copied when the program is killed.
 const BEFORE_KILL: usize = 200;
@@ -24,15 +26,43 @@ const BEFORE_KILL: usize = 200;
 /// Pauses between transactions, in milliseconds, of a program that is to be killed in the middle.
 const SLOWLY: &str = "10";
 
-/// Waits until a line that begins like this has been heard of each protocol, with such a number behind it.
-fn wait_for_both(program: &mut Program, start: &str, count: usize) {
-    let mut waiting = PROTOCOLS.to_vec();
-    while !waiting.is_empty() {
-        let line = program.wait_for(start);
-        let mut words = line.split(' ');
-        let protocol = words.next().unwrap();
-        if words.next().is_none_or(|copied| copied.parse::<usize>().unwrap() >= count) {
-            waiting.retain(|other| *other != protocol);
+/// The program, and what its copiers have said of themselves.
+struct Copiers {
+    program: Program,
+    copied: BTreeMap<String, usize>,
+    finished: BTreeSet<String>,
+}
+
+impl Copiers {
+    fn start(java: &Tools, bootstrap: &str, round: u64, pause: &str) -> Self {
+        let program = Program::start(java, "CopyRecords", &[bootstrap, NAME, &round.to_string(), pause]);
+        Self { program, copied: BTreeMap::new(), finished: BTreeSet::new() }
+    }
+
+    /// Hears them until each has copied so much since it was started: one may be far ahead of the other.
+    fn wait_until_copied(&mut self, count: usize) {
+        while !PROTOCOLS.iter().all(|protocol| self.copied.get(*protocol).is_some_and(|copied| *copied >= count)) {
+            self.hear();
+        }
+    }
+
+    fn wait_until_finished(&mut self) {
+        while self.finished.len() < PROTOCOLS.len() {
+            self.hear();
+        }
+    }
+
+    fn hear(&mut self) {
+        let line = self.program.wait_for("");
+        match line.split(' ').collect::<Vec<_>>()[..] {
+            ["copied", protocol, copied] => {
+                self.copied.insert(protocol.to_owned(), copied.parse().unwrap());
+            }
+            ["finished", protocol] => {
+                self.finished.insert(protocol.to_owned());
+            }
+            ["failed", ..] => panic!("{line}"),
+            _ => {}
         }
     }
 }
@@ -46,21 +76,25 @@ fn copy(java: &Tools, bootstrap: &str, disturb: &dyn Fn(u64)) {
         runner.succeed("Topics", &["create", bootstrap, &format!("{NAME}-{protocol}"), PARTITIONS], "");
     }
     let rounds = rounds(2);
-    let records = RECORDS + (rounds - 2) * RECORDS / 2;
-    runner.succeed("Topics", &["write", bootstrap, &input, "0", &records.to_string()], "");
-    let start = |round: u64, pause| Program::start(java, "CopyRecords", &[bootstrap, NAME, &round.to_string(), pause]);
+    let mut write = |round: u64| {
+        let (first, last) = (round * RECORDS, (round + 1) * RECORDS);
+        runner.succeed("Topics", &["write", bootstrap, &input, &first.to_string(), &last.to_string()], "");
+    };
     for round in 0..rounds {
-        let mut program = start(round, SLOWLY);
-        wait_for_both(&mut program, "copied ", 1);
+        write(round);
+        let mut copiers = Copiers::start(java, bootstrap, round, SLOWLY);
+        copiers.wait_until_copied(1);
         disturb(round);
-        wait_for_both(&mut program, "copied ", BEFORE_KILL);
-        program.kill();
+        copiers.wait_until_copied(BEFORE_KILL);
+        copiers.program.kill();
     }
-    let mut program = start(rounds, "0");
-    wait_for_both(&mut program, "copied ", 1);
+    write(rounds);
+    let mut copiers = Copiers::start(java, bootstrap, rounds, "0");
+    copiers.wait_until_copied(1);
     disturb(rounds);
-    wait_for_both(&mut program, "finished ", 0);
-    let said = program.finish();
+    copiers.wait_until_finished();
+    let records = (rounds + 1) * RECORDS;
+    let said = copiers.program.finish();
     assert!(!said.iter().any(|line| line.starts_with("failed")), "{said:#?}");
 
     let by_partition = |lines: Vec<String>| {
