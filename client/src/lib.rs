@@ -42,8 +42,8 @@ pub use config::ClientConfig;
 pub use connection::{ConnectFuture, Connector, Stream, TcpConnector};
 pub use consumer::{
     Assignor, AutoOffsetReset, ConsumedBatch, Consumer, ConsumerConfig, ConsumerRecord, CooperativeStickyAssignor,
-    GroupMember, GroupMetadata, IsolationLevel, ListenerFuture, OffsetAndMetadata, OffsetAndTimestamp, RangeAssignor,
-    RebalanceListener, Rebalancing, RecordView, RoundRobinAssignor, StickyAssignor,
+    GroupMember, GroupMetadata, GroupProtocol, IsolationLevel, ListenerFuture, OffsetAndMetadata, OffsetAndTimestamp,
+    RangeAssignor, RebalanceListener, Rebalancing, RecordView, RoundRobinAssignor, StickyAssignor,
 };
 pub use error::{Error, ErrorKind, Outcome};
 pub use producer::{

@@ -13,9 +13,13 @@ use tidemill_protocol::messages::metadata_response::MetadataResponseTopic;
 use tidemill_protocol::messages::{MetadataRequest, MetadataResponse, TopicName};
 use tidemill_protocol::{ErrorCode, StrBytes};
 use tokio::time::Instant;
+use uuid::Uuid;
 
 use super::backoff::Backoff;
 use super::snapshot::{Partition, Snapshot, Topic};
+
+/// Since this version topics are asked for by their id alone.
+const IDS_SINCE: i16 = 12;
 
 /// Whom to ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +35,8 @@ pub(super) enum Candidate {
 pub(super) struct Ask {
     pub(super) candidate: Candidate,
     topics: Vec<Arc<str>>,
+    /// Topics of which only the id is known. They are asked for alone: a broker that sees an id passes names over.
+    ids: Vec<Uuid>,
     auto_create: bool,
 }
 
@@ -40,7 +46,11 @@ impl Ask {
         let topic = |name: &Arc<str>| {
             MetadataRequestTopic::default().with_name(Some(TopicName(StrBytes::from_string(name.to_string()))))
         };
-        let topics = self.topics.iter().map(topic).collect();
+        let topics = if self.ids.is_empty() || version < IDS_SINCE {
+            self.topics.iter().map(topic).collect()
+        } else {
+            self.ids.iter().map(|id| MetadataRequestTopic::default().with_topic_id(*id).with_name(None)).collect()
+        };
         // Before version 4 there is no choice: an unknown topic is created if the broker does that.
         let auto_create = self.auto_create || version < 4;
         MetadataRequest::default().with_topics(Some(topics)).with_allow_auto_topic_creation(auto_create)
@@ -54,7 +64,7 @@ impl Ask {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     Due,
-    Asking { wanted_again: bool },
+    Asking { wanted_again: bool, by_id: bool },
     Fresh { until: Instant, not_before: Instant },
     BackingOff { until: Instant },
 }
@@ -70,6 +80,10 @@ pub(super) struct Metadata {
     /// Counts the attempts, so that each asks another broker.
     turn: usize,
     tracked: BTreeMap<Arc<str>, bool>,
+    /// Topics whose names are not known yet.
+    nameless: BTreeSet<Uuid>,
+    /// Whether the names come first: what was asked for last was ids.
+    names_next: bool,
     snapshot: Arc<Snapshot>,
 }
 
@@ -84,6 +98,8 @@ impl Metadata {
             bootstrap_count,
             turn: 0,
             tracked: BTreeMap::new(),
+            nameless: BTreeSet::new(),
+            names_next: false,
             snapshot: Arc::new(Snapshot::default()),
         }
     }
@@ -113,11 +129,21 @@ impl Metadata {
         }
     }
 
+    /// Finds out the names of these topics, and keeps them known from then on.
+    pub(super) fn handle_name(&mut self, ids: impl IntoIterator<Item = Uuid>, now: Instant) {
+        let count = self.nameless.len();
+        self.nameless.extend(ids);
+        if self.nameless.len() > count {
+            self.names_next = false;
+            self.handle_wanted(true, now);
+        }
+    }
+
     /// Somebody found the snapshot out of date. `at_once` does not wait for the back-off between two answers.
     pub(super) fn handle_wanted(&mut self, at_once: bool, now: Instant) {
         match &mut self.state {
             State::Due | State::BackingOff { .. } => {}
-            State::Asking { wanted_again } => *wanted_again |= at_once,
+            State::Asking { wanted_again, .. } => *wanted_again |= at_once,
             State::Fresh { until, not_before } => {
                 *until = if at_once { now } else { (*not_before).max(now).min(*until) };
             }
@@ -131,10 +157,13 @@ impl Metadata {
             State::Fresh { until, .. } | State::BackingOff { until } if until > now => return (None, Some(until)),
             State::Due | State::Fresh { .. } | State::BackingOff { .. } => {}
         }
-        self.state = State::Asking { wanted_again: false };
+        let by_id = !self.nameless.is_empty() && !self.names_next;
+        self.names_next = by_id;
+        self.state = State::Asking { wanted_again: false, by_id };
         let ask = Ask {
             candidate: self.candidate(),
             topics: self.tracked.keys().cloned().collect(),
+            ids: if by_id { self.nameless.iter().copied().collect() } else { Vec::new() },
             auto_create: self.tracked.values().any(|create| *create),
         };
         (Some(ask), None)
@@ -156,7 +185,12 @@ impl Metadata {
     pub(super) fn handle_answer(&mut self, answer: &MetadataResponse, now: Instant) {
         let mut next = Snapshot::clone(&self.snapshot);
         next.version += 1;
-        next.missing.clear();
+        let by_id = matches!(self.state, State::Asking { by_id: true, .. });
+        if by_id {
+            self.learn_names(answer);
+        } else {
+            next.missing.clear();
+        }
         // An answer without brokers comes from one that has just started; what we knew is better.
         if !answer.brokers.is_empty() {
             next.brokers = answer
@@ -175,7 +209,9 @@ impl Metadata {
         }
         self.snapshot = Arc::new(next);
         self.failures = 0;
-        let wanted_again = matches!(self.state, State::Asking { wanted_again: true });
+        // After ids come the names, and while some ids have no name yet, they are asked for again.
+        let wanted_again = by_id || matches!(self.state, State::Asking { wanted_again: true, .. });
+        unsettled |= !self.nameless.is_empty();
         // A topic without leaders, or just being created, is asked for again soon.
         let soon = now + self.backoff.min;
         let until = match (wanted_again, unsettled) {
@@ -184,6 +220,18 @@ impl Metadata {
             (false, false) => now + self.age_max,
         };
         self.state = State::Fresh { until, not_before: soon };
+    }
+
+    /// The topics that were asked for by their id are kept known by their name from now on.
+    fn learn_names(&mut self, answer: &MetadataResponse) {
+        for topic in &answer.topics {
+            if let Some(name) = &topic.name
+                && ErrorCode(topic.error_code).is_none()
+                && self.nameless.remove(&topic.topic_id)
+            {
+                self.tracked.entry(Arc::from(name.0.as_str())).or_insert(false);
+            }
+        }
     }
 
     /// Merges one topic; returns whether it has to be asked for again soon.

@@ -153,3 +153,35 @@ fn when_no_known_broker_answers_the_configured_addresses_are_asked() {
     assert!(asked.contains(&Candidate::Bootstrap(0)), "{asked:?}");
     assert!(asked.contains(&Candidate::Broker(1)) && asked.contains(&Candidate::Broker(2)), "{asked:?}");
 }
+
+#[test]
+fn a_topic_of_which_only_the_id_is_known_is_asked_for_alone_and_kept_by_its_name() {
+    let mut world = World::tracking("orders");
+    let id = Uuid::from_u128(2);
+    world.metadata.handle_name([id], world.now);
+    let request = world.ask().request(12);
+    let topics = request.topics.unwrap();
+    assert_eq!(topics.iter().map(|topic| (topic.topic_id, topic.name.clone())).collect::<Vec<_>>(), [(id, None)]);
+    let mut named = answer("late", 1, 1);
+    named.topics[0].topic_id = id;
+    world.metadata.handle_answer(&named, world.now);
+    assert_eq!(world.metadata.snapshot().topic_names()[&id], Arc::from("late"));
+    let names: Vec<_> = world.ask().request(12).topics.unwrap().into_iter().map(|topic| topic.name).collect();
+    assert_eq!(names, [name("late"), name("orders")]);
+}
+
+#[test]
+fn an_id_that_no_broker_knows_yet_is_asked_for_in_turn_with_the_names() {
+    let mut world = World::tracking("orders");
+    world.metadata.handle_name([Uuid::from_u128(2)], world.now);
+    let by_id = |ask: Ask| ask.request(12).topics.unwrap().iter().any(|topic| topic.name.is_none());
+    let unknown = MetadataResponseTopic::default().with_name(None).with_error_code(ErrorCode::UNKNOWN_TOPIC_ID.0);
+    for _ in 0..3 {
+        assert!(by_id(world.ask()));
+        world.metadata.handle_answer(&MetadataResponse::default().with_topics(vec![unknown.clone()]), world.now);
+        assert!(!by_id(world.ask()));
+        world.metadata.handle_answer(&answer("orders", 1, 5), world.now);
+        assert!(world.metadata.poll(world.now).0.is_none(), "not in a hurry");
+        world.now += Duration::from_millis(100);
+    }
+}

@@ -27,6 +27,7 @@ use tidemill_protocol::Request;
 use tidemill_protocol::api::VersionRange;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
+use uuid::Uuid;
 
 pub(crate) use self::backoff::Backoff;
 pub(crate) use self::coordinators::CoordinatorKind;
@@ -154,6 +155,12 @@ impl Cluster {
     /// Keeps these topics in the snapshot from now on; new ones are asked for at once.
     pub(crate) fn track_topics<'a>(&self, topics: impl IntoIterator<Item = &'a str>, auto_create: bool) {
         self.0.shared.metadata().handle_track(topics, auto_create, Instant::now());
+        self.0.shared.woken.notify_one();
+    }
+
+    /// Asks for the names of these topics, which are kept in the snapshot from then on.
+    pub(crate) fn name_topics(&self, ids: impl IntoIterator<Item = Uuid>) {
+        self.0.shared.metadata().handle_name(ids, Instant::now());
         self.0.shared.woken.notify_one();
     }
 

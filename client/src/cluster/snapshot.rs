@@ -74,6 +74,12 @@ impl Snapshot {
             .collect()
     }
 
+    /// The name of each topic, by its id, where brokers tell ids.
+    pub(crate) fn topic_names(&self) -> BTreeMap<Uuid, Arc<str>> {
+        let topics = self.topics.iter().filter(|(_, topic)| !topic.id.is_nil());
+        topics.map(|(name, topic)| (topic.id, Arc::clone(name))).collect()
+    }
+
     /// A topic's name, shared, and how many partitions it has, if it is known.
     pub(crate) fn topic(&self, name: &str) -> Option<(&Arc<str>, i32)> {
         let (name, topic) = self.topics.get_key_value(name)?;

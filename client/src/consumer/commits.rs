@@ -16,7 +16,7 @@ use tracing::{debug, warn};
 
 use super::OffsetAndMetadata;
 use super::machine::Action;
-use super::membership::Identity;
+use super::membership::{Committer, Identity};
 use crate::cluster::Backoff;
 use crate::error::Error;
 use crate::record::TopicPartition;
@@ -165,24 +165,19 @@ impl Commits {
         due
     }
 
-    /// `identity`: who commits; none while nobody can.
-    pub(super) fn poll(
-        &mut self,
-        now: Instant,
-        identity: Option<Identity>,
-        actions: &mut Vec<Action>,
-    ) -> Option<Instant> {
+    /// `committer`: who commits, if anybody can now.
+    pub(super) fn poll(&mut self, now: Instant, committer: Committer, actions: &mut Vec<Action>) -> Option<Instant> {
         self.expire(now);
         if std::mem::take(&mut self.moved) {
             actions.push(Action::CoordinatorMoved);
         }
-        if identity.is_none() {
+        if committer == Committer::Nobody {
             self.pending.clear();
             for waiter in self.waiters.drain(..) {
                 fail(waiter, refused(ErrorCode::REBALANCE_IN_PROGRESS));
             }
         }
-        if let Some(identity) = identity
+        if let Committer::As(identity) = committer
             && self.in_flight.is_none()
             && !self.pending.is_empty()
             && self.retry_at.is_none_or(|retry_at| retry_at <= now)
@@ -211,7 +206,16 @@ impl Commits {
     }
 
     /// What the coordinator said, or that it said nothing.
-    pub(super) fn handle_reply(&mut self, token: u64, reply: Result<Answer, Error>, now: Instant) {
+    ///
+    /// `committer`: who commits now. Where the partitions are ours still, and only who we were then is outdated, the
+    /// same offsets go out again.
+    pub(super) fn handle_reply(
+        &mut self,
+        token: u64,
+        reply: Result<Answer, Error>,
+        committer: &Committer,
+        now: Instant,
+    ) {
         let Some(mut in_flight) = self.in_flight.take_if(|in_flight| in_flight.token == token) else { return };
         let mut failed: BTreeMap<TopicPartition, Error> = BTreeMap::new();
         match reply {
@@ -244,11 +248,21 @@ impl Commits {
                 failed.extend(each);
             }
         }
-        self.settle(in_flight, &failed, now);
+        let outdated = match committer {
+            Committer::Later => true,
+            Committer::As(identity) => {
+                identity.generation >= 0
+                    && identity.member_id == in_flight.identity.member_id
+                    && identity.generation > in_flight.identity.generation
+            }
+            Committer::Nobody => false,
+        };
+        self.settle(in_flight, &failed, outdated, now);
     }
 
     /// Tells who waited, keeps what is to be retried, and remembers what the membership should know.
-    fn settle(&mut self, in_flight: InFlight, failed: &BTreeMap<TopicPartition, Error>, now: Instant) {
+    fn settle(&mut self, in_flight: InFlight, failed: &BTreeMap<TopicPartition, Error>, outdated: bool, now: Instant) {
+        let is_retried = |error: &Error| is_retried(error, outdated);
         let InFlight { identity, mut offsets, waiters, .. } = in_flight;
         if let Some(error) = failed.values().next() {
             if waiters.is_empty() && !error.is_retriable() {
@@ -320,8 +334,14 @@ fn fail(waiter: Waiter, error: Error) {
 }
 
 /// Whether the same offsets go out again. A rebalance is not waited for: afterwards they may not be ours.
-fn is_retried(error: &Error) -> bool {
-    error.is_retriable() && !error.code().is_some_and(concerns_membership)
+/// But who was not asked to give them up, and has only a newer generation or epoch, says the same as that.
+fn is_retried(error: &Error, outdated: bool) -> bool {
+    match error.code() {
+        Some(ErrorCode::STALE_MEMBER_EPOCH) => true,
+        Some(ErrorCode::REBALANCE_IN_PROGRESS | ErrorCode::ILLEGAL_GENERATION) => outdated,
+        Some(code) => error.is_retriable() && !concerns_membership(code),
+        None => error.is_retriable(),
+    }
 }
 
 fn concerns_membership(code: ErrorCode) -> bool {
@@ -330,6 +350,7 @@ fn concerns_membership(code: ErrorCode) -> bool {
         ErrorCode::REBALANCE_IN_PROGRESS
             | ErrorCode::ILLEGAL_GENERATION
             | ErrorCode::UNKNOWN_MEMBER_ID
+            | ErrorCode::FENCED_MEMBER_EPOCH
             | ErrorCode::FENCED_INSTANCE_ID
     )
 }
@@ -375,13 +396,13 @@ mod tests {
 
         fn sent(&mut self) -> Option<Plan> {
             let mut actions = Vec::new();
-            self.commits.poll(self.now, Some(simple()), &mut actions);
+            self.commits.poll(self.now, Committer::As(simple()), &mut actions);
             actions.into_iter().find_map(|action| if let Action::Commit(plan) = action { Some(plan) } else { None })
         }
 
         fn answer(&mut self, plan: &Plan, code: ErrorCode) {
             let answer = plan.offsets.keys().map(|partition| (partition.clone(), code.into_result())).collect();
-            self.commits.handle_reply(plan.token, Ok(answer), self.now);
+            self.commits.handle_reply(plan.token, Ok(answer), &Committer::As(simple()), self.now);
         }
     }
 
@@ -422,7 +443,8 @@ mod tests {
         let mut world = World::new();
         let mut done = world.commit(&[(0, 10)]);
         let plan = world.sent().unwrap();
-        world.commits.handle_reply(plan.token, Err(Error::timeout("committing offsets")), world.now);
+        let lost = Err(Error::timeout("committing offsets"));
+        world.commits.handle_reply(plan.token, lost, &Committer::As(simple()), world.now);
         world.now += Duration::from_secs(1);
         let again = world.sent().unwrap();
         assert_eq!(again.offsets, plan.offsets);
@@ -437,7 +459,7 @@ mod tests {
         let mut second = world.commit(&[(1, 10)]);
         let plan = world.sent().unwrap();
         let answer = vec![(partition(0), Ok(())), (partition(1), Err(ErrorCode::TOPIC_AUTHORIZATION_FAILED))];
-        world.commits.handle_reply(plan.token, Ok(answer), world.now);
+        world.commits.handle_reply(plan.token, Ok(answer), &Committer::As(simple()), world.now);
         assert!(first.try_recv().unwrap().is_ok());
         assert!(second.try_recv().unwrap().is_err());
         assert!(world.commits.is_idle());
@@ -496,7 +518,7 @@ mod tests {
     fn without_a_membership_a_commit_fails_at_once() {
         let mut world = World::new();
         let mut done = world.commit(&[(0, 10)]);
-        world.commits.poll(world.now, None, &mut Vec::new());
+        world.commits.poll(world.now, Committer::Nobody, &mut Vec::new());
         assert_eq!(done.try_recv().unwrap().unwrap_err().code(), Some(ErrorCode::REBALANCE_IN_PROGRESS));
     }
 

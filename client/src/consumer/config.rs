@@ -36,6 +36,17 @@ pub enum IsolationLevel {
     ReadCommitted,
 }
 
+/// How members of a group and its coordinator speak.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum GroupProtocol {
+    /// A member makes the plan for all, by an [`Assignor`]. Every broker speaks it.
+    #[default]
+    Classic,
+    /// The coordinator makes the plan, and members follow it one by one (KIP-848). Brokers speak it from 4.0 on.
+    Consumer,
+}
+
 /// How a [`Consumer`](super::Consumer) reads.
 ///
 /// ```
@@ -51,6 +62,8 @@ pub struct ConsumerConfig {
     client: ClientConfig,
     group_id: Option<String>,
     group_instance_id: Option<String>,
+    group_protocol: GroupProtocol,
+    group_remote_assignor: Option<String>,
     auto_offset_reset: AutoOffsetReset,
     enable_auto_commit: bool,
     auto_commit_interval: Duration,
@@ -60,11 +73,12 @@ pub struct ConsumerConfig {
     partition_fetch_bytes_max: u32,
     fetch_wait_max: Duration,
     buffer_bytes_max: usize,
-    session_timeout: Duration,
-    heartbeat_interval: Duration,
+    /// None until set, as the three that belong to the classic protocol alone.
+    session_timeout: Option<Duration>,
+    heartbeat_interval: Option<Duration>,
     max_poll_interval: Duration,
     allow_auto_create_topics: bool,
-    assignors: Vec<Arc<dyn Assignor>>,
+    assignors: Option<Vec<Arc<dyn Assignor>>>,
 }
 
 impl Default for ConsumerConfig {
@@ -73,6 +87,8 @@ impl Default for ConsumerConfig {
             client: ClientConfig::default(),
             group_id: None,
             group_instance_id: None,
+            group_protocol: GroupProtocol::default(),
+            group_remote_assignor: None,
             auto_offset_reset: AutoOffsetReset::default(),
             enable_auto_commit: true,
             auto_commit_interval: Duration::from_secs(5),
@@ -82,11 +98,11 @@ impl Default for ConsumerConfig {
             partition_fetch_bytes_max: 1 << 20,
             fetch_wait_max: Duration::from_millis(500),
             buffer_bytes_max: 64 << 20,
-            session_timeout: Duration::from_secs(45),
-            heartbeat_interval: Duration::from_secs(3),
+            session_timeout: None,
+            heartbeat_interval: None,
             max_poll_interval: Duration::from_secs(300),
             allow_auto_create_topics: true,
-            assignors: assignor::default(),
+            assignors: None,
         }
     }
 }
@@ -197,14 +213,14 @@ impl ConsumerConfig {
     /// `session.timeout.ms`.
     #[must_use]
     pub fn session_timeout(mut self, session_timeout: Duration) -> Self {
-        self.session_timeout = session_timeout;
+        self.session_timeout = Some(session_timeout);
         self
     }
 
     /// How often the group is told that this member is alive. Default: 3 s. Kafka's `heartbeat.interval.ms`.
     #[must_use]
     pub fn heartbeat_interval(mut self, heartbeat_interval: Duration) -> Self {
-        self.heartbeat_interval = heartbeat_interval;
+        self.heartbeat_interval = Some(heartbeat_interval);
         self
     }
 
@@ -213,6 +229,22 @@ impl ConsumerConfig {
     #[must_use]
     pub fn max_poll_interval(mut self, max_poll_interval: Duration) -> Self {
         self.max_poll_interval = max_poll_interval;
+        self
+    }
+
+    /// How the group is spoken with. Default: classic. With the consumer protocol, times of sessions and heartbeats are
+    /// set at the brokers, and so is how partitions are shared out. Kafka's `group.protocol`.
+    #[must_use]
+    pub fn group_protocol(mut self, group_protocol: GroupProtocol) -> Self {
+        self.group_protocol = group_protocol;
+        self
+    }
+
+    /// Which of its assignors the coordinator is to use, with the consumer protocol. Default: its own choice. Kafka's
+    /// `group.remote.assignor`.
+    #[must_use]
+    pub fn group_remote_assignor(mut self, assignor: impl Into<String>) -> Self {
+        self.group_remote_assignor = Some(assignor.into());
         self
     }
 
@@ -225,7 +257,7 @@ impl ConsumerConfig {
     /// then without the old.
     #[must_use]
     pub fn assignors(mut self, assignors: impl IntoIterator<Item = Arc<dyn Assignor>>) -> Self {
-        self.assignors = assignors.into_iter().collect();
+        self.assignors = Some(assignors.into_iter().collect());
         self
     }
 
@@ -255,13 +287,16 @@ impl ConsumerConfig {
     /// When options contradict each other.
     pub(super) fn settings(&self) -> Result<Settings, Error> {
         self.check()?;
+        let group_instance_id = self.group_instance_id.clone();
         let backoff = self.client.backoff();
         let size = |bytes: u32| i32::try_from(bytes).unwrap_or(i32::MAX);
         Ok(Settings {
             group_id: self.group_id.clone(),
             auto_offset_reset: self.auto_offset_reset,
             auto_commit_interval: self.enable_auto_commit.then_some(self.auto_commit_interval),
-            session_timeout: self.session_timeout,
+            group_instance_id: group_instance_id.clone(),
+            group_remote_assignor: self.group_remote_assignor.clone(),
+            session_timeout: self.session_timeout_or_default(),
             max_poll_interval: self.max_poll_interval,
             allow_auto_create_topics: self.allow_auto_create_topics,
             request_timeout: self.client.request_timeout,
@@ -276,14 +311,48 @@ impl ConsumerConfig {
                 isolation_level: self.isolation_level,
                 backoff: backoff.clone(),
             },
-            membership: membership::classic::Config {
-                group_instance_id: self.group_instance_id.clone(),
-                heartbeat_interval: self.heartbeat_interval,
-                assignors: self.assignors.clone(),
-                backoff,
-                rack: None::<Arc<str>>,
+            membership: match self.group_protocol {
+                GroupProtocol::Classic => membership::Config::Classic(membership::classic::Config {
+                    group_instance_id,
+                    heartbeat_interval: self.heartbeat_interval_or_default(),
+                    assignors: self.assignors.clone().unwrap_or_else(assignor::default),
+                    backoff,
+                    rack: None::<Arc<str>>,
+                }),
+                GroupProtocol::Consumer => {
+                    membership::Config::Consumer(membership::consumer::Config { group_instance_id, backoff })
+                }
             },
         })
+    }
+
+    fn session_timeout_or_default(&self) -> Duration {
+        self.session_timeout.unwrap_or(Duration::from_secs(45))
+    }
+
+    fn heartbeat_interval_or_default(&self) -> Duration {
+        self.heartbeat_interval.unwrap_or(Duration::from_secs(3))
+    }
+
+    /// What is the brokers' to decide in one protocol cannot be set here, and the other way round.
+    fn check_protocol(&self) -> Result<(), Error> {
+        let of_classic = [
+            ("session.timeout.ms", self.session_timeout.is_some()),
+            ("heartbeat.interval.ms", self.heartbeat_interval.is_some()),
+            ("partition.assignment.strategy", self.assignors.is_some()),
+        ];
+        match self.group_protocol {
+            GroupProtocol::Consumer => match of_classic.into_iter().find(|(_, is_set)| *is_set) {
+                Some((name, _)) => Err(Error::config(format!(
+                    "{name} cannot be set with group.protocol=consumer: there it is set at the brokers; leave it out"
+                ))),
+                None => Ok(()),
+            },
+            GroupProtocol::Classic if self.group_remote_assignor.is_some() => Err(Error::config(
+                "group.remote.assignor cannot be set with group.protocol=classic: set partition.assignment.strategy",
+            )),
+            GroupProtocol::Classic => Ok(()),
+        }
     }
 
     fn check(&self) -> Result<(), Error> {
@@ -293,13 +362,15 @@ impl ConsumerConfig {
         if self.group_instance_id.is_some() && self.group_id.is_none() {
             return Err(Error::config("group.instance.id names a member of a group: set group.id"));
         }
-        if self.heartbeat_interval >= self.session_timeout {
+        self.check_protocol()?;
+        if self.heartbeat_interval_or_default() >= self.session_timeout_or_default() {
             return Err(Error::config("heartbeat.interval.ms must be below session.timeout.ms: a third is usual"));
         }
-        if self.assignors.is_empty() {
+        let assignors = self.assignors.as_deref();
+        if assignors.is_some_and(<[_]>::is_empty) {
             return Err(Error::config("partition.assignment.strategy names no way to share partitions out"));
         }
-        let mut names: Vec<&str> = self.assignors.iter().map(|assignor| assignor.name()).collect();
+        let mut names: Vec<&str> = assignors.into_iter().flatten().map(|assignor| assignor.name()).collect();
         names.sort_unstable();
         if let Some(twice) = names.windows(2).find(|pair| pair.first() == pair.last()).and_then(|pair| pair.first()) {
             return Err(Error::config(format!("partition.assignment.strategy names {twice} twice")));
@@ -313,7 +384,7 @@ impl ConsumerConfig {
         }
         let times = [
             ("max.poll.interval.ms", self.max_poll_interval),
-            ("heartbeat.interval.ms", self.heartbeat_interval),
+            ("heartbeat.interval.ms", self.heartbeat_interval_or_default()),
             ("auto.commit.interval.ms", self.auto_commit_interval),
         ];
         for (name, time) in times {
@@ -329,6 +400,8 @@ impl ConsumerConfig {
 #[derive(Debug, Clone)]
 pub(super) struct Settings {
     pub(super) group_id: Option<String>,
+    pub(super) group_instance_id: Option<String>,
+    pub(super) group_remote_assignor: Option<String>,
     pub(super) auto_offset_reset: AutoOffsetReset,
     /// None when the application commits.
     pub(super) auto_commit_interval: Option<Duration>,
@@ -340,7 +413,7 @@ pub(super) struct Settings {
     pub(super) api_timeout: Duration,
     pub(super) backoff: Backoff,
     pub(super) fetch: fetcher::Config,
-    pub(super) membership: membership::classic::Config,
+    pub(super) membership: membership::Config,
 }
 
 #[cfg(test)]
@@ -366,6 +439,12 @@ mod tests {
         assert!(refused(config().fetch_bytes_max(0)).contains("fetch.max.bytes"));
         assert!(refused(config().max_poll_interval(Duration::ZERO)).contains("max.poll.interval.ms"));
         assert!(refused(config().assignors([])).contains("partition.assignment.strategy"));
+        let consumer = || config().group_protocol(GroupProtocol::Consumer);
+        assert!(consumer().settings().is_ok());
+        assert!(refused(consumer().session_timeout(Duration::from_secs(9))).contains("session.timeout.ms"));
+        assert!(refused(consumer().heartbeat_interval(Duration::from_secs(9))).contains("heartbeat.interval.ms"));
+        assert!(refused(consumer().assignors(assignor::default())).contains("partition.assignment.strategy"));
+        assert!(refused(config().group_remote_assignor("uniform")).contains("group.remote.assignor"));
         let twice: [Arc<dyn Assignor>; 2] = [Arc::new(assignor::RangeAssignor), Arc::new(assignor::RangeAssignor)];
         assert!(refused(config().assignors(twice)).contains("range twice"));
         assert!(config().settings().is_ok());

@@ -16,15 +16,15 @@ use futures_util::stream::FuturesUnordered;
 use tidemill_protocol::api::VersionRange;
 use tidemill_protocol::fetch::FetchResponse;
 use tidemill_protocol::messages::{
-    HeartbeatRequest, JoinGroupRequest, LeaveGroupRequest, ListOffsetsRequest, OffsetCommitRequest, OffsetFetchRequest,
-    SyncGroupRequest,
+    ConsumerGroupHeartbeatRequest, HeartbeatRequest, JoinGroupRequest, LeaveGroupRequest, ListOffsetsRequest,
+    OffsetCommitRequest, OffsetFetchRequest, SyncGroupRequest,
 };
 use tidemill_protocol::{ApiKey, ErrorCode, Request, StrBytes, header};
 use tracing::warn;
 
 use super::config::{IsolationLevel, Settings};
 use super::machine::{Action, Machine};
-use super::membership::{Failure, Joined};
+use super::membership::{Failure, Joined, consumer};
 use super::rebalance::Change;
 use super::requests::{self, Group, fetch, versions};
 use super::shared::Shared;
@@ -58,6 +58,7 @@ enum Event {
     Synced { attempt: u64, reply: Result<Bytes, Failure> },
     Beaten { attempt: u64, reply: Result<(), Failure> },
     Left { attempt: u64 },
+    GroupBeaten { attempt: u64, reply: Result<consumer::Beaten, Failure> },
     Told,
 }
 
@@ -135,6 +136,10 @@ impl Driver {
                 self.cluster.track_topics(topics.iter().map(|topic| &**topic), self.allow_auto_create_topics);
                 return None;
             }
+            Action::NameTopics(ids) => {
+                self.cluster.name_topics(ids);
+                return None;
+            }
             Action::Fetch(plan) => Box::pin(driver.fetch(plan)),
             Action::ListOffsets(plan) => Box::pin(driver.list_offsets(plan)),
             Action::FetchCommitted(plan) => Box::pin(async move {
@@ -191,6 +196,22 @@ impl Driver {
                     .map_err(Failure::from)
                     .and_then(|response| requests::beaten(&response));
                 Event::Beaten { attempt, reply }
+            }),
+            Action::GroupHeartbeat(heartbeat) => Box::pin(async move {
+                let by_pattern = heartbeat.wish.as_ref().is_some_and(|wish| wish.pattern.is_some());
+                let versions = if by_pattern {
+                    versions::CONSUMER_GROUP_HEARTBEAT_BY_PATTERN
+                } else {
+                    versions::CONSUMER_GROUP_HEARTBEAT
+                };
+                let reply = driver
+                    .ask_group(versions, driver.heartbeat_timeout, |group, _| -> ConsumerGroupHeartbeatRequest {
+                        group.group_heartbeat_request(&heartbeat)
+                    })
+                    .await
+                    .map_err(Failure::from)
+                    .and_then(requests::group_beaten);
+                Event::GroupBeaten { attempt: heartbeat.attempt, reply }
             }),
             Action::Leave { attempt, member_id } => Box::pin(async move {
                 let reply = driver
@@ -271,6 +292,7 @@ fn handle(machine: &mut Machine, event: Event, now: Instant) {
         Event::Joined { attempt, reply } => machine.handle_join_reply(attempt, reply, now),
         Event::Synced { attempt, reply } => machine.handle_sync_reply(attempt, reply, now),
         Event::Beaten { attempt, reply } => machine.handle_heartbeat_reply(attempt, reply, now),
+        Event::GroupBeaten { attempt, reply } => machine.handle_group_heartbeat_reply(attempt, reply, now),
         Event::Left { attempt } => machine.handle_left(attempt, now),
         Event::Told => machine.handle_told(now),
     }

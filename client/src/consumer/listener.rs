@@ -39,8 +39,9 @@ pub trait RebalanceListener: Send + Sync + fmt::Debug + 'static {
         Box::pin(std::future::ready(()))
     }
 
-    /// These partitions are this consumer's now, and no others. Records come after this returns; a seek made here
-    /// decides where they begin.
+    /// These partitions are this consumer's from now on, beside those that it kept. A member that gives up all while the
+    /// group rebalances keeps none, and so is told all; a cooperative one is told what is new. Records come after this
+    /// returns; a seek made here decides where they begin.
     fn assigned<'a>(&'a self, group: &'a Rebalancing, partitions: &'a BTreeSet<TopicPartition>) -> ListenerFuture<'a> {
         let _ = (group, partitions);
         Box::pin(std::future::ready(()))

@@ -11,16 +11,16 @@ use std::time::Instant;
 use tidemill_protocol::ErrorCode;
 use tokio::sync::oneshot;
 use tracing::{error, info, warn};
+use uuid::Uuid;
 
 use super::activity::Activity;
-use super::assignor::{PartitionCounts, Share};
+use super::assignor::Share;
 use super::commits::{self, Commits};
 use super::committed::{self, Committed};
 use super::config::Settings;
 use super::fetched::{Chunk, Fetched};
 use super::fetcher::{self, Fetcher};
-use super::membership::classic::Classic;
-use super::membership::{self, Failure, Identity, Join, Joined, Sync};
+use super::membership::{self, Committer, Failure, Identity, Join, Joined, Membership, Sync, consumer};
 use super::offset_lookup::{self, OffsetLookup};
 use super::positions::{Lost, Positions, Progress};
 use super::rebalance::{Change, Rebalance, Step};
@@ -50,6 +50,8 @@ pub(super) enum Action {
         attempt: u64,
         member_id: String,
     },
+    GroupHeartbeat(consumer::Heartbeat),
+    NameTopics(Vec<Uuid>),
     CoordinatorMoved,
     RefreshMetadata,
     TrackTopics(Vec<Arc<str>>),
@@ -94,7 +96,7 @@ pub(super) struct Machine {
     commits: Commits,
     fetcher: Fetcher,
     fetched: Fetched,
-    membership: Classic,
+    membership: Membership,
     rebalance: Rebalance,
     has_listener: bool,
     metadata: Arc<Snapshot>,
@@ -136,7 +138,7 @@ impl Machine {
             commits: Commits::new(settings.auto_commit_interval.filter(|_| grouped), backoff.clone(), random.u64(..)),
             fetcher: Fetcher::new(settings.fetch.clone(), random.u64(..)),
             fetched: Fetched::default(),
-            membership: Classic::new(settings.membership.clone(), random.u64(..)),
+            membership: Membership::new(settings.membership.clone(), random.u64(..)),
             rebalance: Rebalance::new(settings.max_poll_interval, settings.request_timeout),
             has_listener: false,
             metadata,
@@ -220,8 +222,7 @@ impl Machine {
         self.metadata = metadata;
         self.fetcher.handle_metadata(now);
         self.offset_lookup.handle_metadata(now);
-        let partitions: PartitionCounts = self.metadata.partition_counts();
-        self.membership.on_partition_counts(partitions, now);
+        self.membership.on_metadata(&self.metadata, now);
     }
 
     /// A broker does not let us in, or is not let in by us. The application is told unless it knows; we go on trying.
@@ -262,7 +263,8 @@ impl Machine {
     }
 
     pub(super) fn handle_commit_reply(&mut self, token: u64, reply: Result<commits::Answer, Error>, now: Instant) {
-        self.commits.handle_reply(token, reply, now);
+        let committer = self.committer();
+        self.commits.handle_reply(token, reply, &committer, now);
         for (identity, code) in self.commits.take_refused() {
             self.membership.on_commit_refused(&identity, Failure::Broker(code), now);
         }
@@ -278,6 +280,15 @@ impl Machine {
 
     pub(super) fn handle_heartbeat_reply(&mut self, attempt: u64, reply: Result<(), Failure>, now: Instant) {
         self.membership.on_heartbeat_reply(attempt, reply, now);
+    }
+
+    pub(super) fn handle_group_heartbeat_reply(
+        &mut self,
+        attempt: u64,
+        reply: Result<consumer::Beaten, Failure>,
+        now: Instant,
+    ) {
+        self.membership.on_group_heartbeat_reply(attempt, reply, now);
     }
 
     pub(super) fn handle_left(&mut self, attempt: u64, now: Instant) {
@@ -307,7 +318,7 @@ impl Machine {
         if self.commits.is_auto_commit_due(now) {
             self.commit_processed();
         }
-        let identity = self.identity();
+        let committer = self.committer();
         let metadata = self.metadata.clone();
         let leader_of = |partition: &TopicPartition| metadata.leader_of(partition);
         let wake_at = [
@@ -316,7 +327,7 @@ impl Machine {
             membership_at,
             self.committed.poll(now, actions),
             self.offset_lookup.poll(now, &leader_of, actions),
-            self.commits.poll(now, identity, actions),
+            self.commits.poll(now, committer, actions),
             self.fetcher.poll(now, (&self.positions, &self.subscription, &self.fetched), &leader_of, actions),
         ];
         let mut errors = self.offset_lookup.take_errors();
@@ -338,7 +349,7 @@ impl Machine {
                 self.membership.on_polled(now);
             }
         }
-        if self.stalled || self.closing.is_some() || !matches!(self.subscription.wanted, Wanted::Topics(_)) {
+        if self.stalled || self.closing.is_some() || !matches!(self.subscription.wanted, Wanted::Topics) {
             return None;
         }
         let stall_at = self.polled_at + self.settings.max_poll_interval;
@@ -358,9 +369,13 @@ impl Machine {
     fn watch_rebalance(&mut self, now: Instant) -> Option<Instant> {
         let wake_at = self.rebalance.poll(now);
         if self.rebalance.is_committing() && self.commits.is_idle() {
-            self.rebalance.on_committed();
+            self.rebalance.on_committed(now);
         }
-        if self.rebalance.is_draining() && !self.positions.known().any(|(_, progress)| progress.is_outstanding()) {
+        let Self { rebalance, positions, .. } = self;
+        let mut known = positions.known();
+        if rebalance.is_draining()
+            && !known.any(|(partition, progress)| rebalance.is_going(partition) && progress.is_outstanding())
+        {
             self.rebalance.on_drained();
         }
         wake_at
@@ -368,7 +383,7 @@ impl Machine {
 
     fn watch_closing(&mut self, now: Instant) -> Option<Instant> {
         let left = match self.subscription.wanted {
-            Wanted::Topics(_) => self.membership.is_idle(),
+            Wanted::Topics => self.membership.is_idle(),
             Wanted::Nothing | Wanted::Partitions => true,
         };
         let through = left && self.commits.is_idle();
@@ -412,10 +427,13 @@ impl Machine {
                 self.out.push(Action::Heartbeat { attempt, identity });
             }
             membership::Action::Leave { attempt, member_id } => self.out.push(Action::Leave { attempt, member_id }),
+            membership::Action::GroupHeartbeat(heartbeat) => self.out.push(Action::GroupHeartbeat(heartbeat)),
+            membership::Action::NameTopics(ids) => self.out.push(Action::NameTopics(ids)),
             membership::Action::CoordinatorMoved => self.out.push(Action::CoordinatorMoved),
             membership::Action::TrackTopics(topics) => self.out.push(Action::TrackTopics(topics)),
-            membership::Action::Assigned(share) => self.rebalance.on_assigned(partitions_of(&share)),
-            membership::Action::Revoke { lost } => self.rebalance.on_revoke(lost, now),
+            membership::Action::Own { token, share, lost } => {
+                self.rebalance.on_target(token, partitions_of(&share), lost, now);
+            }
             membership::Action::Failed { failure, fatal } => {
                 let error = match failure {
                     Failure::Broker(code) => Error::broker("being a member of the group", code),
@@ -455,18 +473,19 @@ impl Machine {
             }
             Step::Drop(partitions) => {
                 self.commits.handle_revoked(&partitions);
-                self.own(&BTreeSet::new());
+                let kept = self.assignment().difference(&partitions).cloned().collect();
+                self.own(&kept);
+                self.subscription.forget(&partitions);
             }
-            Step::Revoked => self.membership.on_revoked(now),
             Step::Own(partitions) => {
-                self.own(&partitions);
+                self.own(&self.assignment().union(&partitions).cloned().collect());
                 self.subscription.withhold(partitions);
             }
-            Step::Open => {
-                let assigned = self.assignment();
-                self.subscription.keep_only(&assigned);
+            Step::Open(partitions) => {
+                self.subscription.open(&partitions);
                 self.ready = true;
             }
+            Step::Settled(token) => self.membership.on_settled(token, now),
         }
     }
 
@@ -493,11 +512,11 @@ impl Machine {
     }
 
     /// Who commits: the member, or nobody in particular where partitions are assigned by name.
-    fn identity(&self) -> Option<Identity> {
+    fn committer(&self) -> Committer {
         if self.membership.is_idle() {
-            Some(Identity { generation: -1, member_id: String::new() })
+            Committer::As(Identity { generation: -1, member_id: String::new() })
         } else {
-            self.membership.identity()
+            self.membership.committer()
         }
     }
 

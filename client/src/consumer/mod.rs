@@ -59,7 +59,7 @@ pub use self::assignor::{
     Assignor, CooperativeStickyAssignor, GroupMember, RangeAssignor, RoundRobinAssignor, StickyAssignor,
 };
 pub use self::batch::{ConsumedBatch, ConsumerRecord, RecordView};
-pub use self::config::{AutoOffsetReset, ConsumerConfig, IsolationLevel};
+pub use self::config::{AutoOffsetReset, ConsumerConfig, GroupProtocol, IsolationLevel};
 pub use self::listener::{ListenerFuture, RebalanceListener, Rebalancing};
 pub(crate) use self::property_names::property_names;
 
@@ -200,7 +200,8 @@ impl Consumer {
             .map_err(|_| Error::misuse("a consumer needs a tokio runtime: create it inside one"))?;
         let group = settings.group_id.as_deref().map(|group_id| Group {
             id: requests::text(group_id),
-            instance_id: settings.membership.group_instance_id.as_deref().map(requests::text),
+            instance_id: settings.group_instance_id.as_deref().map(requests::text),
+            remote_assignor: settings.group_remote_assignor.as_deref().map(requests::text),
             session_timeout: settings.session_timeout,
             rebalance_timeout: settings.max_poll_interval,
         });
@@ -232,6 +233,30 @@ impl Consumer {
         listener: Arc<dyn RebalanceListener>,
     ) -> Result<(), Error> {
         self.subscribe_to(topics.into_iter().map(Into::into).collect(), Some(listener))
+    }
+
+    /// Joins the group and reads the partitions that it gives us of the topics whose names match `pattern`, also of those
+    /// that are created later. The coordinator matches: a regular expression of RE2, for the whole name. Only with
+    /// `group.protocol=consumer`.
+    ///
+    /// # Errors
+    /// Without a `group.id`, with the classic protocol, or while partitions are assigned by name.
+    pub fn subscribe_pattern(&self, pattern: impl Into<Arc<str>>) -> Result<(), Error> {
+        self.shared.set_listener(None);
+        self.change(|machine| machine.subscribe_pattern(pattern.into(), false, now()))
+    }
+
+    /// As [`Consumer::subscribe_pattern`]; the listener is told of partitions that come and go.
+    ///
+    /// # Errors
+    /// As [`Consumer::subscribe_pattern`].
+    pub fn subscribe_pattern_with(
+        &self,
+        pattern: impl Into<Arc<str>>,
+        listener: Arc<dyn RebalanceListener>,
+    ) -> Result<(), Error> {
+        self.shared.set_listener(Some(listener));
+        self.change(|machine| machine.subscribe_pattern(pattern.into(), true, now()))
     }
 
     fn subscribe_to(

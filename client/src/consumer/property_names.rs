@@ -3,7 +3,7 @@
 //! Before: a dictionary of the application. After: [`ConsumerConfig`], whose setters these are.
 
 use super::assignor;
-use super::config::{AutoOffsetReset, ConsumerConfig, IsolationLevel};
+use super::config::{AutoOffsetReset, ConsumerConfig, GroupProtocol, IsolationLevel};
 use crate::error::Error;
 use crate::properties::{self, Property, milliseconds, number};
 
@@ -155,9 +155,23 @@ const PROPERTIES: &[Property<ConsumerConfig>] = &[
         names: &["group.protocol"],
         default: "classic",
         doc: "how members and coordinator speak",
-        set: |_, value| match value.to_ascii_lowercase().as_str() {
-            "classic" => Ok(()),
-            _ => Err("only classic is supported so far".to_owned()),
+        set: |config, value| {
+            let protocol = match value.to_ascii_lowercase().as_str() {
+                "classic" => GroupProtocol::Classic,
+                "consumer" => GroupProtocol::Consumer,
+                _ => return Err("neither classic nor consumer".to_owned()),
+            };
+            with(config, |config| config.group_protocol(protocol));
+            Ok(())
+        },
+    },
+    Property {
+        names: &["group.remote.assignor"],
+        default: "none",
+        doc: "with group.protocol=consumer: which of its assignors the coordinator uses",
+        set: |config, value| {
+            with(config, |config| config.group_remote_assignor(value));
+            Ok(())
         },
     },
     Property {

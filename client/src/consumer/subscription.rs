@@ -5,7 +5,6 @@
 //! [`fetcher`](super::fetcher) leaves out what is paused, and [`fetched`](super::fetched) keeps it back.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use crate::record::TopicPartition;
 
@@ -17,8 +16,8 @@ pub(super) enum Wanted {
     Nothing,
     /// The application, by name.
     Partitions,
-    /// The group, among the partitions of these topics.
-    Topics(BTreeSet<Arc<str>>),
+    /// The group, among the partitions of the topics that were subscribed to.
+    Topics,
 }
 
 /// What was asked for.
@@ -49,6 +48,17 @@ impl Subscription {
         self.withheld.extend(partitions);
     }
 
+    /// Nothing of these is being taken away any more.
+    pub(super) fn open(&mut self, partitions: &BTreeSet<TopicPartition>) {
+        self.withheld.retain(|partition| !partitions.contains(partition));
+    }
+
+    /// These are not ours any more: should they come back, they are not paused.
+    pub(super) fn forget(&mut self, partitions: &BTreeSet<TopicPartition>) {
+        self.open(partitions);
+        self.paused.retain(|partition| !partitions.contains(partition));
+    }
+
     /// Another assignment holds: only its partitions stay paused, and nothing of it is being taken away.
     pub(super) fn keep_only(&mut self, assigned: &BTreeSet<TopicPartition>) {
         self.paused.retain(|partition| assigned.contains(partition));
@@ -63,6 +73,8 @@ impl Subscription {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
 
     fn partition(number: i32) -> TopicPartition {
@@ -86,5 +98,10 @@ mod tests {
         subscription.pause([partition(0), partition(1)]);
         subscription.keep_only(&BTreeSet::from([partition(1)]));
         assert!(subscription.is_open(&partition(0)) && !subscription.is_open(&partition(1)));
+        subscription.withhold([partition(1)]);
+        subscription.open(&BTreeSet::from([partition(1)]));
+        assert!(!subscription.is_open(&partition(1)), "still paused");
+        subscription.forget(&BTreeSet::from([partition(1)]));
+        assert!(subscription.is_open(&partition(1)));
     }
 }

@@ -9,6 +9,7 @@
 mod admin;
 mod bed;
 mod consumer;
+mod groups;
 mod logins;
 mod old_broker;
 mod producer;

@@ -13,6 +13,7 @@ use super::{Action, Closing, Machine};
 use crate::consumer::GroupMetadata;
 use crate::consumer::commits::Offsets;
 use crate::consumer::membership::Identity;
+use crate::consumer::membership::consumer::Wish;
 use crate::consumer::offset_lookup::OffsetSpec;
 use crate::consumer::subscription::Wanted;
 use crate::consumer::{committed, offset_lookup};
@@ -27,6 +28,29 @@ impl Machine {
         has_listener: bool,
         now: Instant,
     ) -> Result<(), Error> {
+        self.check_subscribing()?;
+        self.wish(Wish { topics, pattern: None }, has_listener, now);
+        Ok(())
+    }
+
+    /// Reads the topics whose names match, as the coordinator finds them.
+    pub(in crate::consumer) fn subscribe_pattern(
+        &mut self,
+        pattern: Arc<str>,
+        has_listener: bool,
+        now: Instant,
+    ) -> Result<(), Error> {
+        self.check_subscribing()?;
+        if !self.membership.takes_patterns() {
+            return Err(Error::config(
+                "subscribing by pattern needs the protocol in which the coordinator matches it: set group.protocol to consumer",
+            ));
+        }
+        self.wish(Wish { topics: BTreeSet::new(), pattern: Some(pattern) }, has_listener, now);
+        Ok(())
+    }
+
+    fn check_subscribing(&self) -> Result<(), Error> {
         self.check_open()?;
         if self.settings.group_id.is_none() {
             return Err(Error::config("subscribing needs a group: set group.id, or assign partitions by name"));
@@ -36,22 +60,25 @@ impl Machine {
                 "this consumer has partitions assigned by name: unsubscribe before you subscribe",
             ));
         }
-        self.subscription.wanted = if topics.is_empty() { Wanted::Nothing } else { Wanted::Topics(topics.clone()) };
+        Ok(())
+    }
+
+    fn wish(&mut self, wish: Wish, has_listener: bool, now: Instant) {
+        self.subscription.wanted = if wish == Wish::default() { Wanted::Nothing } else { Wanted::Topics };
         self.has_listener = has_listener;
         self.fatal = None;
         self.polled_at = now;
-        if !topics.is_empty() {
-            self.out.push(Action::TrackTopics(topics.iter().cloned().collect()));
+        if !wish.topics.is_empty() {
+            self.out.push(Action::TrackTopics(wish.topics.iter().cloned().collect()));
         }
-        self.membership.on_subscribe(topics, now);
+        self.membership.on_subscribe(wish, now);
         self.route_membership(now);
-        Ok(())
     }
 
     /// Reads these partitions and no others.
     pub(in crate::consumer) fn assign(&mut self, partitions: BTreeSet<TopicPartition>) -> Result<(), Error> {
         self.check_open()?;
-        if matches!(self.subscription.wanted, Wanted::Topics(_)) {
+        if matches!(self.subscription.wanted, Wanted::Topics) {
             return Err(Error::misuse(
                 "this consumer is subscribed to topics: unsubscribe before you assign partitions",
             ));
@@ -74,7 +101,7 @@ impl Machine {
         match self.subscription.wanted {
             Wanted::Nothing => Ok(()),
             Wanted::Partitions => self.assign(BTreeSet::new()),
-            Wanted::Topics(_) => self.subscribe(BTreeSet::new(), self.has_listener, now),
+            Wanted::Topics => self.subscribe(BTreeSet::new(), self.has_listener, now),
         }
     }
 
@@ -165,7 +192,12 @@ impl Machine {
         done: oneshot::Sender<Result<(), Error>>,
         now: Instant,
     ) {
-        if let Err(error) = self.check_group("committing offsets") {
+        // A listener that is told of the end commits what was processed, also when it is closing that takes it away.
+        let is_last =
+            self.closing.as_ref().is_some_and(|closing| !closing.closed) && self.rebalance.is_telling_revoked();
+        if let Err(error) = self.check_group("committing offsets")
+            && !is_last
+        {
             let _ = done.send(Err(error));
             return;
         }
@@ -233,8 +265,8 @@ impl Machine {
     fn begin_closing(&mut self, deadline: Instant, done: Option<oneshot::Sender<Result<(), Error>>>, now: Instant) {
         self.closing = Some(Closing { deadline, done, closed: false });
         match self.subscription.wanted {
-            Wanted::Topics(_) => {
-                self.membership.on_subscribe(BTreeSet::new(), now);
+            Wanted::Topics => {
+                self.membership.on_subscribe(Wish::default(), now);
                 self.route_membership(now);
             }
             Wanted::Partitions => {

@@ -1,8 +1,12 @@
-//! The classic group protocol (KIP-62, KIP-394, KIP-345), eager: who a member is, when it joins, beats and leaves.
+//! The classic group protocol (KIP-62, KIP-394, KIP-345, KIP-429): who a member is, when it joins, beats and leaves.
 //!
 //! Before: [`machine`](crate::consumer::machine) brings subscriptions, replies and metadata. After: requests for the
-//! coordinator, and [`rebalance`](crate::consumer::rebalance) for the partitions that come and go. All partitions are
-//! given up before the group is joined again, so no partition ever has two owners in one generation.
+//! coordinator, and [`rebalance`](crate::consumer::rebalance) for the partitions that come and go.
+//!
+//! An eager member gives up all partitions before it joins again. A cooperative one, all of whose assignors are
+//! cooperative, says in its subscription what it holds and keeps reading; when the new plan takes some of that away, it
+//! gives that up and joins once more, and only then does the leader give it to another. Either way no partition ever has
+//! two owners in one generation.
 
 use std::collections::BTreeSet;
 use std::mem;
@@ -14,7 +18,7 @@ use tidemill_protocol::ErrorCode;
 use tracing::{info, warn};
 
 use super::consumer_protocol::{Subscription, decode_assignment, encode_assignment};
-use super::{Action, Failure, Identity, Join, Joined, Sync};
+use super::{Action, Committer, Failure, Identity, Join, Joined, Sync};
 use crate::cluster::Backoff;
 use crate::consumer::assignor::{Assignor, GroupMember, PartitionCounts, Share};
 
@@ -26,14 +30,15 @@ mod tests;
 /// ```text
 /// Idle ──subscribe──> Unjoined ──due──> Joining ──joined──> Syncing ──synced──> Stable
 ///                        ▲                 └──leading──> Assigning ──planned──┘    │
-///                        └────revoked──── Revoking <──rebalance, fenced, stalled───┘
-/// any ──unsubscribe──> (Revoking) ──revoked──> Leaving ──left──> Idle
+///                        ├────settled──── Revoking <──rebalance, fenced, stalled───┤
+///                        └────────────cooperative, nothing to give up──────────────┘
+/// any ──unsubscribe──> (Revoking) ──settled──> Leaving ──left──> Idle
 /// ```
 #[derive(Debug)]
 enum State {
     /// No topics are subscribed to.
     Idle,
-    /// Nothing is owned. `join_at`: none while the application has to come back first.
+    /// To join, owning nothing unless cooperative. `join_at`: none while the application has to come back first.
     Unjoined { join_at: Option<Instant> },
     /// `JoinGroup` is under way.
     Joining { attempt: u64 },
@@ -97,6 +102,12 @@ pub(in crate::consumer) struct Classic {
     partitions: PartitionCounts,
     /// What our plan was made from, while we lead.
     planned_from: Option<PartitionCounts>,
+    /// What shall be owned, and so is unless it is being given up; nothing while an eager member joins.
+    owned: Share,
+    /// Of the wish for that, so that an earlier one that comes true is not taken for it.
+    token: u64,
+    /// The last generation that was joined, as long as the coordinator knows us.
+    joined_generation: i32,
     reason: &'static str,
     attempts: u64,
     failures: u32,
@@ -116,6 +127,9 @@ impl Classic {
             previous_generation: -1,
             partitions: PartitionCounts::new(),
             planned_from: None,
+            owned: Share::new(),
+            token: 0,
+            joined_generation: -1,
             reason: "",
             attempts: 0,
             failures: 0,
@@ -124,11 +138,16 @@ impl Classic {
         }
     }
 
-    /// Who to say we are when committing; none while nothing of ours can be committed.
-    pub(in crate::consumer) fn identity(&self) -> Option<Identity> {
+    /// Who commits what is ours.
+    pub(in crate::consumer) fn committer(&self) -> Committer {
         match &self.state {
             State::Stable { generation, .. } | State::Revoking { generation: Some(generation), .. } => {
-                Some(self.identity_in(*generation))
+                Committer::As(self.identity_in(*generation))
+            }
+            State::Unjoined { .. } | State::Joining { .. } | State::Assigning { .. } | State::Syncing { .. }
+                if !self.owned.is_empty() =>
+            {
+                Committer::Later
             }
             State::Idle
             | State::Unjoined { .. }
@@ -136,8 +155,20 @@ impl Classic {
             | State::Assigning { .. }
             | State::Syncing { .. }
             | State::Revoking { generation: None, .. }
-            | State::Leaving { .. } => None,
+            | State::Leaving { .. } => Committer::Nobody,
         }
+    }
+
+    /// Who we are while the coordinator counts us as a member.
+    fn identity(&self) -> Option<Identity> {
+        match self.committer() {
+            Committer::As(identity) => Some(identity),
+            Committer::Later | Committer::Nobody => None,
+        }
+    }
+
+    fn is_cooperative(&self) -> bool {
+        self.config.assignors.iter().all(|assignor| assignor.is_cooperative())
     }
 
     /// Whether all is left behind.
@@ -151,7 +182,7 @@ impl Classic {
             State::Idle | State::Joining { .. } | State::Syncing { .. } | State::Leaving { .. } => None,
             State::Unjoined { join_at } => match *join_at {
                 Some(due) if due <= now => {
-                    self.join();
+                    self.join(now);
                     None
                 }
                 later => later,
@@ -190,15 +221,15 @@ impl Classic {
         match &self.state {
             State::Idle | State::Unjoined { .. } if wanted => self.rejoin("subscribed", now),
             State::Idle => {}
-            State::Unjoined { .. } => self.leave(now),
+            State::Unjoined { .. } => self.give_up_and_leave(now),
             // Compared with what was joined for when the round ends.
             State::Joining { .. } | State::Assigning { .. } | State::Syncing { .. } if wanted => {}
-            State::Joining { .. } | State::Assigning { .. } | State::Syncing { .. } => self.leave(now),
+            State::Joining { .. } | State::Assigning { .. } | State::Syncing { .. } => self.give_up_and_leave(now),
             State::Stable { .. } if wanted && self.topics == self.joined_topics => {}
             State::Stable { generation, .. } => {
                 let generation = *generation;
                 let reason = if wanted { "the subscription changed" } else { "unsubscribed" };
-                self.revoke(Some(generation), Then::Join, reason, now);
+                self.join_again(generation, reason, now);
             }
             State::Revoking { generation, beat, .. } => {
                 self.state = State::Revoking { generation: *generation, beat: *beat, then: Then::Join };
@@ -237,6 +268,7 @@ impl Classic {
             return self.on_refused_while_joining(Failure::Broker(ErrorCode::INCONSISTENT_GROUP_PROTOCOL), now);
         };
         self.failures = 0;
+        self.joined_generation = joined.generation;
         self.member_id = joined.member_id;
         self.planned_from = None;
         if joined.leader != self.member_id || joined.skip_assignment {
@@ -268,7 +300,7 @@ impl Classic {
                     planned.iter().any(|(topic, count)| self.partitions.get(topic).is_some_and(|now| now != count))
                 });
                 if outdated {
-                    self.revoke(Some(generation), Then::Join, "partitions of a subscribed topic changed", now);
+                    self.join_again(generation, "partitions of a subscribed topic changed", now);
                 }
             }
             State::Idle
@@ -297,17 +329,23 @@ impl Classic {
             Err(failure) => return self.on_refused_while_joining(failure, now),
         };
         if self.topics != self.joined_topics {
-            return self.rejoin("the subscription changed", now);
+            return self.join_again(generation, "the subscription changed", now);
         }
         match decode_assignment(&assignment) {
             Ok(share) => {
                 self.failures = 0;
-                let due = now + self.config.heartbeat_interval;
-                self.state = State::Stable { generation, beat: Beat { due, in_flight: None } };
+                let beat = Beat { due: now + self.config.heartbeat_interval, in_flight: None };
+                // What another member waits for is given up, and the group is to hear of it.
+                self.state = if is_part_of(&self.owned, &share) {
+                    State::Stable { generation, beat }
+                } else {
+                    self.reason = "partitions were given up";
+                    State::Revoking { generation: Some(generation), beat, then: Then::Join }
+                };
                 info!(generation, member_id = %self.member_id, ?share, "assigned");
                 self.previous.clone_from(&share);
                 self.previous_generation = generation;
-                self.out.push(Action::Assigned(share));
+                self.own(share, false);
             }
             Err(error) => {
                 warn!(%error, generation, "the group's leader sent an assignment that cannot be read; joining again");
@@ -337,13 +375,16 @@ impl Classic {
         }
     }
 
-    /// All partitions are given up.
-    pub(in crate::consumer) fn on_revoked(&mut self, now: Instant) {
+    /// What shall be owned is owned, and nothing else.
+    pub(in crate::consumer) fn on_settled(&mut self, token: u64, now: Instant) {
+        if token != self.token {
+            return;
+        }
         match &self.state {
             State::Revoking { then, .. } => {
                 let then = *then;
                 if self.topics.is_empty() {
-                    return self.leave(now);
+                    return self.give_up_and_leave(now);
                 }
                 match then {
                     Then::Join => self.state = State::Unjoined { join_at: Some(now) },
@@ -368,8 +409,17 @@ impl Classic {
             State::Unjoined { join_at: Some(_) }
             | State::Joining { .. }
             | State::Assigning { .. }
-            | State::Syncing { .. } => self.state = State::Unjoined { join_at: None },
-            State::Stable { .. } | State::Revoking { .. } => {
+            | State::Syncing { .. }
+                if self.owned.is_empty() =>
+            {
+                self.state = State::Unjoined { join_at: None };
+            }
+            State::Unjoined { join_at: Some(_) }
+            | State::Joining { .. }
+            | State::Assigning { .. }
+            | State::Syncing { .. }
+            | State::Stable { .. }
+            | State::Revoking { .. } => {
                 self.revoke(None, Then::AwaitPoll, "the application did not ask for records in time", now);
             }
         }
@@ -452,15 +502,39 @@ impl Classic {
         delay
     }
 
-    fn join(&mut self) {
+    /// The group rebalances, or is to. An eager member gives up everything first; a cooperative one what is of topics
+    /// that are not wanted any more.
+    fn join_again(&mut self, generation: i32, reason: &'static str, now: Instant) {
+        let mut keep = if self.is_cooperative() { self.owned.clone() } else { Share::new() };
+        keep.retain(|topic, _| self.topics.contains(topic));
+        if self.is_cooperative() && keep == self.owned && !self.topics.is_empty() {
+            info!(reason, member_id = %self.member_id, "joining again, with the partitions at hand");
+            return self.rejoin(reason, now);
+        }
+        self.give_up(Some(generation), keep, Then::Join, reason, now);
+    }
+
+    /// Unsubscribed: what is still owned is given up first.
+    fn give_up_and_leave(&mut self, now: Instant) {
+        if self.owned.is_empty() {
+            self.leave(now);
+        } else {
+            self.give_up(Some(self.joined_generation), Share::new(), Then::Join, "unsubscribed", now);
+        }
+    }
+
+    fn join(&mut self, now: Instant) {
+        if self.owned.keys().any(|topic| !self.topics.contains(topic)) {
+            return self.join_again(self.joined_generation, "the subscription changed", now);
+        }
         self.attempts += 1;
         self.joined_topics = self.topics.clone();
         let subscription = |assignor: &Arc<dyn Assignor>| {
             let user_data = assignor.user_data(&self.previous, self.previous_generation);
             Subscription {
                 topics: self.topics.iter().cloned().collect(),
-                owned: Share::new(),
-                generation: self.previous_generation,
+                owned: self.owned.clone(),
+                generation: self.joined_generation,
                 rack: self.config.rack.clone(),
                 user_data,
             }
@@ -506,22 +580,28 @@ impl Classic {
         self.state = State::Syncing { attempt: self.attempts, generation };
     }
 
-    /// `JoinGroup` or `SyncGroup` failed: nothing is owned, so join again.
+    /// `JoinGroup` or `SyncGroup` failed. What a cooperative member owns stays, unless the group went on without it.
     fn on_refused_while_joining(&mut self, failure: Failure, now: Instant) {
         if failure.is_elsewhere() {
             self.out.push(Action::CoordinatorMoved);
             return self.rejoin_after_backoff("the coordinator moved", now);
         }
         if failure.is_final() {
-            self.state = State::Idle;
-            return self.out.push(Action::Failed { failure, fatal: true });
+            self.out.push(Action::Failed { failure, fatal: true });
+            if self.owned.is_empty() {
+                self.state = State::Idle;
+            } else {
+                self.revoke(None, Then::Stop, "refused by the group", now);
+            }
+            return;
         }
         match failure {
             Failure::Broker(ErrorCode::UNKNOWN_MEMBER_ID) => {
                 self.forget_member_id();
-                self.rejoin_soon("the member id was unknown", now);
+                self.rejoin_without("the member id was unknown", now);
             }
-            Failure::Broker(ErrorCode::ILLEGAL_GENERATION | ErrorCode::REBALANCE_IN_PROGRESS) => {
+            Failure::Broker(ErrorCode::ILLEGAL_GENERATION) => self.rejoin_without("another rebalance began", now),
+            Failure::Broker(ErrorCode::REBALANCE_IN_PROGRESS) => {
                 self.rejoin_soon("another rebalance began", now);
             }
             Failure::Broker(code) if code.is_retriable() => self.rejoin_after_backoff("retry", now),
@@ -544,7 +624,7 @@ impl Classic {
         match failure {
             Failure::Broker(ErrorCode::REBALANCE_IN_PROGRESS) => {
                 if let State::Stable { generation, .. } = self.state {
-                    self.revoke(Some(generation), Then::Join, "the group rebalances", now);
+                    self.join_again(generation, "the group rebalances", now);
                 }
             }
             Failure::Broker(ErrorCode::ILLEGAL_GENERATION) => {
@@ -561,8 +641,28 @@ impl Classic {
         }
     }
 
-    /// Partitions are to be given up, or, if that is under way already, are now lost.
+    /// The group went on: what we own may be another's.
+    fn rejoin_without(&mut self, reason: &'static str, now: Instant) {
+        if self.owned.is_empty() {
+            self.rejoin_soon(reason, now);
+        } else {
+            self.revoke(None, Then::Join, reason, now);
+        }
+    }
+
+    /// All partitions are to be given up, or, if that is under way already, are now lost.
     fn revoke(&mut self, generation: Option<i32>, then: Then, reason: &'static str, now: Instant) {
+        self.give_up(generation, Share::new(), then, reason, now);
+    }
+
+    fn own(&mut self, share: Share, lost: bool) {
+        self.token += 1;
+        self.owned.clone_from(&share);
+        self.out.push(Action::Own { token: self.token, share, lost });
+    }
+
+    /// All partitions but these are to be given up; without a generation, they are lost.
+    fn give_up(&mut self, generation: Option<i32>, keep: Share, then: Then, reason: &'static str, now: Instant) {
         self.reason = reason;
         let beat = match &self.state {
             State::Revoking { beat, .. } => *beat,
@@ -574,9 +674,9 @@ impl Classic {
             | State::Syncing { .. }
             | State::Leaving { .. } => Beat { due: now, in_flight: None },
         };
-        info!(reason, member_id = %self.member_id, lost = generation.is_none(), "giving up all partitions");
+        info!(reason, member_id = %self.member_id, lost = generation.is_none(), ?keep, "giving up partitions");
         self.state = State::Revoking { generation, beat, then };
-        self.out.push(Action::Revoke { lost: generation.is_none() });
+        self.own(keep, generation.is_none());
     }
 
     /// Leaves the group if we may be a member of it. A static member stays: it will come back under its name.
@@ -599,8 +699,17 @@ impl Classic {
     }
 
     fn forget_member_id(&mut self) -> Option<String> {
+        self.joined_generation = -1;
         Some(mem::take(&mut self.member_id)).filter(|member_id| !member_id.is_empty())
     }
+}
+
+/// Whether all of the first is in the second.
+fn is_part_of(part: &Share, whole: &Share) -> bool {
+    part.iter().all(|(topic, numbers)| {
+        let whole = whole.get(topic);
+        numbers.iter().all(|number| whole.is_some_and(|whole| whole.contains(number)))
+    })
 }
 
 /// A member whose subscription cannot be read takes part with no topics: the others must not suffer from it.

@@ -1,19 +1,151 @@
 //! Being a member of a group: what the coordinator is told, and what it says about who reads what.
 //!
 //! Before: [`Consumer::subscribe`](super::Consumer::subscribe) names topics. After: [`rebalance`](super::rebalance)
-//! takes partitions away and gives new ones. [`classic`] is the protocol in which a member makes the plan for all;
-//! whatever protocol speaks, the actions and failures here are what the rest of the consumer sees of it.
+//! takes partitions away and gives new ones. [`classic`] is the protocol in which a member makes the plan for all,
+//! [`consumer`] the one in which the coordinator does; whichever is spoken, the rest of the consumer sees a [`Membership`].
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use tidemill_protocol::ErrorCode;
+use uuid::Uuid;
 
+use self::classic::Classic;
+use self::consumer::{ConsumerMember, Wish};
 use super::assignor::Share;
+use crate::cluster::Snapshot;
 use crate::error::{Error, ErrorKind};
 
 pub(super) mod classic;
+pub(super) mod consumer;
 pub(super) mod consumer_protocol;
+
+/// How to be a member.
+#[derive(Debug, Clone)]
+pub(super) enum Config {
+    Classic(classic::Config),
+    Consumer(consumer::Config),
+}
+
+/// A member of a group, by either protocol. What a protocol does not know, it does not hear.
+#[derive(Debug)]
+pub(super) enum Membership {
+    Classic(Classic),
+    Consumer(ConsumerMember),
+}
+
+impl Membership {
+    pub(super) fn new(config: Config, seed: u64) -> Self {
+        match config {
+            Config::Classic(config) => Self::Classic(Classic::new(config, seed)),
+            Config::Consumer(config) => Self::Consumer(ConsumerMember::new(config, seed)),
+        }
+    }
+
+    pub(super) fn committer(&self) -> Committer {
+        match self {
+            Self::Classic(member) => member.committer(),
+            Self::Consumer(member) => member.committer(),
+        }
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        match self {
+            Self::Classic(member) => member.is_idle(),
+            Self::Consumer(member) => member.is_idle(),
+        }
+    }
+
+    pub(super) fn poll(&mut self, now: Instant, actions: &mut Vec<Action>) -> Option<Instant> {
+        match self {
+            Self::Classic(member) => member.poll(now, actions),
+            Self::Consumer(member) => member.poll(now, actions),
+        }
+    }
+
+    pub(super) fn on_subscribe(&mut self, wish: Wish, now: Instant) {
+        match self {
+            Self::Classic(member) => member.on_subscribe(wish.topics, now),
+            Self::Consumer(member) => member.on_subscribe(wish, now),
+        }
+    }
+
+    /// Whether the coordinator can be given a pattern.
+    pub(super) fn takes_patterns(&self) -> bool {
+        matches!(self, Self::Consumer(_))
+    }
+
+    pub(super) fn on_metadata(&mut self, metadata: &Snapshot, now: Instant) {
+        match self {
+            Self::Classic(member) => member.on_partition_counts(metadata.partition_counts(), now),
+            Self::Consumer(member) => member.on_topic_names(metadata.topic_names()),
+        }
+    }
+
+    pub(super) fn on_settled(&mut self, token: u64, now: Instant) {
+        match self {
+            Self::Classic(member) => member.on_settled(token, now),
+            Self::Consumer(member) => member.on_settled(token, now),
+        }
+    }
+
+    pub(super) fn on_commit_refused(&mut self, identity: &Identity, failure: Failure, now: Instant) {
+        match self {
+            Self::Classic(member) => member.on_commit_refused(identity, failure, now),
+            Self::Consumer(member) => member.on_commit_refused(identity, failure, now),
+        }
+    }
+
+    pub(super) fn on_stalled(&mut self, now: Instant) {
+        match self {
+            Self::Classic(member) => member.on_stalled(now),
+            Self::Consumer(member) => member.on_stalled(now),
+        }
+    }
+
+    pub(super) fn on_polled(&mut self, now: Instant) {
+        match self {
+            Self::Classic(member) => member.on_polled(now),
+            Self::Consumer(member) => member.on_polled(now),
+        }
+    }
+
+    pub(super) fn on_join_reply(&mut self, attempt: u64, reply: Result<Joined, (Failure, String)>, now: Instant) {
+        if let Self::Classic(member) = self {
+            member.on_join_reply(attempt, reply, now);
+        }
+    }
+
+    pub(super) fn on_sync_reply(&mut self, attempt: u64, reply: Result<Bytes, Failure>, now: Instant) {
+        if let Self::Classic(member) = self {
+            member.on_sync_reply(attempt, reply, now);
+        }
+    }
+
+    pub(super) fn on_heartbeat_reply(&mut self, attempt: u64, reply: Result<(), Failure>, now: Instant) {
+        if let Self::Classic(member) = self {
+            member.on_heartbeat_reply(attempt, reply, now);
+        }
+    }
+
+    pub(super) fn on_left(&mut self, attempt: u64, now: Instant) {
+        if let Self::Classic(member) = self {
+            member.on_left(attempt, now);
+        }
+    }
+
+    pub(super) fn on_group_heartbeat_reply(
+        &mut self,
+        attempt: u64,
+        reply: Result<consumer::Beaten, Failure>,
+        now: Instant,
+    ) {
+        if let Self::Consumer(member) = self {
+            member.on_reply(attempt, reply, now);
+        }
+    }
+}
 
 /// What a membership wants done.
 #[derive(Debug, Clone)]
@@ -28,13 +160,15 @@ pub(super) enum Action {
     Leave { attempt: u64, member_id: String },
     /// Look for the coordinator anew.
     CoordinatorMoved,
+    /// Send `ConsumerGroupHeartbeat`.
+    GroupHeartbeat(consumer::Heartbeat),
+    /// The names of these topics are needed: the group gives us their partitions.
+    NameTopics(Vec<Uuid>),
     /// The partition counts of these topics are needed: other members read them.
     TrackTopics(Vec<Arc<str>>),
-    /// These partitions are ours from now on, and no others.
-    Assigned(Share),
-    /// Give up all partitions, then call `on_revoked`. `lost`: another member may own them already, so what was read
-    /// from them can no longer be committed.
-    Revoke { lost: bool },
+    /// These partitions shall be ours, and no others: then call `on_settled` with the token. `lost`: another member may
+    /// own those that are ours now already, so what was read from them can no longer be committed.
+    Own { token: u64, share: Share, lost: bool },
     /// Tell the application. `fatal`: nothing further will be tried.
     Failed { failure: Failure, fatal: bool },
 }
@@ -66,6 +200,16 @@ pub(super) struct Identity {
     /// -1 outside a group: a simple consumer that only commits.
     pub(super) generation: i32,
     pub(super) member_id: String,
+}
+
+/// Who commits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Committer {
+    As(Identity),
+    /// The partitions are ours, but the coordinator hears no commits until the group has rebalanced.
+    Later,
+    /// Nothing is ours to commit.
+    Nobody,
 }
 
 /// A `JoinGroup` answer that went well.
@@ -126,6 +270,9 @@ impl Failure {
                     | ErrorCode::INVALID_GROUP_ID
                     | ErrorCode::INVALID_SESSION_TIMEOUT
                     | ErrorCode::UNSUPPORTED_VERSION
+                    | ErrorCode::UNSUPPORTED_ASSIGNOR
+                    | ErrorCode::INVALID_REGULAR_EXPRESSION
+                    | ErrorCode::UNRELEASED_INSTANCE_ID
             ),
             Self::NoAnswer => false,
             Self::Hopeless(_) => true,

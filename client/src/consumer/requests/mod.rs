@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tidemill_protocol::api::VersionRange;
+use tidemill_protocol::messages::consumer_group_heartbeat_request::TopicPartitions;
 use tidemill_protocol::messages::join_group_request::JoinGroupRequestProtocol;
 use tidemill_protocol::messages::leave_group_request::MemberIdentity;
 use tidemill_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
@@ -20,15 +21,16 @@ use tidemill_protocol::messages::offset_fetch_request::{
 };
 use tidemill_protocol::messages::sync_group_request::SyncGroupRequestAssignment;
 use tidemill_protocol::messages::{
-    GroupId, HeartbeatRequest, HeartbeatResponse, JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest,
-    ListOffsetsRequest, ListOffsetsResponse, OffsetCommitRequest, OffsetCommitResponse, OffsetFetchRequest,
-    OffsetFetchResponse, SyncGroupRequest, SyncGroupResponse, TopicName,
+    ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse, GroupId, HeartbeatRequest, HeartbeatResponse,
+    JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest, ListOffsetsRequest, ListOffsetsResponse,
+    OffsetCommitRequest, OffsetCommitResponse, OffsetFetchRequest, OffsetFetchResponse, SyncGroupRequest,
+    SyncGroupResponse, TopicName,
 };
 use tidemill_protocol::{ErrorCode, StrBytes};
 
 use super::OffsetAndMetadata;
 use super::config::IsolationLevel;
-use super::membership::{Failure, Identity, Join, Joined, Sync};
+use super::membership::{Failure, Identity, Join, Joined, Sync, consumer};
 use super::offset_lookup::{self, Found, OffsetSpec};
 use super::{commits, committed};
 use crate::record::TopicPartition;
@@ -53,6 +55,9 @@ pub(super) mod versions {
     pub(in crate::consumer) const JOIN_GROUP: VersionRange = VersionRange::new(1, 9);
     pub(in crate::consumer) const SYNC_GROUP: VersionRange = VersionRange::new(0, 5);
     pub(in crate::consumer) const HEARTBEAT: VersionRange = VersionRange::new(0, 4);
+    pub(in crate::consumer) const CONSUMER_GROUP_HEARTBEAT: VersionRange = VersionRange::new(0, 1);
+    /// With a pattern (KIP-848).
+    pub(in crate::consumer) const CONSUMER_GROUP_HEARTBEAT_BY_PATTERN: VersionRange = VersionRange::new(1, 1);
     pub(in crate::consumer) const LEAVE_GROUP: VersionRange = VersionRange::new(0, 5);
 }
 
@@ -64,6 +69,8 @@ const PROTOCOL_TYPE: &str = "consumer";
 pub(super) struct Group {
     pub(super) id: StrBytes,
     pub(super) instance_id: Option<StrBytes>,
+    /// The assignor that the coordinator is to use.
+    pub(super) remote_assignor: Option<StrBytes>,
     pub(super) session_timeout: Duration,
     pub(super) rebalance_timeout: Duration,
 }
@@ -152,6 +159,30 @@ impl Group {
         request.with_members(vec![member])
     }
 
+    pub(super) fn group_heartbeat_request(&self, heartbeat: &consumer::Heartbeat) -> ConsumerGroupHeartbeatRequest {
+        let consumer::Heartbeat { identity, introduces, wish, held, .. } = heartbeat;
+        let names = wish.as_ref().map(|wish| wish.topics.iter().map(|topic| TopicName(text(topic))).collect());
+        // An empty pattern takes an earlier one back.
+        let pattern = wish.as_ref().filter(|wish| wish.pattern.is_some() || !*introduces);
+        let pattern = pattern.map(|wish| wish.pattern.as_deref().map(text).unwrap_or_default());
+        let held = held.as_ref().map(|held| {
+            let topics = held
+                .iter()
+                .map(|(id, numbers)| TopicPartitions::default().with_topic_id(*id).with_partitions(numbers.clone()));
+            topics.collect()
+        });
+        ConsumerGroupHeartbeatRequest::default()
+            .with_group_id(GroupId(self.id.clone()))
+            .with_member_id(text(&identity.member_id))
+            .with_member_epoch(identity.generation)
+            .with_instance_id(self.instance_id.clone())
+            .with_rebalance_timeout_ms(if *introduces { millis(self.rebalance_timeout) } else { -1 })
+            .with_subscribed_topic_names(names)
+            .with_subscribed_topic_regex(pattern)
+            .with_server_assignor(self.remote_assignor.clone().filter(|_| *introduces))
+            .with_topic_partitions(held)
+    }
+
     pub(super) fn commit_request(&self, plan: &commits::Plan, version: i16) -> OffsetCommitRequest {
         let parts = plan.offsets.iter().map(|(partition, offset)| {
             let part = OffsetCommitRequestPartition::default()
@@ -210,6 +241,30 @@ pub(super) fn joined(response: JoinGroupResponse) -> Result<Joined, (Failure, St
 pub(super) fn synced(response: SyncGroupResponse) -> Result<Bytes, Failure> {
     result(response.error_code, response.assignment).map_err(Failure::Broker)
 }
+
+pub(super) fn group_beaten(response: ConsumerGroupHeartbeatResponse) -> Result<consumer::Beaten, Failure> {
+    if let Err(code) = ErrorCode(response.error_code).into_result() {
+        let message = response.error_message.unwrap_or_default();
+        tracing::debug!(%code, %message, "a heartbeat was refused");
+        return Err(Failure::Broker(code));
+    }
+    let target = response.assignment.map(|assignment| {
+        let mut target = consumer::SharesById::new();
+        for topic in assignment.topic_partitions {
+            target.entry(topic.topic_id).or_default().extend(topic.partitions.iter().filter(|number| **number >= 0));
+        }
+        for numbers in target.values_mut() {
+            numbers.sort_unstable();
+            numbers.dedup();
+        }
+        target
+    });
+    // However short an interval the coordinator asks for, it is not to keep us busy.
+    let interval = u64::try_from(response.heartbeat_interval_ms).unwrap_or(0).max(HEARTBEAT_INTERVAL_MS_MIN);
+    Ok(consumer::Beaten { epoch: response.member_epoch, interval: Duration::from_millis(interval), target })
+}
+
+const HEARTBEAT_INTERVAL_MS_MIN: u64 = 20;
 
 pub(super) fn beaten(response: &HeartbeatResponse) -> Result<(), Failure> {
     result(response.error_code, ()).map_err(Failure::Broker)

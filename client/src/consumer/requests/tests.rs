@@ -24,6 +24,7 @@ fn group() -> Group {
     Group {
         id: text("readers"),
         instance_id: Some(text("one")),
+        remote_assignor: None,
         session_timeout: Duration::from_secs(45),
         rebalance_timeout: Duration::from_secs(300),
     }

@@ -27,16 +27,31 @@ fn subscription(names: &[&str]) -> Bytes {
     Subscription { topics: topics(names).into_iter().collect(), generation: -1, ..Subscription::default() }.encode()
 }
 
+fn share(numbers: &[i32]) -> Share {
+    let orders: Share = [(Arc::from("orders"), numbers.to_vec())].into();
+    orders.into_iter().filter(|(_, numbers)| !numbers.is_empty()).collect()
+}
+
+/// What a `JoinGroup` says is still held.
+fn held(actions: &[Action]) -> Share {
+    let [Action::Join(join)] = actions else { panic!("no JoinGroup: {actions:?}") };
+    Subscription::decode(&join.protocols[0].1).unwrap().owned
+}
+
 fn broker(code: ErrorCode) -> Failure {
     Failure::Broker(code)
 }
 
 impl World {
     fn new() -> Self {
+        Self::with(assignor::default())
+    }
+
+    fn with(assignors: Vec<Arc<dyn Assignor>>) -> Self {
         let config = Config {
             group_instance_id: None,
             heartbeat_interval: Duration::from_secs(3),
-            assignors: assignor::default(),
+            assignors,
             backoff: Backoff::new(Duration::from_millis(100), Duration::from_secs(1)),
             rack: None,
         };
@@ -90,13 +105,56 @@ impl World {
     }
 
     fn unjoined() -> Self {
-        let mut world = Self::new();
-        world.member.on_subscribe(topics(&["orders"]), world.now);
+        Self::new().subscribed()
+    }
+
+    fn subscribed(mut self) -> Self {
+        self.member.on_subscribe(topics(&["orders"]), self.now);
+        self
+    }
+
+    /// A cooperative member with two partitions.
+    fn cooperative() -> Self {
+        let mut world = Self::with(vec![Arc::new(assignor::CooperativeStickyAssignor)]).subscribed().joined_by_id();
+        world.follow();
+        world.sync(&[0, 1]);
+        world.settle();
         world
     }
 
+    /// The same, when the group rebalances.
+    fn cooperative_joining() -> Self {
+        let mut world = Self::cooperative();
+        let actions = world.refuse_heartbeat(ErrorCode::REBALANCE_IN_PROGRESS);
+        assert!(matches!(actions[..], [Action::Join(_)]), "{actions:?}");
+        world
+    }
+
+    fn cooperative_syncing() -> Self {
+        let mut world = Self::cooperative_joining();
+        world.follow();
+        world
+    }
+
+    fn follow(&mut self) {
+        let joined = Joined { protocol: self.member.config.assignors[0].name().to_owned(), ..self.joined("other") };
+        self.member.on_join_reply(self.attempt(), Ok(joined), self.now);
+        self.poll();
+    }
+
+    fn sync(&mut self, numbers: &[i32]) -> Vec<Action> {
+        let share = encode_assignment(&share(numbers));
+        self.member.on_sync_reply(self.attempt(), Ok(share), self.now);
+        self.poll()
+    }
+
     fn joining() -> Self {
-        let mut world = Self::unjoined();
+        Self::unjoined().joined_by_id()
+    }
+
+    /// Asks to join, and asks again with the id that the coordinator gives.
+    fn joined_by_id(self) -> Self {
+        let mut world = self;
         world.poll();
         let required = (broker(ErrorCode::MEMBER_ID_REQUIRED), "me".to_owned());
         world.member.on_join_reply(world.attempt(), Err(required), world.now);
@@ -132,6 +190,11 @@ impl World {
         world.member.on_sync_reply(world.attempt(), Ok(Self::share()), world.now);
         world.poll();
         world
+    }
+
+    /// What shall be owned is owned.
+    fn settle(&mut self) {
+        self.member.on_settled(self.member.token, self.now);
     }
 
     fn know(&mut self, partitions: &[(&str, i32)]) {
@@ -195,11 +258,11 @@ fn the_leader_plans_without_a_topic_that_nobody_knows() {
 fn partitions_are_given_up_before_the_group_is_joined_again() {
     let mut world = World::stable();
     let actions = world.refuse_heartbeat(ErrorCode::REBALANCE_IN_PROGRESS);
-    assert!(matches!(actions[..], [Action::Revoke { lost: false }]), "{actions:?}");
+    assert!(matches!(actions[..], [Action::Own { lost: false, .. }]), "{actions:?}");
     assert!(world.member.identity().is_some(), "what was read can still be committed");
     let actions = world.poll_later();
     assert!(matches!(actions[..], [Action::Heartbeat { .. }]), "the member stays alive meanwhile: {actions:?}");
-    world.member.on_revoked(world.now);
+    world.settle();
     let actions = world.poll();
     assert!(matches!(&actions[..], [Action::Join(join)] if join.member_id == "me"), "{actions:?}");
 }
@@ -208,9 +271,9 @@ fn partitions_are_given_up_before_the_group_is_joined_again() {
 fn a_member_that_is_unknown_commits_nothing_more_and_joins_as_a_new_one() {
     let mut world = World::stable();
     let actions = world.refuse_heartbeat(ErrorCode::UNKNOWN_MEMBER_ID);
-    assert!(matches!(actions[..], [Action::Revoke { lost: true }]), "{actions:?}");
+    assert!(matches!(actions[..], [Action::Own { lost: true, .. }]), "{actions:?}");
     assert_eq!(world.member.identity(), None);
-    world.member.on_revoked(world.now);
+    world.settle();
     let actions = world.poll();
     assert!(matches!(&actions[..], [Action::Join(join)] if join.member_id.is_empty()), "{actions:?}");
 }
@@ -220,7 +283,7 @@ fn a_rebalance_that_becomes_a_loss_is_told_as_one() {
     let mut world = World::stable();
     world.refuse_heartbeat(ErrorCode::REBALANCE_IN_PROGRESS);
     let actions = world.refuse_heartbeat(ErrorCode::ILLEGAL_GENERATION);
-    assert!(matches!(actions[..], [Action::Revoke { lost: true }]), "{actions:?}");
+    assert!(matches!(actions[..], [Action::Own { lost: true, .. }]), "{actions:?}");
     assert_eq!(world.member.identity(), None);
 }
 
@@ -254,7 +317,7 @@ fn partitions_added_to_a_topic_are_given_to_members() {
     assert!(world.poll().is_empty());
     world.know(&[("orders", 6)]);
     let actions = world.poll();
-    assert!(matches!(actions[..], [Action::Revoke { lost: false }]), "{actions:?}");
+    assert!(matches!(actions[..], [Action::Own { lost: false, .. }]), "{actions:?}");
 }
 
 #[test]
@@ -263,9 +326,9 @@ fn a_stalled_application_leaves_at_once_and_joins_when_it_comes_back() {
     world.member.on_stalled(world.now);
     let actions = world.poll();
     assert!(
-        matches!(&actions[..], [Action::Revoke { lost: true }, Action::Leave { member_id, .. }] if member_id == "me")
+        matches!(&actions[..], [Action::Own { lost: true, .. }, Action::Leave { member_id, .. }] if member_id == "me")
     );
-    world.member.on_revoked(world.now);
+    world.settle();
     assert!(world.poll().is_empty(), "nothing happens while the application is away");
     world.member.on_polled(world.now);
     let actions = world.poll();
@@ -278,7 +341,7 @@ fn a_static_member_that_closes_keeps_its_place() {
     world.member.config.group_instance_id = Some("one".to_owned());
     world.member.on_subscribe(BTreeSet::new(), world.now);
     world.poll();
-    world.member.on_revoked(world.now);
+    world.settle();
     assert!(world.poll().is_empty());
     assert!(world.member.is_idle());
 }
@@ -301,11 +364,82 @@ fn a_member_whose_subscription_is_unreadable_harms_nobody_else() {
     assert_eq!(decode_assignment(&sync.assignments[0].1).unwrap(), Share::from([(Arc::from("orders"), vec![0, 1])]));
 }
 
+#[test]
+fn a_cooperative_member_joins_again_with_what_it_holds_and_keeps_it() {
+    let mut world = World::cooperative();
+    let actions = world.refuse_heartbeat(ErrorCode::REBALANCE_IN_PROGRESS);
+    assert_eq!(held(&actions), share(&[0, 1]));
+    assert_eq!(world.member.committer(), Committer::Later, "commits wait for the new generation");
+    world.follow();
+    let actions = world.sync(&[0, 1, 2]);
+    assert!(matches!(&actions[..], [Action::Own { share: new, lost: false, .. }] if *new == share(&[0, 1, 2])));
+    assert!(matches!(world.member.state, State::Stable { .. }));
+}
+
+#[test]
+fn a_cooperative_member_gives_up_what_the_plan_takes_and_joins_once_more() {
+    let mut world = World::cooperative_syncing();
+    let actions = world.sync(&[1]);
+    assert!(
+        matches!(&actions[..], [Action::Own { share: new, lost: false, .. }] if *new == share(&[1])),
+        "{actions:?}"
+    );
+    assert!(matches!(world.member.committer(), Committer::As(_)), "what goes can be committed");
+    assert!(matches!(world.poll_later()[..], [Action::Heartbeat { .. }]), "the member stays alive meanwhile");
+    world.member.on_settled(world.member.token - 1, world.now);
+    assert!(world.poll().is_empty(), "an earlier wish came true");
+    world.settle();
+    assert_eq!(held(&world.poll()), share(&[1]));
+}
+
+#[test]
+fn a_cooperative_member_that_is_unknown_loses_all_before_it_joins_as_a_new_one() {
+    let mut world = World::cooperative_joining();
+    let unknown = (broker(ErrorCode::UNKNOWN_MEMBER_ID), String::new());
+    world.member.on_join_reply(world.attempt(), Err(unknown), world.now);
+    let actions = world.poll();
+    assert!(matches!(actions[..], [Action::Own { lost: true, .. }]), "{actions:?}");
+    assert_eq!(world.member.committer(), Committer::Nobody);
+    world.settle();
+    let actions = world.poll();
+    assert_eq!(held(&actions), Share::new());
+    assert!(matches!(&actions[..], [Action::Join(join)] if join.member_id.is_empty()));
+}
+
+#[test]
+fn a_cooperative_member_gives_up_topics_that_it_does_not_want_any_more_before_it_joins() {
+    let mut world = World::cooperative();
+    world.member.on_subscribe(topics(&["clicks"]), world.now);
+    let actions = world.poll();
+    assert!(matches!(&actions[..], [Action::Own { share, .. }] if share.is_empty()), "{actions:?}");
+    world.settle();
+    assert_eq!(held(&world.poll()), Share::new());
+    let mut world = World::cooperative_joining();
+    world.member.on_subscribe(topics(&["clicks"]), world.now);
+    world.follow();
+    let actions = world.sync(&[0, 1]);
+    let gives_up = |action: &Action| matches!(action, Action::Own { share, lost: false, .. } if share.is_empty());
+    assert!(actions.iter().any(gives_up), "{actions:?}");
+}
+
+#[test]
+fn a_member_that_lists_an_eager_way_too_is_eager() {
+    let ways: Vec<Arc<dyn Assignor>> =
+        vec![Arc::new(assignor::CooperativeStickyAssignor), Arc::new(assignor::RangeAssignor)];
+    let mut world = World::with(ways).subscribed().joined_by_id();
+    world.follow();
+    world.sync(&[0, 1]);
+    let actions = world.refuse_heartbeat(ErrorCode::REBALANCE_IN_PROGRESS);
+    assert!(matches!(&actions[..], [Action::Own { share, .. }] if share.is_empty()), "{actions:?}");
+    world.settle();
+    assert_eq!(held(&world.poll()), Share::new());
+}
+
 /// Every state by every event: where it leads, and what is asked for.
 #[test]
 fn the_table_of_states_and_events() {
     type Start = fn() -> World;
-    let states: [(&str, Start); 10] = [
+    let states: [(&str, Start); 15] = [
         ("Idle", World::new),
         ("Unjoined", || {
             let mut world = World::joining();
@@ -317,7 +451,7 @@ fn the_table_of_states_and_events() {
         ("Unjoined, away", || {
             let mut world = World::stable();
             world.member.on_stalled(world.now);
-            world.member.on_revoked(world.now);
+            world.settle();
             world.poll();
             world
         }),
@@ -333,6 +467,21 @@ fn the_table_of_states_and_events() {
         ("Revoking, lost", || {
             let mut world = World::stable();
             world.refuse_heartbeat(ErrorCode::ILLEGAL_GENERATION);
+            world
+        }),
+        ("Cooperative, Unjoined", || {
+            let mut world = World::cooperative_joining();
+            let moved = (broker(ErrorCode::NOT_COORDINATOR), String::new());
+            world.member.on_join_reply(world.attempt(), Err(moved), world.now);
+            world.poll();
+            world
+        }),
+        ("Cooperative, Joining", World::cooperative_joining),
+        ("Cooperative, Syncing", World::cooperative_syncing),
+        ("Cooperative, Stable", World::cooperative),
+        ("Cooperative, Revoking", || {
+            let mut world = World::cooperative_syncing();
+            world.sync(&[1]);
             world
         }),
         ("Leaving", || {
@@ -367,7 +516,7 @@ fn the_table_of_states_and_events() {
                 world.member.on_sync_reply(world.attempt(), Ok(World::share()), world.now);
             }),
         ),
-        ("revoked".to_owned(), Box::new(|world| world.member.on_revoked(world.now))),
+        ("settled".to_owned(), Box::new(|world| world.settle())),
         ("stalled".to_owned(), Box::new(|world| world.member.on_stalled(world.now))),
         ("polled".to_owned(), Box::new(|world| world.member.on_polled(world.now))),
         ("left".to_owned(), Box::new(|world| world.member.on_left(world.attempt(), world.now))),
@@ -463,9 +612,10 @@ fn action_name(action: &Action) -> String {
         Action::Leave { .. } => "Leave".to_owned(),
         Action::CoordinatorMoved => "CoordinatorMoved".to_owned(),
         Action::TrackTopics(_) => "TrackTopics".to_owned(),
-        Action::Assigned(_) => "Assigned".to_owned(),
-        Action::Revoke { lost: true } => "Revoke lost".to_owned(),
-        Action::Revoke { lost: false } => "Revoke".to_owned(),
+        other @ (Action::GroupHeartbeat(_) | Action::NameTopics(_)) => panic!("of the other protocol: {other:?}"),
+        Action::Own { lost: true, .. } => "Revoke lost".to_owned(),
+        Action::Own { share, .. } if share.is_empty() => "Revoke".to_owned(),
+        Action::Own { share, .. } => format!("Own {:?}", share.values().flatten().collect::<Vec<_>>()),
         Action::Failed { fatal: true, .. } => "Failed for good".to_owned(),
         Action::Failed { fatal: false, .. } => "Failed".to_owned(),
     }
