@@ -134,6 +134,10 @@ impl Commits {
     pub(super) fn handle_revoked(&mut self, revoked: &BTreeSet<TopicPartition>) {
         self.pending.retain(|partition, _| !revoked.contains(partition));
         self.committed.retain(|partition, _| !revoked.contains(partition));
+        // Sent already, it may still arrive in time; but it is not sent again, for it may be another's by then.
+        if let Some(in_flight) = &mut self.in_flight {
+            in_flight.offsets.retain(|partition, _| !revoked.contains(partition));
+        }
         for waiters in [Some(&mut self.waiters), self.in_flight.as_mut().map(|in_flight| &mut in_flight.waiters)] {
             let Some(waiters) = waiters else { continue };
             for waiter in std::mem::take(waiters) {

@@ -26,20 +26,29 @@ on_every_cluster! {
     a_member_of_the_consumer_protocol_that_stays_away_too_long_is_told_and_comes_back(1);
 }
 
-type Properties<'a> = &'a [(&'a str, &'a str)];
+pub(crate) type Properties<'a> = &'a [(&'a str, &'a str)];
 
-const CONSUMER: Properties<'_> = &[("group.protocol", "consumer")];
-const COOPERATIVE: Properties<'_> = &[("partition.assignment.strategy", "cooperative-sticky")];
+pub(crate) const CONSUMER: Properties<'_> = &[("group.protocol", "consumer")];
+pub(crate) const COOPERATIVE: Properties<'_> = &[("partition.assignment.strategy", "cooperative-sticky")];
 
 /// What all members of a case have read, by partition; and whether the writer is to end.
 #[derive(Debug, Default)]
-struct Seen {
+pub(crate) struct Seen {
     values: Mutex<BTreeMap<i32, Vec<usize>>>,
     enough: AtomicBool,
 }
 
 impl Seen {
-    fn count(&self, partition: i32) -> usize {
+    /// Lets the writer end.
+    pub(crate) fn end(&self) {
+        self.enough.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn values(&self) -> BTreeMap<i32, Vec<usize>> {
+        self.values.lock().unwrap().clone()
+    }
+
+    pub(crate) fn count(&self, partition: i32) -> usize {
         self.values.lock().unwrap().get(&partition).map_or(0, Vec::len)
     }
 }
@@ -68,7 +77,7 @@ impl RebalanceListener for Told {
 }
 
 /// A member that reads until it is stopped.
-struct Member {
+pub(crate) struct Member {
     consumer: Arc<Consumer>,
     told: Arc<Told>,
     task: JoinHandle<()>,
@@ -84,7 +93,7 @@ fn config(bed: &Bed, properties: Properties<'_>) -> ConsumerConfig {
 }
 
 impl Member {
-    fn start(bed: &Bed, properties: Properties<'_>, seen: &Arc<Seen>) -> Self {
+    pub(crate) fn start(bed: &Bed, properties: Properties<'_>, seen: &Arc<Seen>) -> Self {
         Self::start_slow(bed, properties, seen, Duration::ZERO)
     }
 
@@ -105,12 +114,12 @@ impl Member {
         Self { consumer, told, task }
     }
 
-    fn owns(&self) -> BTreeSet<i32> {
+    pub(crate) fn owns(&self) -> BTreeSet<i32> {
         self.consumer.assignment().iter().map(|partition| partition.partition).collect()
     }
 
     /// Commits what it read, and leaves.
-    async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.task.abort();
         let ended = self.task.await;
         assert!(ended.is_err_and(|error| error.is_cancelled()), "it failed before");
@@ -119,7 +128,7 @@ impl Member {
     }
 }
 
-async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+pub(crate) async fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let start = Instant::now();
     while !holds() {
         assert!(start.elapsed() < PATIENCE, "never: {what}");
@@ -128,7 +137,7 @@ async fn until(what: &str, mut holds: impl FnMut() -> bool) {
 }
 
 /// Waits until the members have all partitions, each as many as it should.
-async fn shared(members: &[&Member], sizes: &[usize]) {
+pub(crate) async fn shared(members: &[&Member], sizes: &[usize]) {
     let total = sizes.iter().sum::<usize>();
     let holds = || {
         let owned: Vec<BTreeSet<i32>> = members.iter().map(|member| member.owns()).collect();
@@ -141,7 +150,7 @@ async fn shared(members: &[&Member], sizes: &[usize]) {
 }
 
 /// Writes to all partitions in turn until enough is read; how much each has in the end.
-fn write(bed: &Bed, partitions: i32, seen: &Arc<Seen>) -> JoinHandle<usize> {
+pub(crate) fn write(bed: &Bed, partitions: i32, seen: &Arc<Seen>) -> JoinHandle<usize> {
     let (bed, seen) = (bed.clone(), Arc::clone(seen));
     tokio::spawn(async move {
         let mut next = 0;
@@ -158,10 +167,20 @@ fn write(bed: &Bed, partitions: i32, seen: &Arc<Seen>) -> JoinHandle<usize> {
 
 /// Ends the writing, and waits until everything is read: once, and in order.
 async fn all_read_once(seen: &Seen, writer: JoinHandle<usize>, partitions: i32) {
-    seen.enough.store(true, Ordering::Relaxed);
+    seen.end();
     let written = writer.await.unwrap();
-    until("all is read", || (0..partitions).all(|partition| seen.count(partition) >= written)).await;
     let expected: Vec<usize> = (0..written).collect();
+    let start = Instant::now();
+    while (0..partitions).any(|partition| seen.count(partition) < written) {
+        if start.elapsed() > PATIENCE {
+            for (partition, values) in seen.values() {
+                let odd = values.iter().zip(&expected).position(|(value, expected)| value != expected);
+                eprintln!("partition {partition}: {} of {written} read, as expected up to {odd:?}", values.len());
+            }
+            panic!("not all is read");
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
     for (partition, values) in seen.values.lock().unwrap().iter() {
         assert_eq!(*values, expected, "partition {partition}");
     }
