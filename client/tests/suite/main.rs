@@ -10,6 +10,7 @@ mod admin;
 mod bed;
 mod consumer;
 mod groups;
+mod java_members;
 mod logins;
 mod old_broker;
 mod producer;
