@@ -17,9 +17,6 @@ pub(super) struct Activity {
 
 impl Activity {
     /// Receivers must look again.
-    ///
-    /// Sequentially consistent, as is the position a receiver writes: either the receiver sees this, or the machine,
-    /// reading the position afterwards, sees what was handed out.
     pub(super) fn disturb(&self) {
         self.disturbances.fetch_add(1, Ordering::SeqCst);
     }

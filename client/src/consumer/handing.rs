@@ -5,9 +5,9 @@
 //! After: [`Consumer::recv`](super::Consumer::recv) returns it.
 //!
 //! A receiver in the middle of a chunk takes no lock, so a rebalance that begins meanwhile must not miss a record that
-//! goes out just then. The receiver first moves the position and then looks whether it was disturbed; the machine first
-//! disturbs and then looks at the positions. One of the two sees the other: either the receiver takes its record back,
-//! or the machine knows that the application holds it.
+//! goes out just then: a commit would be about one record too few or too many. The machine seals the progress of what is
+//! to be given up before it looks at it. Moving a position and sealing it are one atomic step each, so a record either
+//! went out before, and the machine knows, or it does not go out.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -83,10 +83,11 @@ impl Handing {
             let record = ConsumerRecord::new(open.batch.clone(), open.next);
             let is_last = open.next + 1 == open.batch.len();
             let next_offset = if is_last { open.batch.next_offset() } else { record.offset() + 1 };
-            if hand_out(&self.activity, self.seen, progress, next_offset) {
+            if progress.hand_out(next_offset) {
                 open.next += 1;
                 return Ok(Some(record));
             }
+            self.look(shared)?;
         }
         Ok(None)
     }
@@ -95,11 +96,12 @@ impl Handing {
     pub(super) fn next_batch(&mut self, shared: &Shared, now: fn() -> Instant) -> Result<Option<ConsumedBatch>, Error> {
         while self.find(shared, now)? {
             let Some(Reading { progress, open: Some(open), .. }) = &mut self.reading else { break };
-            if hand_out(&self.activity, self.seen, progress, open.batch.next_offset()) {
+            if progress.hand_out(open.batch.next_offset()) {
                 let batch = ConsumedBatch::new(open.batch.clone(), open.next);
                 open.next = open.batch.len();
                 return Ok(Some(batch));
             }
+            self.look(shared)?;
         }
         Ok(None)
     }
@@ -153,18 +155,6 @@ impl Handing {
             Taken::Nothing => Ok(()),
         }
     }
-}
-
-/// Moves the position, unless the machine had something to say meanwhile: then nothing went out.
-fn hand_out(activity: &Activity, seen: u64, progress: &Progress, next_offset: i64) -> bool {
-    let before = progress.position();
-    // A position never goes back, even if the offsets within a batch do.
-    progress.hand_out(next_offset.max(before));
-    if activity.disturbances() == seen {
-        return true;
-    }
-    progress.hand_out(before);
-    false
 }
 
 impl Reading {
@@ -223,8 +213,8 @@ impl Reading {
     /// Passes what nobody is to see. All before it has been handed out and is through: this comes before the first
     /// record of a call.
     fn skip_to(&mut self, next_offset: i64) {
-        if next_offset > self.progress.position() {
-            self.progress.hand_out(next_offset);
+        // A position that no longer moves stays before them: whoever goes on from there passes them again.
+        if next_offset > self.progress.position() && self.progress.hand_out(next_offset) {
             self.progress.processed_to(next_offset);
         }
         self.chunk.from_offset = self.chunk.from_offset.max(next_offset);

@@ -455,6 +455,7 @@ impl Machine {
     fn on_step(&mut self, step: Step, now: Instant) {
         match step {
             Step::Withhold(partitions) => {
+                self.positions.seal(&partitions);
                 self.subscription.withhold(partitions);
                 self.activity.disturb();
                 self.ready = true;
@@ -517,6 +518,14 @@ impl Machine {
             Committer::As(Identity { generation: -1, member_id: String::new() })
         } else {
             self.membership.committer()
+        }
+    }
+
+    /// Who we are to the group now.
+    fn identity(&self) -> Option<Identity> {
+        match self.committer() {
+            Committer::As(identity) => Some(identity),
+            Committer::Later | Committer::Nobody => None,
         }
     }
 

@@ -22,12 +22,17 @@ use crate::record::TopicPartition;
 /// How far the records of one partition have gone out to the application.
 ///
 /// Shared with whoever hands records out, so that no lock is taken per record. A seek or a new assignment makes a new
-/// one: who still holds the old one moves nothing.
+/// one, and seals the old one: who still holds it hands out nothing more. So is it when the partition is to be given up,
+/// and what is read of it from then on, is final.
 #[derive(Debug)]
 pub(super) struct Progress {
+    /// With [`SEALED`] from when it no longer moves.
     position: AtomicI64,
     processed: AtomicI64,
 }
+
+/// A bit that no offset has.
+const SEALED: i64 = 1 << 62;
 
 impl Progress {
     fn new(offset: i64) -> Arc<Self> {
@@ -36,12 +41,22 @@ impl Progress {
 
     /// The next offset to hand out.
     pub(super) fn position(&self) -> i64 {
-        self.position.load(Ordering::SeqCst)
+        offset_of(self.position.load(Ordering::SeqCst))
     }
 
-    /// Moves the position. Sequentially consistent: see [`handing`](super::handing) on what is compared with it.
-    pub(super) fn hand_out(&self, next_offset: i64) {
-        self.position.store(next_offset, Ordering::SeqCst);
+    /// Moves the position on, never back; false when it moves no more. There is one receiver at a time.
+    pub(super) fn hand_out(&self, next_offset: i64) -> bool {
+        let position = self.position.load(Ordering::SeqCst);
+        let next = next_offset.max(position);
+        let moved = self.position.compare_exchange(position, next, Ordering::SeqCst, Ordering::SeqCst);
+        offset_of(position) == position && moved.is_ok()
+    }
+
+    /// From here on nothing more is handed out.
+    pub(super) fn seal(&self) {
+        if self.position() >= 0 {
+            self.position.fetch_or(SEALED, Ordering::SeqCst);
+        }
     }
 
     /// The application came back for more, so it is through with everything before this offset.
@@ -58,6 +73,10 @@ impl Progress {
     pub(super) fn is_outstanding(&self) -> bool {
         self.processed() != self.position()
     }
+}
+
+fn offset_of(position: i64) -> i64 {
+    if position < 0 { position } else { position & !SEALED }
 }
 
 /// Why a partition stands still until the application seeks.
@@ -108,7 +127,13 @@ impl Positions {
 
     /// These partitions are read from now on, and no others. Those that stay keep their place.
     pub(super) fn assign(&mut self, assigned: &BTreeSet<TopicPartition>) {
-        self.partitions.retain(|partition, _| assigned.contains(partition));
+        self.partitions.retain(|partition, entry| {
+            let stays = assigned.contains(partition);
+            if !stays {
+                entry.progress.seal();
+            }
+            stays
+        });
         for partition in assigned {
             if !self.partitions.contains_key(partition) {
                 self.start(partition);
@@ -124,7 +149,16 @@ impl Positions {
         };
         self.versions += 1;
         let entry = Partition { version: self.versions, state, progress: Progress::new(-1) };
-        self.partitions.insert(partition.clone(), entry);
+        if let Some(before) = self.partitions.insert(partition.clone(), entry) {
+            before.progress.seal();
+        }
+    }
+
+    /// Nothing more of these is handed out, until they are assigned again.
+    pub(super) fn seal<'a>(&self, partitions: impl IntoIterator<Item = &'a TopicPartition>) {
+        for entry in partitions.into_iter().filter_map(|partition| self.partitions.get(partition)) {
+            entry.progress.seal();
+        }
     }
 
     /// A partition that stays is read from where it would be if it had just been assigned.
@@ -165,6 +199,7 @@ impl Positions {
         match self.partitions.get_mut(partition) {
             Some(entry) => {
                 let state = State::AwaitingOffset { spec, asked: false };
+                entry.progress.seal();
                 *entry = Partition { version: self.versions, state, progress: Progress::new(-1) };
                 true
             }
@@ -282,6 +317,7 @@ impl Positions {
             Some(entry) => {
                 entry.version = self.versions;
                 entry.state = State::Reading { fetch_offset: offset };
+                entry.progress.seal();
                 entry.progress = Progress::new(offset);
                 true
             }
@@ -364,6 +400,23 @@ mod tests {
         positions.seek(&partition(0), 100);
         positions.on_committed(&partition(0), version, Some(5));
         assert_eq!(positions.position(&partition(0)), Some(100));
+    }
+
+    #[test]
+    fn a_position_that_is_left_moves_no_more_and_is_still_known() {
+        let mut positions = assigned(AutoOffsetReset::Earliest, false);
+        positions.seek(&partition(0), 10);
+        let before = positions.progress(&partition(0), positions.fetch_from(&partition(0)).unwrap().0).unwrap();
+        assert!(before.hand_out(11));
+        assert!(before.hand_out(7) && before.position() == 11, "offsets in a batch may go back, a position does not");
+        positions.seal(&BTreeSet::from([partition(0)]));
+        assert!(!before.hand_out(12));
+        assert_eq!((before.position(), positions.position(&partition(0))), (11, Some(11)));
+        positions.seek(&partition(0), 20);
+        let after = positions.progress(&partition(0), positions.fetch_from(&partition(0)).unwrap().0).unwrap();
+        assert!(after.hand_out(21));
+        positions.assign(&BTreeSet::new());
+        assert!(!after.hand_out(22));
     }
 
     #[test]

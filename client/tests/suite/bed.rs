@@ -30,6 +30,13 @@ pub(crate) struct Bed {
     cluster: Option<Arc<TestCluster>>,
 }
 
+/// The timestamp of the record at `index` of what is filled in at once: of today, for what is old is not kept.
+pub(crate) fn timestamp(index: i64) -> i64 {
+    static START: OnceLock<i64> = OnceLock::new();
+    let now_ms = || i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap();
+    START.get_or_init(now_ms) + index
+}
+
 /// How long a case may wait for anything.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -191,7 +198,7 @@ impl Bed {
         let mut builder = BatchBuilder::new(1 << 16);
         for value in values {
             builder.append(&NewRecord {
-                timestamp: 1_000 + i64::from(builder.record_count()),
+                timestamp: timestamp(i64::from(builder.record_count())),
                 key: None,
                 value: Some(value.as_bytes()),
                 headers: &[],

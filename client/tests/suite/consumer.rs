@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tidemill_client::{Consumer, ConsumerRecord, ListenerFuture, RebalanceListener, Rebalancing, TopicPartition};
 use tokio::time::timeout;
 
-use crate::bed::{Bed, PATIENCE, on_every_cluster};
+use crate::bed::{Bed, PATIENCE, on_every_cluster, timestamp};
 
 fn numbered(range: std::ops::Range<usize>) -> impl Iterator<Item = String> {
     range.map(|number| number.to_string())
@@ -81,10 +81,10 @@ async fn the_ends_of_partitions_and_offsets_by_time_are_looked_up(bed: Bed) {
     assert_eq!(ends, BTreeMap::from([(first.clone(), 10), (second.clone(), 0)]));
     let beginnings = consumer.beginning_offsets(bed.partitions(2)).await.unwrap();
     assert!(beginnings.values().all(|offset| *offset == 0));
-    let times = [(first.clone(), 1_004), (second, 1_004)];
+    let times = [(first.clone(), timestamp(4)), (second, timestamp(4))];
     let found = consumer.offsets_for_times(times).await.unwrap();
     assert_eq!(found.len(), 1, "nothing in the empty partition: {found:?}");
-    assert_eq!((found[&first].offset, found[&first].timestamp), (4, 1_004));
+    assert_eq!((found[&first].offset, found[&first].timestamp), (4, timestamp(4)));
 }
 
 async fn what_is_committed_is_where_the_next_reader_goes_on(bed: Bed) {

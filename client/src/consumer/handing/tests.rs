@@ -259,14 +259,13 @@ fn what_was_received_is_processed_when_the_application_comes_back() {
 }
 
 #[test]
-fn a_record_that_goes_out_just_as_a_rebalance_begins_is_taken_back() {
+fn nothing_goes_out_of_what_is_to_be_given_up_from_the_moment_it_is_looked_at() {
     let mut world = World::new();
     world.fetched(0, &[batch(0, &["a", "b"])], &[]);
     world.recv().unwrap();
     let Some(Reading { progress, .. }) = &world.handing.reading else { panic!("no batch is open") };
-    let seen = world.handing.seen;
-    world.shared.activity.disturb();
-    assert!(!hand_out(&world.shared.activity, seen, progress, 2));
+    progress.seal();
+    assert!(!progress.hand_out(2));
     assert_eq!(progress.position(), 1);
 }
 

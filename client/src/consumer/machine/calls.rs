@@ -137,7 +137,7 @@ impl Machine {
         else {
             return Err(Error::broker(attempt, ErrorCode::REBALANCE_IN_PROGRESS));
         };
-        let instance_id = self.settings.membership.group_instance_id.clone().filter(|_| generation >= 0);
+        let instance_id = self.settings.group_instance_id.clone().filter(|_| generation >= 0);
         Ok(GroupMetadata { group_id: Arc::from(group_id), generation, member_id, instance_id })
     }
 
@@ -247,7 +247,8 @@ impl Machine {
             let _ = done.send(Err(Error::closed("closing the consumer")));
             return;
         }
-        // Who closes is through with what was handed out.
+        // Who closes is through with what was handed out, and gets no more.
+        self.positions.seal(&self.assignment());
         for (_, progress) in self.positions.known() {
             progress.processed_to(progress.position());
         }
@@ -257,6 +258,7 @@ impl Machine {
     /// Leaves the group and ends, as when the application vanished: what it was working on is not committed.
     pub(in crate::consumer) fn abandon(&mut self, deadline: Instant, now: Instant) {
         if self.closing.is_none() {
+            self.positions.seal(&self.assignment());
             self.begin_closing(deadline, None, now);
             self.rebalance.on_drained();
         }
