@@ -43,7 +43,7 @@ pub use connection::{ConnectFuture, Connector, Stream, TcpConnector};
 pub use consumer::{
     Assignor, AutoOffsetReset, ConsumedBatch, Consumer, ConsumerConfig, ConsumerRecord, CooperativeStickyAssignor,
     GroupMember, GroupMetadata, GroupProtocol, IsolationLevel, ListenerFuture, OffsetAndMetadata, OffsetAndTimestamp,
-    RangeAssignor, RebalanceListener, Rebalancing, RecordView, RoundRobinAssignor, StickyAssignor,
+    OffsetReset, RangeAssignor, RebalanceListener, Rebalancing, RecordView, RoundRobinAssignor, StickyAssignor,
 };
 pub use error::{Error, ErrorKind, Outcome};
 pub use producer::{

@@ -110,12 +110,15 @@ impl Commits {
 
     /// Commits what the application is through with. Offsets that it commits itself are left to it, and so is what is
     /// committed further already.
-    pub(super) fn handle_processed<'a>(&mut self, processed: impl Iterator<Item = (&'a TopicPartition, i64)>) {
+    pub(super) fn handle_processed<'a>(
+        &mut self,
+        processed: impl Iterator<Item = (&'a TopicPartition, OffsetAndMetadata)>,
+    ) {
         for (partition, offset) in processed {
             let in_flight = self.in_flight.as_ref().and_then(|in_flight| in_flight.offsets.get(partition));
             let known = self.committed.get(partition).copied().max(in_flight.map(|offset| offset.offset));
-            if known.is_none_or(|known| known < offset) && !self.pending.contains_key(partition) {
-                self.pending.insert(partition.clone(), offset.into());
+            if known.is_none_or(|known| known < offset.offset) && !self.pending.contains_key(partition) {
+                self.pending.insert(partition.clone(), offset);
             }
         }
     }
@@ -484,15 +487,15 @@ mod tests {
     fn automatic_commits_never_go_back_and_leave_explicit_ones_alone() {
         let mut world = World::new();
         let _done = world.commit(&[(0, 20)]);
-        world.commits.handle_processed([(&partition(0), 10), (&partition(1), 7)].into_iter());
+        world.commits.handle_processed([(&partition(0), 10.into()), (&partition(1), 7.into())].into_iter());
         let plan = world.sent().unwrap();
         assert_eq!((offset(&plan, 0), offset(&plan, 1)), (20, 7));
-        world.commits.handle_processed([(&partition(0), 15), (&partition(1), 7)].into_iter());
+        world.commits.handle_processed([(&partition(0), 15.into()), (&partition(1), 7.into())].into_iter());
         world.answer(&plan, ErrorCode::NONE);
-        world.commits.handle_processed([(&partition(0), 15), (&partition(1), 7)].into_iter());
+        world.commits.handle_processed([(&partition(0), 15.into()), (&partition(1), 7.into())].into_iter());
         assert_eq!(world.sent(), None);
         world.commits.handle_seek(&partition(0));
-        world.commits.handle_processed([(&partition(0), 3)].into_iter());
+        world.commits.handle_processed([(&partition(0), 3.into())].into_iter());
         assert_eq!(offset(&world.sent().unwrap(), 0), 3, "a seek back is meant");
     }
 

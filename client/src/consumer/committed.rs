@@ -56,7 +56,7 @@ struct Ask {
 #[derive(Debug)]
 pub(super) struct Committed {
     asks: Vec<Ask>,
-    found: Vec<(TopicPartition, u64, Option<i64>)>,
+    found: Vec<(TopicPartition, u64, Option<(i64, i32)>)>,
     errors: Vec<Error>,
     moved: bool,
     tokens: u64,
@@ -105,8 +105,8 @@ impl Committed {
         self.asks.push(Ask { missing, found: BTreeMap::new(), asker, due: Some(now), token: 0, failures: 0 });
     }
 
-    /// Committed offsets of positions, with the version under which they were asked for.
-    pub(super) fn take_found(&mut self) -> Vec<(TopicPartition, u64, Option<i64>)> {
+    /// Committed offsets of positions with their leader epochs, and the version under which they were asked for.
+    pub(super) fn take_found(&mut self) -> Vec<(TopicPartition, u64, Option<(i64, i32)>)> {
         std::mem::take(&mut self.found)
     }
 
@@ -192,7 +192,8 @@ impl Committed {
         if let Asker::Positions(versions) = &ask.asker {
             for (partition, found) in std::mem::take(&mut ask.found) {
                 let version = versions.get(&partition).copied().unwrap_or_default();
-                self.found.push((partition, version, found.map(|found| found.offset)));
+                let found = found.map(|found| (found.offset, found.leader_epoch.unwrap_or(-1)));
+                self.found.push((partition, version, found));
             }
         }
         let Some(error) = failure else {
@@ -260,7 +261,7 @@ mod tests {
         let sent = token(&poll(&mut machine, now).0);
         let answers = vec![(partition(0), Ok(Some(9.into()))), (partition(1), Ok(None))];
         machine.handle_reply(sent, Ok(Ok(answers)), now);
-        assert_eq!(machine.take_found(), [(partition(0), 4, Some(9)), (partition(1), 5, None)]);
+        assert_eq!(machine.take_found(), [(partition(0), 4, Some((9, -1))), (partition(1), 5, None)]);
         assert!(poll(&mut machine, now).0.is_empty());
     }
 

@@ -3,11 +3,12 @@
 //! Before: the application, or [`properties`](crate::properties) with Kafka's names. After:
 //! [`Consumer::new`](super::Consumer::new) turns them into the [`Settings`] of its machine.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::assignor::{self, Assignor};
-use super::{fetcher, membership};
+use super::{OffsetReset, fetcher, membership};
 use crate::cluster::Backoff;
 use crate::config::ClientConfig;
 use crate::error::Error;
@@ -79,6 +80,8 @@ pub struct ConsumerConfig {
     max_poll_interval: Duration,
     allow_auto_create_topics: bool,
     assignors: Option<Vec<Arc<dyn Assignor>>>,
+    client_rack: Option<Arc<str>>,
+    on_reset: ResetHandler,
 }
 
 impl Default for ConsumerConfig {
@@ -103,6 +106,8 @@ impl Default for ConsumerConfig {
             max_poll_interval: Duration::from_secs(300),
             allow_auto_create_topics: true,
             assignors: None,
+            client_rack: None,
+            on_reset: ResetHandler::default(),
         }
     }
 }
@@ -261,6 +266,25 @@ impl ConsumerConfig {
         self
     }
 
+    /// The rack or zone that this consumer is in. Where brokers have `replica.selector.class` set, records come from a
+    /// replica in the same rack (KIP-392); the leader is asked again every `metadata.max.age.ms`. A group's members tell
+    /// it to whoever shares partitions out. None by default. Kafka's `client.rack`.
+    #[must_use]
+    pub fn client_rack(mut self, rack: impl Into<Arc<str>>) -> Self {
+        self.client_rack = Some(rack.into());
+        self
+    }
+
+    /// Is called when reading goes on elsewhere than where it was, as the log does not have those records: they were
+    /// deleted before they were read, or the log was cut (KIP-320, with brokers from 2.7 on). It must not block. Such a
+    /// reset is also logged. With [`AutoOffsetReset::None`] there are no resets:
+    /// [`recv`](super::Consumer::recv) returns an error then, and the application seeks.
+    #[must_use]
+    pub fn on_reset(mut self, on_reset: impl Fn(&OffsetReset) + Send + Sync + 'static) -> Self {
+        self.on_reset = ResetHandler(Some(Arc::new(on_reset)));
+        self
+    }
+
     /// Whether a topic that is read and does not exist is created, where brokers allow it. Default: true. Kafka's
     /// `allow.auto.create.topics`.
     #[must_use]
@@ -310,14 +334,17 @@ impl ConsumerConfig {
                 budget_bytes: self.buffer_bytes_max,
                 isolation_level: self.isolation_level,
                 backoff: backoff.clone(),
+                rack: self.client_rack.clone(),
+                nearest_age_max: self.client.metadata_age_max,
             },
+            on_reset: self.on_reset.clone(),
             membership: match self.group_protocol {
                 GroupProtocol::Classic => membership::Config::Classic(membership::classic::Config {
                     group_instance_id,
                     heartbeat_interval: self.heartbeat_interval_or_default(),
                     assignors: self.assignors.clone().unwrap_or_else(assignor::default),
                     backoff,
-                    rack: None::<Arc<str>>,
+                    rack: self.client_rack.clone(),
                 }),
                 GroupProtocol::Consumer => {
                     membership::Config::Consumer(membership::consumer::Config { group_instance_id, backoff })
@@ -396,6 +423,24 @@ impl ConsumerConfig {
     }
 }
 
+/// What the application does when reading goes on elsewhere.
+#[derive(Clone, Default)]
+pub(super) struct ResetHandler(Option<Arc<dyn Fn(&OffsetReset) + Send + Sync>>);
+
+impl ResetHandler {
+    pub(super) fn call(&self, reset: &OffsetReset) {
+        if let Self(Some(handler)) = self {
+            handler(reset);
+        }
+    }
+}
+
+impl fmt::Debug for ResetHandler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "ResetHandler(..)" } else { "ResetHandler(none)" })
+    }
+}
+
 /// What the [`machine`](super::machine) needs to know.
 #[derive(Debug, Clone)]
 pub(super) struct Settings {
@@ -413,6 +458,7 @@ pub(super) struct Settings {
     pub(super) api_timeout: Duration,
     pub(super) backoff: Backoff,
     pub(super) fetch: fetcher::Config,
+    pub(super) on_reset: ResetHandler,
     pub(super) membership: membership::Config,
 }
 

@@ -6,13 +6,14 @@
 
 use std::collections::BTreeSet;
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 use tidemill_protocol::api::VersionRange;
 use tidemill_protocol::fetch::FetchResponse;
 use tidemill_protocol::messages::{
@@ -20,9 +21,9 @@ use tidemill_protocol::messages::{
     OffsetCommitRequest, OffsetFetchRequest, SyncGroupRequest,
 };
 use tidemill_protocol::{ApiKey, ErrorCode, Request, StrBytes, header};
-use tracing::warn;
+use tracing::{error, warn};
 
-use super::config::{IsolationLevel, Settings};
+use super::config::{IsolationLevel, ResetHandler, Settings};
 use super::machine::{Action, Machine};
 use super::membership::{Failure, Joined, consumer};
 use super::rebalance::Change;
@@ -46,6 +47,7 @@ pub(super) struct Driver {
     max_poll_interval: Duration,
     allow_auto_create_topics: bool,
     isolation_level: IsolationLevel,
+    on_reset: ResetHandler,
 }
 
 /// What came back.
@@ -76,6 +78,7 @@ impl Driver {
             max_poll_interval: settings.max_poll_interval,
             allow_auto_create_topics: settings.allow_auto_create_topics,
             isolation_level: settings.fetch.isolation_level,
+            on_reset: settings.on_reset.clone(),
         }
     }
 
@@ -130,6 +133,10 @@ impl Driver {
             }
             Action::RefreshMetadata => {
                 self.cluster.refresh();
+                return None;
+            }
+            Action::TellReset(reset) => {
+                self.on_reset.call(&reset);
                 return None;
             }
             Action::TrackTopics(topics) => {
@@ -274,9 +281,13 @@ impl Driver {
 
     async fn tell(self, change: Change, partitions: BTreeSet<TopicPartition>) -> Event {
         if let Some(listener) = self.shared.listener() {
-            let told = listener::tell(self.shared.clone(), listener, change, partitions);
-            if tokio::time::timeout(self.max_poll_interval, told).await.is_err() {
-                warn!(?change, "the rebalance listener took too long; the group goes on without it");
+            let told =
+                AssertUnwindSafe(listener::tell(self.shared.clone(), listener, change, partitions)).catch_unwind();
+            match tokio::time::timeout(self.max_poll_interval, told).await {
+                Ok(Ok(())) => {}
+                // Its state is the application's, which hears of the panic by its own hook.
+                Ok(Err(_)) => error!(?change, "the rebalance listener panicked; the group goes on without it"),
+                Err(_) => warn!(?change, "the rebalance listener took too long; the group goes on without it"),
             }
         }
         Event::Told

@@ -26,7 +26,7 @@ use super::aborted::Aborted;
 use super::config::IsolationLevel;
 use super::fetched::{Chunk, Fetched};
 use super::machine::Action;
-use super::positions::Positions;
+use super::positions::{FetchFrom, Positions};
 use super::subscription::Subscription;
 use crate::cluster::Backoff;
 use crate::cluster::Leader;
@@ -47,6 +47,10 @@ pub(super) struct Config {
     pub(super) budget_bytes: usize,
     pub(super) isolation_level: IsolationLevel,
     pub(super) backoff: Backoff,
+    /// Where we are: a leader may point to a replica that is nearer (KIP-392).
+    pub(super) rack: Option<Arc<str>>,
+    /// How long such a replica is read from before the leader is asked again.
+    pub(super) nearest_age_max: Duration,
 }
 
 /// A `Fetch` request to one broker.
@@ -61,6 +65,7 @@ pub(super) struct Plan {
     pub(super) isolation_level: IsolationLevel,
     /// It goes beside one that is under way already.
     pub(super) express: bool,
+    pub(super) rack: Option<Arc<str>>,
     pub(super) partitions: Vec<Wanted>,
 }
 
@@ -71,6 +76,8 @@ pub(super) struct Wanted {
     pub(super) topic_id: Uuid,
     pub(super) leader_epoch: i32,
     pub(super) offset: i64,
+    /// Of the leader that wrote what comes before, -1 where that is not known: a leader with another log says so.
+    pub(super) last_epoch: i32,
     version: u64,
 }
 
@@ -82,6 +89,7 @@ impl Plan {
             topic_id: *topic_id,
             leader_epoch: 1,
             offset: *offset,
+            last_epoch: 1,
             version: 1,
         });
         Self {
@@ -93,6 +101,7 @@ impl Plan {
             partition_bytes_max: 100,
             isolation_level: IsolationLevel::ReadUncommitted,
             express: false,
+            rack: None,
             partitions: wanted.collect(),
         }
     }
@@ -111,6 +120,30 @@ pub(super) struct Answer {
     pub(super) records: Bytes,
     /// What follows the last whole batch of `records`; none when there is no whole batch.
     pub(super) next_offset: Option<i64>,
+    /// The leader epoch of that batch.
+    pub(super) last_epoch: i32,
+    /// Where the log begins to be another than the one that was read.
+    pub(super) diverges_at: Option<i64>,
+    /// The replica to read from instead.
+    pub(super) preferred_replica: Option<i32>,
+}
+
+#[cfg(test)]
+impl Answer {
+    /// Of a partition with nothing new.
+    pub(super) fn empty(index: usize) -> Self {
+        Self {
+            index,
+            code: ErrorCode::NONE,
+            high_watermark: 100,
+            aborted: Vec::new(),
+            records: Bytes::new(),
+            next_offset: None,
+            last_epoch: -1,
+            diverges_at: None,
+            preferred_replica: None,
+        }
+    }
 }
 
 /// What a broker said: as a whole, or of each partition.
@@ -175,12 +208,20 @@ struct Pause {
     for_metadata: bool,
 }
 
+/// A replica that is nearer than the leader.
+#[derive(Debug, Clone, Copy)]
+struct Nearest {
+    broker: i32,
+    until: Instant,
+}
+
 /// All fetching.
 #[derive(Debug)]
 pub(super) struct Fetcher {
     config: Config,
     brokers: BTreeMap<i32, Broker>,
     pauses: BTreeMap<TopicPartition, Pause>,
+    nearest: BTreeMap<TopicPartition, Nearest>,
     high_watermarks: BTreeMap<TopicPartition, i64>,
     errors: Vec<Error>,
     refresh: bool,
@@ -204,6 +245,7 @@ impl Fetcher {
             config,
             brokers: BTreeMap::new(),
             pauses: BTreeMap::new(),
+            nearest: BTreeMap::new(),
             high_watermarks: BTreeMap::new(),
             errors: Vec::new(),
             refresh: false,
@@ -231,6 +273,7 @@ impl Fetcher {
     /// Another assignment holds.
     pub(super) fn handle_assignment(&mut self, positions: &Positions) {
         self.pauses.retain(|partition, _| positions.contains(partition));
+        self.nearest.retain(|partition, _| positions.contains(partition));
         self.high_watermarks.retain(|partition, _| positions.contains(partition));
     }
 
@@ -261,7 +304,9 @@ impl Fetcher {
         let mut candidates: BTreeMap<i32, Candidates> = BTreeMap::new();
         let mut leaders = BTreeSet::new();
         for partition in positions.assigned().filter(|partition| subscription.is_open(partition)) {
-            let Some((version, offset)) = positions.fetch_from(partition) else { continue };
+            let Some(FetchFrom { version, offset, epoch: last_epoch }) = positions.fetch_from(partition) else {
+                continue;
+            };
             if let Some(pause) = self.pauses.get(partition).filter(|pause| pause.until > now) {
                 wake_at = earliest(wake_at, pause.until);
                 continue;
@@ -272,6 +317,8 @@ impl Fetcher {
                 wake_at = earliest(wake_at, self.pauses[partition].until);
                 continue;
             };
+            let broker =
+                self.nearest.get(partition).filter(|nearest| nearest.until > now).map_or(broker, |it| it.broker);
             leaders.insert(broker);
             if self.brokers.get(&broker).is_some_and(|broker| broker.is_asked_for(version)) {
                 continue;
@@ -282,7 +329,17 @@ impl Fetcher {
                 self.blocked = true;
             } else {
                 let partition = partition.clone();
-                candidates.wanted.push(Wanted { partition, topic_id, leader_epoch: epoch, offset, version });
+                // A leader that has not come to that epoch cannot tell; asked all the same, it would say that the offset
+                // is out of range. It is so where a topic was made anew.
+                let last_epoch = if last_epoch > epoch { -1 } else { last_epoch };
+                candidates.wanted.push(Wanted {
+                    partition,
+                    topic_id,
+                    leader_epoch: epoch,
+                    offset,
+                    last_epoch,
+                    version,
+                });
             }
         }
         for (broker, candidates) in candidates {
@@ -367,6 +424,7 @@ impl Fetcher {
             partition_bytes_max: self.config.partition_bytes_max,
             isolation_level: self.config.isolation_level,
             express,
+            rack: self.config.rack.clone(),
             partitions: wanted,
         });
         *broker.lane(express) = Lane {
@@ -405,23 +463,37 @@ impl Fetcher {
             if !positions.is_current(&wanted.partition, wanted.version) {
                 continue;
             }
-            if answer.code.is_none() {
-                self.on_records(wanted, answer, positions, fetched);
+            if !answer.code.is_none() {
+                self.on_partition_error(plan.broker, wanted, answer.code, positions, now);
+            } else if let Some(end_offset) = answer.diverges_at {
+                positions.on_diverging(&wanted.partition, wanted.version, end_offset);
             } else {
-                self.on_partition_error(wanted, answer.code, positions, now);
+                self.on_records(plan.broker, wanted, answer, (positions, fetched), now);
             }
         }
     }
 
-    fn on_records(&mut self, wanted: &Wanted, answer: Answer, positions: &mut Positions, fetched: &mut Fetched) {
+    fn on_records(
+        &mut self,
+        broker: i32,
+        wanted: &Wanted,
+        answer: Answer,
+        (positions, fetched): (&mut Positions, &mut Fetched),
+        now: Instant,
+    ) {
         let partition = &wanted.partition;
         self.pauses.remove(partition);
+        if let Some(nearest) = answer.preferred_replica.filter(|nearest| *nearest != broker) {
+            debug!(%partition, replica = nearest, "reading from a replica that is nearer than the leader");
+            let until = now + self.config.nearest_age_max;
+            self.nearest.insert(partition.clone(), Nearest { broker: nearest, until });
+        }
         self.high_watermarks.insert(partition.clone(), answer.high_watermark);
         if answer.records.is_empty() {
             return;
         }
         let next_offset = answer.next_offset.unwrap_or(wanted.offset).max(wanted.offset);
-        positions.on_fetched(partition, wanted.version, next_offset);
+        positions.on_fetched(partition, wanted.version, next_offset, answer.last_epoch);
         fetched.push(Chunk {
             partition: partition.clone(),
             version: wanted.version,
@@ -435,8 +507,19 @@ impl Fetcher {
         });
     }
 
-    fn on_partition_error(&mut self, wanted: &Wanted, code: ErrorCode, positions: &mut Positions, now: Instant) {
+    fn on_partition_error(
+        &mut self,
+        broker: i32,
+        wanted: &Wanted,
+        code: ErrorCode,
+        positions: &mut Positions,
+        now: Instant,
+    ) {
         let partition = &wanted.partition;
+        if self.nearest.remove(partition).is_some_and(|nearest| nearest.broker == broker) {
+            debug!(%partition, %code, "back to the leader: a replica cannot serve us");
+            return self.pause(partition, false, now);
+        }
         if code == ErrorCode::OFFSET_OUT_OF_RANGE {
             if positions.on_out_of_range(partition, wanted.version, wanted.offset) {
                 self.pause(partition, false, now);
@@ -463,6 +546,7 @@ impl Fetcher {
         broker.retry_at = Some(now + self.config.backoff.next(broker.failures, &mut self.random));
         broker.failures = broker.failures.saturating_add(1);
         self.refresh = true;
+        self.nearest.retain(|_, nearest| nearest.broker != id);
         if !error.is_retriable() {
             self.errors.push(error);
         }

@@ -177,11 +177,13 @@ impl Reading {
             };
             self.any_whole = true;
             let (bytes, next_offset) = (batch.as_bytes().len(), batch.header().next_offset());
+            let leader_epoch = batch.header().partition_leader_epoch;
             if next_offset > self.chunk.from_offset && self.is_wanted(&batch)? {
                 let open = batch
                     .open(INFLATED_BYTES_MAX)
                     .and_then(|open| Batch::new(self.chunk.partition.clone(), open, self.chunk.high_watermark))
                     .map_err(|error| Error::decode("reading a batch of records", error))?;
+                self.progress.written_under(leader_epoch);
                 let next = open.first_from(self.chunk.from_offset);
                 self.open = Some(Open { batch: Arc::new(open), next, bytes });
             } else {

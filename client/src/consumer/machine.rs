@@ -25,6 +25,7 @@ use super::offset_lookup::{self, OffsetLookup};
 use super::positions::{Lost, Positions, Progress};
 use super::rebalance::{Change, Rebalance, Step};
 use super::subscription::{Subscription, Wanted};
+use super::{OffsetAndMetadata, OffsetReset};
 use crate::cluster::Snapshot;
 use crate::error::Error;
 use crate::record::TopicPartition;
@@ -54,6 +55,8 @@ pub(super) enum Action {
     NameTopics(Vec<Uuid>),
     CoordinatorMoved,
     RefreshMetadata,
+    /// The application is told that reading goes on elsewhere.
+    TellReset(OffsetReset),
     TrackTopics(Vec<Arc<str>>),
     /// Call the listener.
     Tell {
@@ -234,7 +237,11 @@ impl Machine {
     }
 
     pub(super) fn handle_fetch_reply(&mut self, plan: (i32, u64), reply: Result<fetcher::Reply, Error>, now: Instant) {
+        let before = self.positions.versions();
         self.fetcher.handle_reply(plan, reply, (&mut self.positions, &mut self.fetched), now);
+        if self.positions.versions() != before {
+            self.drop_stale();
+        }
         let Self { subscription, fetched, .. } = self;
         self.ready |= fetched.has_any(|partition| subscription.is_open(partition));
     }
@@ -256,7 +263,7 @@ impl Machine {
         self.committed.handle_reply(token, reply, now);
         for (partition, version, committed) in self.committed.take_found() {
             self.positions.on_committed(&partition, version, committed);
-            if let Some(offset) = committed {
+            if let Some((offset, _)) = committed {
                 self.commits.handle_known(&partition, offset);
             }
         }
@@ -314,6 +321,9 @@ impl Machine {
         }
         for (partition, lost) in self.positions.take_lost() {
             self.report(lost_error(partition, lost));
+        }
+        for skipped in self.positions.take_skipped() {
+            self.out.push(Action::TellReset(OffsetReset::from(skipped)));
         }
         if self.commits.is_auto_commit_due(now) {
             self.commit_processed();
@@ -509,7 +519,9 @@ impl Machine {
             return;
         }
         let known = self.positions.known();
-        self.commits.handle_processed(known.map(|(partition, progress)| (partition, progress.processed())));
+        self.commits.handle_processed(known.map(|(partition, progress)| {
+            (partition, OffsetAndMetadata::new(progress.processed(), progress.leader_epoch()))
+        }));
     }
 
     /// Who commits: the member, or nobody in particular where partitions are assigned by name.
@@ -551,6 +563,10 @@ fn lost_error(partition: TopicPartition, lost: Lost) -> Error {
         }
         Lost::OutOfRange { offset } => {
             Error::broker(format!("reading from offset {offset}"), ErrorCode::OFFSET_OUT_OF_RANGE)
+        }
+        Lost::Truncated { offset, end_offset } => {
+            let error = Error::broker(format!("reading from offset {offset}"), ErrorCode::OFFSET_OUT_OF_RANGE);
+            error.with_detail(format!("the log was cut at {end_offset}: what was read after that is gone (KIP-320)"))
         }
     }
     .with_partition(partition)

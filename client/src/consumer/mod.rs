@@ -103,6 +103,32 @@ pub struct OffsetAndMetadata {
     pub metadata: String,
 }
 
+impl OffsetAndMetadata {
+    fn new(offset: i64, leader_epoch: Option<i32>) -> Self {
+        Self { offset, leader_epoch, metadata: String::new() }
+    }
+}
+
+/// Reading went on elsewhere than where it was: the records in between are gone, or never were
+/// ([`ConsumerConfig::on_reset`]).
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OffsetReset {
+    /// Where.
+    pub partition: TopicPartition,
+    /// The offset that was to be read next, and that the log does not have.
+    pub from: i64,
+    /// The offset that is read next instead. Beyond [`from`](Self::from), records were deleted before they were read;
+    /// before it, the log was cut, or is another, and what was read of it is not there any more.
+    pub to: i64,
+}
+
+impl From<positions::Skipped> for OffsetReset {
+    fn from(positions::Skipped { partition, from, to }: positions::Skipped) -> Self {
+        Self { partition, from, to }
+    }
+}
+
 impl From<i64> for OffsetAndMetadata {
     fn from(offset: i64) -> Self {
         Self { offset, leader_epoch: None, metadata: String::new() }
@@ -454,6 +480,15 @@ impl Consumer {
     #[must_use]
     pub fn high_watermark(&self, partition: &TopicPartition) -> Option<i64> {
         self.shared.machine().high_watermark(partition)
+    }
+
+    /// How many offsets of a partition are between the position and [`high_watermark`](Self::high_watermark): what is
+    /// still to be handed out, and offsets that no record has. None until both are known.
+    #[must_use]
+    pub fn lag(&self, partition: &TopicPartition) -> Option<u64> {
+        let machine = self.shared.machine();
+        let end = machine.high_watermark(partition)?;
+        Some(u64::try_from(end - machine.position(partition)?).unwrap_or(0))
     }
 
     /// The first offset that the log of each partition holds. They need not be assigned.

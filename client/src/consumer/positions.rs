@@ -11,7 +11,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicI64, Ordering};
 
 use tracing::warn;
 
@@ -29,14 +29,28 @@ pub(super) struct Progress {
     /// With [`SEALED`] from when it no longer moves.
     position: AtomicI64,
     processed: AtomicI64,
+    /// Of the leader that wrote what went out last, -1 where that is not known.
+    epoch: AtomicI32,
 }
 
 /// A bit that no offset has.
 const SEALED: i64 = 1 << 62;
 
 impl Progress {
-    fn new(offset: i64) -> Arc<Self> {
-        Arc::new(Self { position: AtomicI64::new(offset), processed: AtomicI64::new(offset) })
+    fn new(offset: i64, epoch: i32) -> Arc<Self> {
+        let (position, processed) = (AtomicI64::new(offset), AtomicI64::new(offset));
+        Arc::new(Self { position, processed, epoch: AtomicI32::new(epoch) })
+    }
+
+    /// What goes out next was written under this leader epoch. It is a hint for whoever goes on from here: when it runs
+    /// ahead of the position, a truncation may go unnoticed, and nothing else happens.
+    pub(super) fn written_under(&self, epoch: i32) {
+        self.epoch.store(epoch, Ordering::Relaxed);
+    }
+
+    /// The leader epoch of what went out last.
+    pub(super) fn leader_epoch(&self) -> Option<i32> {
+        Some(self.epoch.load(Ordering::Relaxed)).filter(|epoch| *epoch >= 0)
     }
 
     /// The next offset to hand out.
@@ -86,6 +100,16 @@ pub(super) enum Lost {
     NothingCommitted,
     /// The offset is not in the log any more, or not yet, and `auto.offset.reset` is `none`.
     OutOfRange { offset: i64 },
+    /// The log was cut at `end_offset`, before the position, and `auto.offset.reset` is `none`.
+    Truncated { offset: i64, end_offset: i64 },
+}
+
+/// The position was not in the log, and reading went on elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Skipped {
+    pub(super) partition: TopicPartition,
+    pub(super) from: i64,
+    pub(super) to: i64,
 }
 
 /// Where a partition stands.
@@ -96,9 +120,18 @@ pub(super) enum Lost {
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    AwaitingCommitted { asked: bool },
-    AwaitingOffset { spec: OffsetSpec, asked: bool },
-    Reading { fetch_offset: i64 },
+    AwaitingCommitted {
+        asked: bool,
+    },
+    AwaitingOffset {
+        spec: OffsetSpec,
+        asked: bool,
+    },
+    /// `epoch`: of the leader that wrote what comes before, -1 where that is not known.
+    Reading {
+        fetch_offset: i64,
+        epoch: i32,
+    },
     Stopped,
 }
 
@@ -107,6 +140,15 @@ struct Partition {
     version: u64,
     state: State,
     progress: Arc<Progress>,
+}
+
+/// Where the next fetch of a partition goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct FetchFrom {
+    pub(super) version: u64,
+    pub(super) offset: i64,
+    /// Of the leader that wrote what comes before, -1 where that is not known.
+    pub(super) epoch: i32,
 }
 
 /// Where all assigned partitions stand.
@@ -118,11 +160,22 @@ pub(super) struct Positions {
     grouped: bool,
     versions: u64,
     lost: Vec<(TopicPartition, Lost)>,
+    /// Positions that were out of range, while it is not known yet where reading goes on.
+    resets: BTreeMap<TopicPartition, i64>,
+    skipped: Vec<Skipped>,
 }
 
 impl Positions {
     pub(super) fn new(reset: AutoOffsetReset, grouped: bool) -> Self {
-        Self { partitions: BTreeMap::new(), reset, grouped, versions: 0, lost: Vec::new() }
+        Self {
+            partitions: BTreeMap::new(),
+            reset,
+            grouped,
+            versions: 0,
+            lost: Vec::new(),
+            resets: BTreeMap::new(),
+            skipped: Vec::new(),
+        }
     }
 
     /// These partitions are read from now on, and no others. Those that stay keep their place.
@@ -134,6 +187,7 @@ impl Positions {
             }
             stays
         });
+        self.resets.retain(|partition, _| assigned.contains(partition));
         for partition in assigned {
             if !self.partitions.contains_key(partition) {
                 self.start(partition);
@@ -148,7 +202,7 @@ impl Positions {
             self.reset_state(partition, Lost::NothingCommitted)
         };
         self.versions += 1;
-        let entry = Partition { version: self.versions, state, progress: Progress::new(-1) };
+        let entry = Partition { version: self.versions, state, progress: Progress::new(-1, -1) };
         if let Some(before) = self.partitions.insert(partition.clone(), entry) {
             before.progress.seal();
         }
@@ -190,7 +244,7 @@ impl Positions {
 
     /// Reads on from `offset`. False when the partition is not assigned.
     pub(super) fn seek(&mut self, partition: &TopicPartition, offset: i64) -> bool {
-        self.place(partition, offset)
+        self.place(partition, offset, -1)
     }
 
     /// Reads on from an end of the log, once it is known where that is. False when the partition is not assigned.
@@ -200,7 +254,7 @@ impl Positions {
             Some(entry) => {
                 let state = State::AwaitingOffset { spec, asked: false };
                 entry.progress.seal();
-                *entry = Partition { version: self.versions, state, progress: Progress::new(-1) };
+                *entry = Partition { version: self.versions, state, progress: Progress::new(-1, -1) };
                 true
             }
             None => false,
@@ -232,13 +286,13 @@ impl Positions {
     }
 
     /// What the group had committed, if anything.
-    pub(super) fn on_committed(&mut self, partition: &TopicPartition, version: u64, committed: Option<i64>) {
+    pub(super) fn on_committed(&mut self, partition: &TopicPartition, version: u64, committed: Option<(i64, i32)>) {
         if !self.is_current(partition, version) {
             return;
         }
         match committed {
-            Some(offset) => {
-                self.place(partition, offset);
+            Some((offset, epoch)) => {
+                self.place(partition, offset, epoch);
             }
             None => self.reset_to_policy(partition, Lost::NothingCommitted),
         }
@@ -247,7 +301,29 @@ impl Positions {
     /// The offset a reset leads to.
     pub(super) fn on_offset(&mut self, partition: &TopicPartition, version: u64, offset: i64) {
         if self.is_current(partition, version) {
-            self.place(partition, offset);
+            if let Some(from) = self.resets.remove(partition) {
+                self.skipped.push(Skipped { partition: partition.clone(), from, to: offset });
+            }
+            self.place(partition, offset, -1);
+        }
+    }
+
+    /// The log that the leader has is another from `end_offset` on than the one that was read: what was read after that
+    /// is gone (KIP-320). Reading goes on there, or, where the application wants no resets, stops.
+    pub(super) fn on_diverging(&mut self, partition: &TopicPartition, version: u64, end_offset: i64) {
+        if !self.is_current(partition, version) {
+            return;
+        }
+        let position = self.position(partition).unwrap_or(-1);
+        if position <= end_offset {
+            return self.refetch(partition); // nothing that went out is concerned
+        }
+        warn!(%partition, offset = position, end_offset, "the log was cut: records that were read are gone");
+        if self.reset == AutoOffsetReset::None {
+            self.reset_to_policy(partition, Lost::Truncated { offset: position, end_offset });
+        } else {
+            self.skipped.push(Skipped { partition: partition.clone(), from: position, to: end_offset });
+            self.place(partition, end_offset, -1);
         }
     }
 
@@ -262,7 +338,13 @@ impl Positions {
         }
         warn!(%partition, offset, reset = ?self.reset, "the position is out of range: these records are gone, or never were");
         self.reset_to_policy(partition, Lost::OutOfRange { offset });
+        self.resets.insert(partition.clone(), offset);
         false
+    }
+
+    /// Where reading went on elsewhere than it was, since the last call.
+    pub(super) fn take_skipped(&mut self) -> Vec<Skipped> {
+        std::mem::take(&mut self.skipped)
     }
 
     /// Partitions that stand still since the last call, with the reason.
@@ -270,22 +352,22 @@ impl Positions {
         std::mem::take(&mut self.lost)
     }
 
-    /// Where to fetch from, and under which version; none while the position is not known.
-    pub(super) fn fetch_from(&self, partition: &TopicPartition) -> Option<(u64, i64)> {
+    /// Where to fetch from; none while the position is not known.
+    pub(super) fn fetch_from(&self, partition: &TopicPartition) -> Option<FetchFrom> {
         let entry = self.partitions.get(partition)?;
         match entry.state {
-            State::Reading { fetch_offset } => Some((entry.version, fetch_offset)),
+            State::Reading { fetch_offset: offset, epoch } => Some(FetchFrom { version: entry.version, offset, epoch }),
             State::AwaitingCommitted { .. } | State::AwaitingOffset { .. } | State::Stopped => None,
         }
     }
 
-    /// Fetched up to `next_offset`: the next fetch goes on from there.
-    pub(super) fn on_fetched(&mut self, partition: &TopicPartition, version: u64, next_offset: i64) {
+    /// Fetched up to `next_offset`, the last of it written under `epoch`: the next fetch goes on from there.
+    pub(super) fn on_fetched(&mut self, partition: &TopicPartition, version: u64, next_offset: i64, epoch: i32) {
         if let Some(entry) = self.partitions.get_mut(partition)
             && entry.version == version
-            && let State::Reading { fetch_offset } = &mut entry.state
+            && let State::Reading { .. } = &entry.state
         {
-            *fetch_offset = next_offset;
+            entry.state = State::Reading { fetch_offset: next_offset, epoch };
         }
     }
 
@@ -296,8 +378,13 @@ impl Positions {
         {
             self.versions += 1;
             entry.version = self.versions;
-            entry.state = State::Reading { fetch_offset: offset };
+            entry.state = State::Reading { fetch_offset: offset, epoch: -1 };
         }
+    }
+
+    /// Grows whenever what was asked for before is about a place where we no longer are.
+    pub(super) fn versions(&self) -> u64 {
+        self.versions
     }
 
     /// Whether what was asked for under `version` is still about where we are.
@@ -311,14 +398,15 @@ impl Positions {
         Some(entry.progress.clone())
     }
 
-    fn place(&mut self, partition: &TopicPartition, offset: i64) -> bool {
+    fn place(&mut self, partition: &TopicPartition, offset: i64, epoch: i32) -> bool {
         self.versions += 1;
+        self.resets.remove(partition);
         match self.partitions.get_mut(partition) {
             Some(entry) => {
                 entry.version = self.versions;
-                entry.state = State::Reading { fetch_offset: offset };
+                entry.state = State::Reading { fetch_offset: offset, epoch };
                 entry.progress.seal();
-                entry.progress = Progress::new(offset);
+                entry.progress = Progress::new(offset, epoch);
                 true
             }
             None => false,
@@ -368,9 +456,10 @@ mod tests {
         let awaiting = positions.take_awaiting_committed();
         assert_eq!(awaiting.len(), 1);
         assert!(positions.take_awaiting_committed().is_empty(), "it is asked for once");
-        positions.on_committed(&partition(0), awaiting[0].1, Some(42));
+        positions.on_committed(&partition(0), awaiting[0].1, Some((42, 3)));
         assert_eq!(positions.position(&partition(0)), Some(42));
-        assert_eq!(positions.fetch_from(&partition(0)).unwrap().1, 42);
+        let from = positions.fetch_from(&partition(0)).unwrap();
+        assert_eq!((from.offset, from.epoch), (42, 3));
     }
 
     #[test]
@@ -390,7 +479,7 @@ mod tests {
         assert_eq!(positions.take_lost(), [(partition(0), Lost::NothingCommitted)]);
         assert_eq!(positions.fetch_from(&partition(0)), None);
         assert!(positions.seek(&partition(0), 3));
-        assert_eq!(positions.fetch_from(&partition(0)).unwrap().1, 3);
+        assert_eq!(positions.fetch_from(&partition(0)).unwrap().offset, 3);
     }
 
     #[test]
@@ -398,7 +487,7 @@ mod tests {
         let mut positions = assigned(AutoOffsetReset::Latest, true);
         let version = positions.take_awaiting_committed()[0].1;
         positions.seek(&partition(0), 100);
-        positions.on_committed(&partition(0), version, Some(5));
+        positions.on_committed(&partition(0), version, Some((5, -1)));
         assert_eq!(positions.position(&partition(0)), Some(100));
     }
 
@@ -406,14 +495,14 @@ mod tests {
     fn a_position_that_is_left_moves_no_more_and_is_still_known() {
         let mut positions = assigned(AutoOffsetReset::Earliest, false);
         positions.seek(&partition(0), 10);
-        let before = positions.progress(&partition(0), positions.fetch_from(&partition(0)).unwrap().0).unwrap();
+        let before = positions.progress(&partition(0), positions.fetch_from(&partition(0)).unwrap().version).unwrap();
         assert!(before.hand_out(11));
         assert!(before.hand_out(7) && before.position() == 11, "offsets in a batch may go back, a position does not");
         positions.seal(&BTreeSet::from([partition(0)]));
         assert!(!before.hand_out(12));
         assert_eq!((before.position(), positions.position(&partition(0))), (11, Some(11)));
         positions.seek(&partition(0), 20);
-        let after = positions.progress(&partition(0), positions.fetch_from(&partition(0)).unwrap().0).unwrap();
+        let after = positions.progress(&partition(0), positions.fetch_from(&partition(0)).unwrap().version).unwrap();
         assert!(after.hand_out(21));
         positions.assign(&BTreeSet::new());
         assert!(!after.hand_out(22));
@@ -423,8 +512,8 @@ mod tests {
     fn an_offset_out_of_range_waits_until_what_is_buffered_has_gone_out() {
         let mut positions = assigned(AutoOffsetReset::Earliest, false);
         positions.seek(&partition(0), 10);
-        let (version, _) = positions.fetch_from(&partition(0)).unwrap();
-        positions.on_fetched(&partition(0), version, 20);
+        let FetchFrom { version, .. } = positions.fetch_from(&partition(0)).unwrap();
+        positions.on_fetched(&partition(0), version, 20, 1);
         assert!(positions.on_out_of_range(&partition(0), version, 20));
         assert!(positions.take_awaiting_offset().is_empty());
         positions.progress(&partition(0), version).unwrap().hand_out(20);
@@ -437,7 +526,7 @@ mod tests {
         let mut positions = assigned(AutoOffsetReset::None, false);
         positions.take_lost();
         positions.seek(&partition(0), 10);
-        let (version, _) = positions.fetch_from(&partition(0)).unwrap();
+        let FetchFrom { version, .. } = positions.fetch_from(&partition(0)).unwrap();
         positions.on_out_of_range(&partition(0), version, 10);
         assert_eq!(positions.take_lost(), [(partition(0), Lost::OutOfRange { offset: 10 })]);
         assert!(positions.take_lost().is_empty());
@@ -448,7 +537,7 @@ mod tests {
     fn who_holds_the_progress_from_before_a_seek_moves_nothing() {
         let mut positions = assigned(AutoOffsetReset::Earliest, false);
         positions.seek(&partition(0), 10);
-        let (version, _) = positions.fetch_from(&partition(0)).unwrap();
+        let FetchFrom { version, .. } = positions.fetch_from(&partition(0)).unwrap();
         let old = positions.progress(&partition(0), version).unwrap();
         positions.seek(&partition(0), 50);
         old.hand_out(11);
@@ -471,11 +560,11 @@ mod tests {
     fn refetching_starts_again_from_what_went_out() {
         let mut positions = assigned(AutoOffsetReset::Earliest, false);
         positions.seek(&partition(0), 10);
-        let (version, _) = positions.fetch_from(&partition(0)).unwrap();
-        positions.on_fetched(&partition(0), version, 30);
+        let FetchFrom { version, .. } = positions.fetch_from(&partition(0)).unwrap();
+        positions.on_fetched(&partition(0), version, 30, 1);
         positions.progress(&partition(0), version).unwrap().hand_out(12);
         positions.refetch(&partition(0));
-        let (again, offset) = positions.fetch_from(&partition(0)).unwrap();
+        let FetchFrom { version: again, offset, .. } = positions.fetch_from(&partition(0)).unwrap();
         assert_eq!(offset, 12);
         assert_ne!(again, version);
     }

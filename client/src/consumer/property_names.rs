@@ -86,6 +86,17 @@ const PROPERTIES: &[Property<ConsumerConfig>] = &[
         set: |config, value| milliseconds(value).map(|time| with(config, |config| config.auto_commit_interval(time))),
     },
     Property {
+        names: &["client.rack"],
+        default: "none",
+        doc: "the rack or zone of this consumer, for reading from the nearest replica",
+        set: |config, value| {
+            if !value.is_empty() {
+                with(config, |config| config.client_rack(value));
+            }
+            Ok(())
+        },
+    },
+    Property {
         names: &["isolation.level"],
         default: "read_uncommitted",
         doc: "which records of transactions are read: read_uncommitted or read_committed",

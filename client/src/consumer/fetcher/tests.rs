@@ -36,6 +36,8 @@ impl World {
             budget_bytes: 10_000,
             isolation_level: IsolationLevel::ReadUncommitted,
             backoff: Backoff::new(Duration::from_millis(100), Duration::from_secs(1)),
+            rack: Some(Arc::from("east")),
+            nearest_age_max: Duration::from_secs(300),
         };
         let mut positions = Positions::new(AutoOffsetReset::Earliest, false);
         positions.assign(&partitions.iter().map(|number| partition(*number)).collect());
@@ -82,12 +84,11 @@ impl World {
                 let wanted = plan.partitions.iter().position(|wanted| wanted.partition == partition(*number));
                 let index = wanted.expect("the partition was asked for");
                 Answer {
-                    index,
                     code: *code,
-                    high_watermark: 100,
-                    aborted: Vec::new(),
                     records: if code.is_none() { Bytes::from(vec![0; RECORDS]) } else { Bytes::new() },
                     next_offset: Some(plan.partitions[index].offset + 10),
+                    last_epoch: 1,
+                    ..Answer::empty(index)
                 }
             })
             .collect();
@@ -96,15 +97,7 @@ impl World {
 
     /// As a broker does that has nothing new.
     fn answer_empty(&mut self, plan: &Plan) {
-        let answer = |index| Answer {
-            index,
-            code: ErrorCode::NONE,
-            high_watermark: 100,
-            aborted: Vec::new(),
-            records: Bytes::new(),
-            next_offset: None,
-        };
-        self.reply(plan, Ok(Ok((0..plan.partitions.len()).map(answer).collect())));
+        self.reply(plan, Ok(Ok((0..plan.partitions.len()).map(Answer::empty).collect())));
     }
 
     fn reply(&mut self, plan: &Plan, reply: Result<Reply, Error>) {
@@ -296,4 +289,57 @@ fn another_partition_is_first_each_time() {
         world.answer(&plan, &[]);
     }
     assert_eq!(firsts.len(), 3);
+}
+
+#[test]
+fn a_nearer_replica_is_read_from_until_its_time_is_up_or_it_cannot_serve_us() {
+    let mut world = World::new(&[0]);
+    let plan = world.one();
+    assert_eq!((plan.broker, plan.rack.as_deref()), (0, Some("east")));
+    let points_to = |broker| Answer { preferred_replica: Some(broker), ..Answer::empty(0) };
+    world.reply(&plan, Ok(Ok(vec![points_to(5)])));
+    let near = world.one();
+    assert_eq!(near.broker, 5);
+    world.answer(&near, &[(0, ErrorCode::NONE)]);
+    let near = world.one();
+    assert_eq!((near.broker, near.partitions[0].offset), (5, 10));
+    world.answer(&near, &[(0, ErrorCode::OFFSET_OUT_OF_RANGE)]);
+    world.now += Duration::from_secs(1);
+    let plan = world.one();
+    assert_eq!((plan.broker, plan.partitions[0].offset), (0, 10), "a replica that lags says nothing about the log");
+    world.reply(&plan, Ok(Ok(vec![points_to(5)])));
+    let near = world.one();
+    world.reply(&near, Err(Error::timeout("fetching")));
+    world.now += Duration::from_secs(1);
+    let plan = world.one();
+    assert_eq!(plan.broker, 0, "it is not there any more");
+    world.reply(&plan, Ok(Ok(vec![points_to(5)])));
+    let near = world.one();
+    world.answer_empty(&near);
+    world.now += Duration::from_secs(300);
+    assert_eq!(world.one().broker, 0, "the leader is asked again from time to time");
+}
+
+#[test]
+fn a_log_that_was_cut_before_the_position_is_read_on_from_there_and_the_application_hears_of_it() {
+    let mut world = World::new(&[0]);
+    let plan = world.one();
+    assert_eq!(plan.partitions[0].last_epoch, -1, "nothing was read before");
+    world.answer(&plan, &[(0, ErrorCode::NONE)]);
+    let plan = world.one();
+    assert_eq!((plan.partitions[0].offset, plan.partitions[0].last_epoch), (10, 1));
+    let diverges_at = |offset| Answer { diverges_at: Some(offset), ..Answer::empty(0) };
+    world.reply(&plan, Ok(Ok(vec![diverges_at(7)])));
+    assert_eq!(world.positions.take_skipped(), [], "what was fetched was not handed out yet");
+    let plan = world.one();
+    assert_eq!((plan.partitions[0].offset, plan.partitions[0].last_epoch), (0, -1));
+    world.answer(&plan, &[(0, ErrorCode::NONE)]);
+    let chunk = world.fetched.take(|_| true).unwrap();
+    let chunk = if chunk.version == plan.partitions[0].version { chunk } else { world.fetched.take(|_| true).unwrap() };
+    world.positions.progress(&chunk.partition, chunk.version).unwrap().hand_out(10);
+    let plan = world.one();
+    world.reply(&plan, Ok(Ok(vec![diverges_at(7)])));
+    let skipped = world.positions.take_skipped();
+    assert_eq!((skipped[0].from, skipped[0].to), (10, 7));
+    assert_eq!(world.one().partitions[0].offset, 7);
 }

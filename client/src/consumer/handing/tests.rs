@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use tidemill_protocol::ErrorCode;
 use tidemill_protocol::compression::Codec;
 use tidemill_protocol::records::{BatchBuilder, BatchFlags, Header, NewRecord, ProducerStamp, assign, control};
 
@@ -89,12 +88,11 @@ impl World {
         batches.iter().for_each(|batch| records.extend_from_slice(batch));
         let last = batches.last().and_then(|batch| RecordBatches::new(batch.clone()).next());
         let answer = Answer {
-            index,
-            code: ErrorCode::NONE,
             high_watermark: 77,
             aborted: aborted.to_vec(),
             records: records.freeze(),
             next_offset: last.and_then(Result::ok).map(|batch| batch.header().next_offset()),
+            ..Answer::empty(index)
         };
         self.shared.machine().handle_fetch_reply((plan.broker, plan.token), Ok(Ok(vec![answer])), now());
     }

@@ -10,12 +10,12 @@ use tidemill_protocol::ErrorCode;
 use tokio::sync::oneshot;
 
 use super::{Action, Closing, Machine};
-use crate::consumer::GroupMetadata;
 use crate::consumer::commits::Offsets;
 use crate::consumer::membership::Identity;
 use crate::consumer::membership::consumer::Wish;
 use crate::consumer::offset_lookup::OffsetSpec;
 use crate::consumer::subscription::Wanted;
+use crate::consumer::{GroupMetadata, OffsetAndMetadata};
 use crate::consumer::{committed, offset_lookup};
 use crate::error::Error;
 use crate::record::TopicPartition;
@@ -203,7 +203,10 @@ impl Machine {
         }
         let offsets = offsets.unwrap_or_else(|| {
             let known = self.positions.known();
-            known.map(|(partition, progress)| (partition.clone(), progress.position().into())).collect()
+            let known = known.map(|(partition, progress)| {
+                (partition.clone(), OffsetAndMetadata::new(progress.position(), progress.leader_epoch()))
+            });
+            known.collect()
         });
         self.commits.handle_commit(offsets, self.settings.api_timeout, done, now);
     }

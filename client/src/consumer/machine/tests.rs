@@ -105,12 +105,10 @@ impl World {
             .iter()
             .enumerate()
             .map(|(index, wanted)| fetcher::Answer {
-                index,
-                code: ErrorCode::NONE,
                 high_watermark: 1000,
-                aborted: Vec::new(),
                 records: Bytes::from_static(&[0; 100]),
                 next_offset: Some(wanted.offset + 10),
+                ..fetcher::Answer::empty(index)
             })
             .collect();
         self.machine.handle_fetch_reply((plan.broker, plan.token), Ok(Ok(answers)), self.now);

@@ -44,16 +44,19 @@ pub(in crate::consumer) fn request(plan: &Plan, version: i16) -> FetchRequest {
             .with_partition(wanted.partition.partition)
             .with_current_leader_epoch(if version >= 9 { wanted.leader_epoch } else { -1 })
             .with_fetch_offset(wanted.offset)
+            .with_last_fetched_epoch(if version >= 12 { wanted.last_epoch } else { -1 })
             .with_partition_max_bytes(plan.partition_bytes_max);
         if let Some(topic) = topics.last_mut() {
             topic.partitions.push(partition);
         }
     }
+    let rack = plan.rack.as_deref().filter(|_| version >= 11);
     FetchRequest::default()
         .with_max_wait_ms(millis(plan.wait_max))
         .with_min_bytes(plan.bytes_min)
         .with_max_bytes(plan.bytes_max)
         .with_isolation_level(isolation(plan.isolation_level))
+        .with_rack_id(rack.map(text).unwrap_or_default())
         .with_topics(topics)
 }
 
@@ -72,6 +75,7 @@ pub(in crate::consumer) fn reply(plan: &Plan, version: i16, response: &FetchResp
             // Taken out: a partition that is answered twice is answered once.
             let Some(index) = indexes.remove(&(topic.id, topic.name.as_str(), part.partition_index)) else { continue };
             let records = part.records.clone().unwrap_or_default();
+            let (next_offset, last_epoch) = extent(&records).map_or((None, -1), |(next, epoch)| (Some(next), epoch));
             let aborted = part.aborted_transactions.iter().flat_map(AbortedTransactions::iter);
             answers.push(Answer {
                 index,
@@ -81,7 +85,10 @@ pub(in crate::consumer) fn reply(plan: &Plan, version: i16, response: &FetchResp
                     IsolationLevel::ReadCommitted => part.last_stable_offset,
                 },
                 aborted: aborted.map(|aborted| (aborted.first_offset, aborted.producer_id)).collect(),
-                next_offset: next_offset(&records),
+                next_offset,
+                last_epoch,
+                diverges_at: Some(part.diverging_epoch.end_offset).filter(|_| part.diverging_epoch.epoch >= 0),
+                preferred_replica: Some(part.preferred_read_replica).filter(|replica| *replica >= 0),
                 records,
             });
         }
@@ -89,21 +96,29 @@ pub(in crate::consumer) fn reply(plan: &Plan, version: i16, response: &FetchResp
     Ok(answers)
 }
 
-/// The offset after the last whole batch; none when not even the first is whole. What the batches hold is checked when
-/// they are opened: here a length that makes no sense ends the walk.
-fn next_offset(records: &Bytes) -> Option<i64> {
+/// The offset after the last whole batch, and its leader epoch; none when not even the first is whole. What the batches
+/// hold is checked when they are opened: here a length that makes no sense ends the walk.
+fn extent(records: &Bytes) -> Option<(i64, i32)> {
     let mut rest: &[u8] = records;
-    let mut next = None;
-    while let Some((base_offset, size, last_offset_delta)) = batch_extent(rest) {
-        let Some(after) = rest.get(size..) else { break };
-        next = base_offset.checked_add(last_offset_delta)?.checked_add(1);
+    let mut last = None;
+    while let Some(Extent { base_offset, bytes, last_offset_delta, leader_epoch }) = batch_extent(rest) {
+        let Some(after) = rest.get(bytes..) else { break };
+        last = Some((base_offset.checked_add(last_offset_delta)?.checked_add(1)?, leader_epoch));
         rest = after;
     }
-    next
+    last
 }
 
-/// Base offset, size in bytes and last offset delta of the batch or message at the start.
-fn batch_extent(bytes: &[u8]) -> Option<(i64, usize, i64)> {
+/// What the head of a batch or message says of it.
+struct Extent {
+    base_offset: i64,
+    bytes: usize,
+    last_offset_delta: i64,
+    leader_epoch: i32,
+}
+
+/// Of the batch or message at the start.
+fn batch_extent(bytes: &[u8]) -> Option<Extent> {
     const LENGTH_END: usize = 12;
     const MAGIC: usize = 16;
     const LAST_OFFSET_DELTA: usize = 23;
@@ -111,10 +126,11 @@ fn batch_extent(bytes: &[u8]) -> Option<(i64, usize, i64)> {
     let length = i32::from_be_bytes(*bytes.get(8..)?.first_chunk()?);
     let size = usize::try_from(length).ok()?.checked_add(LENGTH_END)?;
     if *bytes.get(MAGIC)? < 2 {
-        return Some((base_offset, size, 0));
+        return Some(Extent { base_offset, bytes: size, last_offset_delta: 0, leader_epoch: -1 });
     }
+    let leader_epoch = i32::from_be_bytes(*bytes.get(LENGTH_END..)?.first_chunk()?);
     let delta = i32::from_be_bytes(*bytes.get(LAST_OFFSET_DELTA..)?.first_chunk()?);
-    Some((base_offset, size, i64::from(delta)))
+    Some(Extent { base_offset, bytes: size, last_offset_delta: i64::from(delta), leader_epoch })
 }
 
 #[cfg(test)]
@@ -124,7 +140,7 @@ mod tests {
     fn batch(base_offset: i64, last_offset_delta: i32, body_bytes: usize) -> Vec<u8> {
         let mut bytes = base_offset.to_be_bytes().to_vec();
         bytes.extend(i32::try_from(49 + body_bytes).unwrap().to_be_bytes());
-        bytes.extend([0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0]);
+        bytes.extend([0, 0, 0, 7, 2, 0, 0, 0, 0, 0, 0]);
         bytes.extend(last_offset_delta.to_be_bytes());
         bytes.resize(61 + body_bytes, 0);
         bytes
@@ -134,20 +150,20 @@ mod tests {
     fn fetching_goes_on_after_the_last_whole_batch() {
         let mut bytes = batch(10, 4, 20);
         bytes.extend(batch(15, 0, 5));
-        assert_eq!(next_offset(&bytes.clone().into()), Some(16));
+        assert_eq!(extent(&bytes.clone().into()), Some((16, 7)));
         bytes.extend(&batch(16, 9, 100)[..80]);
-        assert_eq!(next_offset(&bytes.into()), Some(16));
-        assert_eq!(next_offset(&batch(16, 9, 100)[..80].to_vec().into()), None);
+        assert_eq!(extent(&bytes.into()), Some((16, 7)));
+        assert_eq!(extent(&batch(16, 9, 100)[..80].to_vec().into()), None);
     }
 
     #[test]
     fn lengths_and_offsets_that_make_no_sense_end_the_walk() {
         let mut negative = batch(10, 4, 0);
         negative[8..12].copy_from_slice(&(-5_i32).to_be_bytes());
-        assert_eq!(next_offset(&negative.into()), None);
-        assert_eq!(next_offset(&batch(i64::MAX, 4, 0).into()), None);
+        assert_eq!(extent(&negative.into()), None);
+        assert_eq!(extent(&batch(i64::MAX, 4, 0).into()), None);
         for size in 0..61 {
-            assert_eq!(next_offset(&vec![0xff; size].into()), None);
+            assert_eq!(extent(&vec![0xff; size].into()), None);
         }
     }
 }
