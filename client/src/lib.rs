@@ -42,8 +42,8 @@ pub use admin::{
     FeatureLevels, FencedProducer, GroupDescription, GroupFilter, GroupListing, GroupMemberDescription, GroupMemberId,
     GroupProtocol, GroupState, GroupType, HangingTransaction, Listed, NewPartitions, NewTopic, OffsetListing,
     OffsetSpec, Outcomes, PartitionDescription, PartitionLag, PartitionReassignment, PatternType, PermissionType,
-    ProducerState, QuotaEntity, ResourceType, ScramChange, ScramCredential, ScramMechanism, TopicDescription,
-    TopicListing, TransactionDescription, TransactionFilter, TransactionListing, TransactionState,
+    ProducerState, QuotaChange, QuotaEntity, ResourceType, ScramChange, ScramCredential, ScramMechanism,
+    TopicDescription, TopicListing, TransactionDescription, TransactionFilter, TransactionListing, TransactionState,
 };
 pub use client::Client;
 pub use config::ClientConfig;

@@ -122,7 +122,10 @@ impl AclBinding {
 impl fmt::Display for AclBinding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { resource_type, resource_name, pattern_type, principal, host, operation, permission } = self;
-        write!(f, "{permission} {principal} from {host} {operation} on {resource_type} '{resource_name}' ({pattern_type})")
+        write!(
+            f,
+            "{permission} {principal} from {host} {operation} on {resource_type} '{resource_name}' ({pattern_type})"
+        )
     }
 }
 
@@ -232,7 +235,8 @@ impl Admin {
             },
             read: |items: &[usize], reply: CreateAclsResponse| {
                 // The results are in the order of the request.
-                let results = reply.results.iter().map(|result| accepted(result.error_code, result.error_message.as_ref()));
+                let results =
+                    reply.results.iter().map(|result| accepted(result.error_code, result.error_message.as_ref()));
                 items.iter().copied().zip(results).collect()
             },
         };

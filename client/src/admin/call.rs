@@ -323,7 +323,9 @@ impl<V> Call<V> {
             Err(error) => (Vec::new(), Some(error)),
         };
         for (place, answer) in answers {
-            let Some(item) = self.items.get_mut(place).filter(|item| item.state == State::Asked(token)) else { continue };
+            let Some(item) = self.items.get_mut(place).filter(|item| item.state == State::Asked(token)) else {
+                continue;
+            };
             match answer {
                 Ok(value) => item.settle(Ok(value)),
                 Err(refusal) => {

@@ -134,7 +134,8 @@ fn features(reply: &ApiVersionsResponse) -> Answer<BTreeMap<String, FeatureLevel
     accepted(reply.error_code, None)?;
     let mut features: BTreeMap<String, FeatureLevels> = BTreeMap::new();
     for feature in &reply.supported_features {
-        features.entry(feature.name.to_string()).or_default().supported = Some((feature.min_version, feature.max_version));
+        features.entry(feature.name.to_string()).or_default().supported =
+            Some((feature.min_version, feature.max_version));
     }
     for feature in &reply.finalized_features {
         features.entry(feature.name.to_string()).or_default().finalized = Some(feature.max_version_level);

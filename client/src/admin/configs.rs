@@ -242,8 +242,9 @@ impl Admin {
         resources: &[ConfigResource],
         timeout: Duration,
     ) -> Result<Outcomes<ConfigResource, Vec<ConfigEntry>>, Error> {
-        let items =
-            resources.iter().map(|resource| (resource.route(Route::Any), format!("describing the configuration of {resource}")));
+        let items = resources
+            .iter()
+            .map(|resource| (resource.route(Route::Any), format!("describing the configuration of {resource}")));
         let exchange = Exchange {
             versions: DESCRIBE_CONFIGS_VERSIONS,
             changes: false,

@@ -228,8 +228,7 @@ impl Admin {
         let mut listed = self.list_group_offsets(&[group], timeout).await?;
         let committed = listed.pop().map_or_else(|| Ok(BTreeMap::new()), |(_, offsets)| offsets)?;
         let ends = [OffsetSpec::Earliest, OffsetSpec::Latest];
-        let wanted: Vec<_> =
-            committed.keys().flat_map(|partition| ends.map(|end| (partition.clone(), end))).collect();
+        let wanted: Vec<_> = committed.keys().flat_map(|partition| ends.map(|end| (partition.clone(), end))).collect();
         let left = deadline.left();
         let found = self.list_offsets(&wanted, isolation, left).await?;
         let mut found = found.into_iter().map(|(_, outcome)| outcome);
@@ -271,7 +270,8 @@ mod tests {
 
     #[test]
     fn records_that_are_gone_are_no_lag_and_a_log_that_was_made_anew_is_none_either() {
-        let lag = |committed: i64, earliest, latest| PartitionLag { committed: committed.into(), earliest, latest }.lag();
+        let lag =
+            |committed: i64, earliest, latest| PartitionLag { committed: committed.into(), earliest, latest }.lag();
         assert_eq!((lag(3, 0, 10), lag(3, 5, 10), lag(10, 0, 10), lag(12, 0, 10)), (7, 5, 0, 0));
     }
 }

@@ -51,7 +51,7 @@ pub use self::transactions::{
     FencedProducer, HangingTransaction, ProducerState, TransactionDescription, TransactionFilter, TransactionListing,
     TransactionState,
 };
-pub use self::users::{QuotaEntity, ScramChange, ScramCredential, ScramMechanism};
+pub use self::users::{QuotaChange, QuotaEntity, ScramChange, ScramCredential, ScramMechanism};
 
 /// What became of each item of a call, in the order they were given.
 pub type Outcomes<K, V = ()> = Vec<(K, Result<V, Error>)>;

@@ -133,18 +133,11 @@ pub(super) fn operations(bits: i32) -> Option<Vec<AclOperation>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    words! {
-        /// For the test.
-        Fruit {
-            /// One.
-            Apple = "apple";
-        }
-    }
+    use crate::admin::GroupState;
 
     #[test]
     fn what_is_not_known_survives() {
-        assert_eq!((Fruit::of("apple"), Fruit::of("pear").name()), (Fruit::Apple, "pear"));
+        assert_eq!((GroupState::of("Stable"), GroupState::of("Dozing").name()), (GroupState::Stable, "Dozing"));
         assert_eq!(format!("{:?} {}", AclOperation::READ, AclOperation(99)), "READ 99");
     }
 

@@ -97,9 +97,10 @@ impl NewTopic {
         let assignments = self.assignments.iter().zip(0..).map(|(brokers, partition)| {
             CreatableReplicaAssignment::default().with_partition_index(partition).with_broker_ids(broker_ids(brokers))
         });
-        let configs = self.configs.iter().map(|(name, value)| {
-            CreatableTopicConfig::default().with_name(text(name)).with_value(Some(text(value)))
-        });
+        let configs = self
+            .configs
+            .iter()
+            .map(|(name, value)| CreatableTopicConfig::default().with_name(text(name)).with_value(Some(text(value))));
         // With an assignment, the counts are in it, and must not be said twice.
         let (partitions, replicas) =
             if self.assignments.is_empty() { (self.partitions, self.replication_factor) } else { (-1, -1) };
@@ -262,7 +263,8 @@ impl Admin {
             },
             read: |items: &[usize], reply: DeleteTopicsResponse| {
                 let of = |topic: &str| {
-                    let named = |name: &Option<_>| name.as_ref().is_some_and(|name: &super::TopicName| &***name == topic);
+                    let named =
+                        |name: &Option<_>| name.as_ref().is_some_and(|name: &super::TopicName| &***name == topic);
                     let found = reply.responses.iter().find(|found| named(&found.name))?;
                     Some(accepted(found.error_code, found.error_message.as_ref()))
                 };
@@ -281,19 +283,14 @@ impl Admin {
     ///
     /// # Cancel safety
     /// When the future is dropped the topics may have been deleted.
-    pub async fn delete_topics_by_id(
-        &self,
-        topics: &[TopicId],
-        timeout: Duration,
-    ) -> Result<Outcomes<TopicId>, Error> {
+    pub async fn delete_topics_by_id(&self, topics: &[TopicId], timeout: Duration) -> Result<Outcomes<TopicId>, Error> {
         let items = topics.iter().map(|id| (Route::Controller, format!("deleting the topic of id {id}")));
         let exchange = Exchange {
             versions: VersionRange::new(6, DELETE_TOPICS_VERSIONS.max),
             changes: true,
             items_max: usize::MAX,
             build: |items: &[usize], _, patience| {
-                let topics =
-                    items.iter().map(|place| DeleteTopicState::default().with_topic_id(topics[*place].uuid()));
+                let topics = items.iter().map(|place| DeleteTopicState::default().with_topic_id(topics[*place].uuid()));
                 DeleteTopicsRequest::default().with_topics(topics.collect()).with_timeout_ms(millis(patience))
             },
             read: |items: &[usize], reply: DeleteTopicsResponse| {
@@ -392,9 +389,9 @@ impl Admin {
             changes: false,
             items_max: usize::MAX,
             build: |items: &[usize], _, _| {
-                let topics = items.iter().map(|place| {
-                    MetadataRequestTopic::default().with_name(None).with_topic_id(topics[*place].uuid())
-                });
+                let topics = items
+                    .iter()
+                    .map(|place| MetadataRequestTopic::default().with_name(None).with_topic_id(topics[*place].uuid()));
                 MetadataRequest::default()
                     .with_topics(Some(topics.collect()))
                     .with_allow_auto_topic_creation(false)

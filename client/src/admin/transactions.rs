@@ -61,7 +61,9 @@ impl TransactionState {
     pub const fn is_over(&self) -> bool {
         match self {
             Self::Empty | Self::CompleteCommit | Self::CompleteAbort | Self::Dead => true,
-            Self::Ongoing | Self::PrepareCommit | Self::PrepareAbort | Self::PrepareEpochFence | Self::Other(_) => false,
+            Self::Ongoing | Self::PrepareCommit | Self::PrepareAbort | Self::PrepareEpochFence | Self::Other(_) => {
+                false
+            }
         }
     }
 }
@@ -279,9 +281,8 @@ impl Admin {
         partitions: &[TopicPartition],
         timeout: Duration,
     ) -> Result<Outcomes<TopicPartition, Vec<ProducerState>>, Error> {
-        let items = partitions.iter().map(|partition| {
-            (Route::Leader(partition.clone()), "describing producers".to_owned())
-        });
+        let items =
+            partitions.iter().map(|partition| (Route::Leader(partition.clone()), "describing producers".to_owned()));
         let exchange = Exchange {
             versions: DESCRIBE_PRODUCERS_VERSIONS,
             changes: false,
@@ -301,9 +302,8 @@ impl Admin {
                         found.insert((&**topic.name, partition.partition_index), partition);
                     }
                 }
-                let of = |partition: &TopicPartition| {
-                    Some(producers(found.get(&(&*partition.topic, partition.partition))?))
-                };
+                let of =
+                    |partition: &TopicPartition| Some(producers(found.get(&(&*partition.topic, partition.partition))?));
                 items.iter().filter_map(|place| Some((*place, of(&partitions[*place])?))).collect()
             },
         };
@@ -376,8 +376,7 @@ impl Admin {
                     .with_producer_epoch(-1)
             },
             read: |items: &[usize], reply: InitProducerIdResponse| {
-                let fenced =
-                    FencedProducer { producer_id: reply.producer_id.0, producer_epoch: reply.producer_epoch };
+                let fenced = FencedProducer { producer_id: reply.producer_id.0, producer_epoch: reply.producer_epoch };
                 items.iter().map(|place| (*place, accepted(reply.error_code, None).map(|()| fenced))).collect()
             },
         };

@@ -173,6 +173,36 @@ impl QuotaEntity {
     }
 }
 
+/// Changes of an entity's limits, such as `producer_byte_rate` in bytes per second.
+#[derive(Debug, Clone, PartialEq)]
+pub struct QuotaChange {
+    entity: QuotaEntity,
+    /// By name; none takes the limit away.
+    limits: BTreeMap<String, Option<f64>>,
+}
+
+impl QuotaChange {
+    /// Of this entity, nothing yet.
+    #[must_use]
+    pub const fn of(entity: QuotaEntity) -> Self {
+        Self { entity, limits: BTreeMap::new() }
+    }
+
+    /// Sets a limit.
+    #[must_use]
+    pub fn set(mut self, name: impl Into<String>, limit: f64) -> Self {
+        self.limits.insert(name.into(), Some(limit));
+        self
+    }
+
+    /// Takes a limit away.
+    #[must_use]
+    pub fn remove(mut self, name: impl Into<String>) -> Self {
+        self.limits.insert(name.into(), None);
+        self
+    }
+}
+
 impl fmt::Display for QuotaEntity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (place, (kind, name)) in self.parts().enumerate() {
@@ -292,7 +322,7 @@ impl Admin {
         self.ask_one((Route::Any, "describing quotas".to_owned()), timeout, exchange).await
     }
 
-    /// Sets limits of entities, or with `None` takes them away; each entity has its own outcome.
+    /// Sets limits of entities, or takes them away; each entity has its own outcome. An entity can be named once in a call.
     ///
     /// # Errors
     /// When no broker says anything about any of them within `timeout`.
@@ -301,17 +331,18 @@ impl Admin {
     /// When the future is dropped the limits may have been changed.
     pub async fn alter_quotas(
         &self,
-        changes: &[(QuotaEntity, Vec<(String, Option<f64>)>)],
+        changes: &[QuotaChange],
         timeout: Duration,
     ) -> Result<Outcomes<QuotaEntity>, Error> {
-        let items = changes.iter().map(|(entity, _)| (Route::Controller, format!("changing the quota of {entity}")));
+        let items =
+            changes.iter().map(|change| (Route::Controller, format!("changing the quota of {}", change.entity)));
         let exchange = Exchange {
             versions: QUOTAS_VERSIONS,
             changes: true,
             items_max: usize::MAX,
             build: |items: &[usize], _, _| {
                 let entries = items.iter().map(|place| {
-                    let (entity, limits) = &changes[*place];
+                    let QuotaChange { entity, limits } = &changes[*place];
                     let parts = entity.parts().map(|(kind, name)| {
                         EntityData::default().with_entity_type(text(kind)).with_entity_name(name.map(text))
                     });
@@ -330,16 +361,17 @@ impl Admin {
                     let parts = entry.entity.iter();
                     entity_of(parts.map(|part| (&*part.entity_type, part.entity_name.as_deref())))
                 };
-                let found: BTreeMap<QuotaEntity, _> = reply.entries.iter().map(|entry| (entity(entry), entry)).collect();
+                let found: BTreeMap<QuotaEntity, _> =
+                    reply.entries.iter().map(|entry| (entity(entry), entry)).collect();
                 let of = |entity: &QuotaEntity| {
                     let found = found.get(entity)?;
                     Some(accepted(found.error_code, found.error_message.as_ref()))
                 };
-                items.iter().filter_map(|place| Some((*place, of(&changes[*place].0)?))).collect()
+                items.iter().filter_map(|place| Some((*place, of(&changes[*place].entity)?))).collect()
             },
         };
         let outcomes = self.ask(items.collect(), timeout, exchange).await?;
-        Ok(named(changes.iter().map(|(entity, _)| entity.clone()), outcomes))
+        Ok(named(changes.iter().map(|change| change.entity.clone()), outcomes))
     }
 }
 

@@ -63,7 +63,11 @@ impl Coordinators {
 pub(super) fn request(kind: CoordinatorKind, keys: &[&str], version: i16) -> FindCoordinatorRequest {
     let mut keys = keys.iter().map(|key| StrBytes::from_string((*key).to_owned()));
     let request = FindCoordinatorRequest::default().with_key_type(kind.key_type());
-    if version >= 4 { request.with_coordinator_keys(keys.collect()) } else { request.with_key(keys.next().unwrap_or_default()) }
+    if version >= 4 {
+        request.with_coordinator_keys(keys.collect())
+    } else {
+        request.with_key(keys.next().unwrap_or_default())
+    }
 }
 
 /// The coordinators in an answer, of the keys that it says anything of.
@@ -75,7 +79,9 @@ pub(super) fn read(
     if version >= 4 {
         let named = answer.coordinators.iter().filter(|found| keys.contains(&&*found.key));
         return named
-            .map(|found| (found.key.to_string(), coordinator(found.error_code, found.node_id.0, &found.host, found.port)))
+            .map(|found| {
+                (found.key.to_string(), coordinator(found.error_code, found.node_id.0, &found.host, found.port))
+            })
             .collect();
     }
     let first = coordinator(answer.error_code, answer.node_id.0, &answer.host, answer.port);

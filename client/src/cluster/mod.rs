@@ -240,9 +240,11 @@ impl Cluster {
     /// The broker that coordinates a group or the transactions of an id.
     pub(crate) async fn coordinator(&self, kind: CoordinatorKind, key: &str) -> Result<i32, Error> {
         let found = self.coordinators(kind, &BTreeSet::from([key.to_owned()])).await?;
-        found.get(key).copied().unwrap_or(Err(ErrorCode::COORDINATOR_NOT_AVAILABLE)).map_err(|code| {
-            Error::broker(format!("finding the coordinator of {} '{key}'", kind.noun()), code)
-        })
+        found
+            .get(key)
+            .copied()
+            .unwrap_or(Err(ErrorCode::COORDINATOR_NOT_AVAILABLE))
+            .map_err(|code| Error::broker(format!("finding the coordinator of {} '{key}'", kind.noun()), code))
     }
 
     /// The brokers that coordinate these groups or transactional ids: what is not known of one is asked for in one

@@ -30,7 +30,7 @@ mod of_groups {
 }
 
 async fn describe(admin: &Admin, resource: &ConfigResource, name: &str) -> ConfigEntry {
-    let entries = only(admin.describe_configs(&[resource.clone()], PATIENCE).await.unwrap()).unwrap();
+    let entries = only(admin.describe_configs(std::slice::from_ref(resource), PATIENCE).await.unwrap()).unwrap();
     entries.into_iter().find(|entry| entry.name == name).unwrap_or_else(|| panic!("{name} is not described"))
 }
 
@@ -98,8 +98,7 @@ async fn each_resource_has_an_outcome_of_its_own(bed: Bed) {
     let altered = admin.alter_configs(&changes, PATIENCE).await.unwrap();
     for outcomes in [validated, altered] {
         let codes: Vec<_> = outcomes.iter().map(|(_, outcome)| code(outcome)).collect();
-        let expected =
-            [None, Some(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION), Some(ErrorCode::INVALID_REQUEST)];
+        let expected = [None, Some(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION), Some(ErrorCode::INVALID_REQUEST)];
         assert_eq!(codes, expected, "{outcomes:?}");
     }
     until(&admin, &ConfigResource::topic(&bed.topic), "retention.ms", "70000").await;

@@ -6,8 +6,8 @@ use tidemill_client::{
     Admin, AutoOffsetReset, Consumer, ErrorCode, GroupFilter, GroupListing, GroupMemberId, GroupProtocol, GroupState,
     GroupType, IsolationLevel, OffsetAndMetadata, TopicPartition,
 };
-use tidemill_protocol::messages::{ConsumerGroupHeartbeatRequest, GroupId, TopicName};
 use tidemill_protocol::StrBytes;
+use tidemill_protocol::messages::{ConsumerGroupHeartbeatRequest, GroupId, TopicName};
 
 use super::{code, only};
 use crate::bed::{Bed, PATIENCE, on_every_cluster, on_every_version};
@@ -46,7 +46,9 @@ async fn a_classic_group_is_listed_and_described_with_who_reads_what(bed: Bed) {
     assert_eq!(listing.coordinator, brokers[0].id);
     let stable = GroupFilter::default().states([GroupState::Stable]).types([GroupType::Classic]);
     assert!(listed(&admin, &stable, &bed.group).await.is_some());
-    for other in [GroupFilter::default().states([GroupState::Empty]), GroupFilter::default().types([GroupType::Consumer])] {
+    for other in
+        [GroupFilter::default().states([GroupState::Empty]), GroupFilter::default().types([GroupType::Consumer])]
+    {
         assert_eq!(listed(&admin, &other, &bed.group).await, None);
     }
 
@@ -181,7 +183,10 @@ mod with_the_protocol_of_kip_848 {
         assert!(consumer.group_epoch >= consumer.assignment_epoch && consumer.assignment_epoch > 0);
         let member = &group.members[0];
         assert_eq!((&*member.member_id, &member.subscribed_topics[..]), ("member-1", &[bed.topic.clone()][..]));
-        assert_eq!((&member.assignment, member.target_assignment.as_ref().unwrap()), (&bed.partitions(2), &bed.partitions(2)));
+        assert_eq!(
+            (&member.assignment, member.target_assignment.as_ref().unwrap()),
+            (&bed.partitions(2), &bed.partitions(2))
+        );
         let consumers = GroupFilter::default().types([GroupType::Consumer]);
         let listing = listed(&admin, &consumers, &bed.group).await.unwrap();
         assert_eq!(listing.group_type, Some(GroupType::Consumer));

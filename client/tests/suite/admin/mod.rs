@@ -29,10 +29,9 @@ fn only<K, V>(mut outcomes: Outcomes<K, V>) -> Result<V, Error> {
 
 /// The error code of an outcome; none of one that went well.
 fn code<V>(outcome: &Result<V, Error>) -> Option<ErrorCode> {
-    match outcome.as_ref().err()?.kind() {
-        ErrorKind::Broker(code) => Some(code),
-        other => panic!("{other:?}: {}", outcome.as_ref().err().unwrap()),
-    }
+    let error = outcome.as_ref().err()?;
+    let ErrorKind::Broker(code) = error.kind() else { panic!("{error}") };
+    Some(code)
 }
 
 async fn topics_are_described_in_the_order_asked_for(bed: Bed) {

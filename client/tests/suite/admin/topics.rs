@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tidemill_client::{
-    Admin, AclOperation, ElectionType, ErrorCode, ErrorKind, NewPartitions, NewTopic, TopicDescription, TopicId,
+    AclOperation, Admin, ElectionType, ErrorCode, ErrorKind, NewPartitions, NewTopic, TopicDescription, TopicId,
     TopicPartition,
 };
 

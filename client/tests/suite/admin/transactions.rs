@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use tidemill_client::{
-    Admin, ErrorCode, HangingTransaction, IsolationLevel, OffsetSpec, ProducerConfig, ProducerState, Record, TransactionFilter,
-    TransactionState, TransactionalConfig, TransactionalProducer,
+    Admin, ErrorCode, HangingTransaction, IsolationLevel, OffsetSpec, ProducerConfig, ProducerState, Record,
+    TransactionFilter, TransactionState, TransactionalConfig, TransactionalProducer,
 };
 
 use super::{code, only};
@@ -51,8 +51,16 @@ async fn an_open_transaction_is_listed_and_described(bed: Bed) {
     let [state] = &at[..] else { panic!("{at:?}") };
     assert_eq!((state.producer_id, state.last_sequence, state.transaction_start), (open.producer_id, Some(0), Some(0)));
     transaction.commit().await.unwrap();
-    let done = only(admin.describe_transactions(&[&bed.topic], PATIENCE).await.unwrap()).unwrap();
-    assert_eq!((done.started, done.partitions.len()), (None, 0));
+    // The markers are written by now or soon.
+    let done = loop {
+        let described = only(admin.describe_transactions(&[&bed.topic], PATIENCE).await.unwrap()).unwrap();
+        if described.state.is_over() {
+            break described;
+        }
+        assert_eq!(described.state, TransactionState::PrepareCommit);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    assert_eq!((done.state, done.started, done.partitions.len()), (TransactionState::CompleteCommit, None, 0));
 }
 
 async fn a_fenced_producer_is_told_and_what_it_left_open_is_aborted(bed: Bed) {
