@@ -15,3 +15,4 @@ mod producer;
 mod security;
 mod sending;
 mod transactions;
+mod verifiable;
