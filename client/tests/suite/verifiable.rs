@@ -9,8 +9,9 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tidemill_testkit::history::json::{Breach, Programs, Role};
 use tidemill_testkit::history::{Action, ClientId, Invariant, Isolation};
-use tokio::io::{AsyncBufReadExt, BufReader, Lines};
-use tokio::process::{Child, ChildStdout, Command};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+use tokio::sync::watch;
 
 use crate::bed::{Bed, PATIENCE, over_tcp};
 
@@ -24,11 +25,10 @@ over_tcp! {
 const ORACLE: ClientId = ClientId(30);
 const PRODUCER: Role = Role::Producer { acks_all: true, idempotent: true };
 
-/// A program that runs, and what it has printed.
+/// A program that runs, and what it has printed. Somebody always listens: one that nobody hears would wait, and be late.
 struct Program {
     child: Child,
-    lines: Lines<BufReader<ChildStdout>>,
-    printed: String,
+    printed: watch::Receiver<String>,
 }
 
 impl Program {
@@ -41,25 +41,27 @@ impl Program {
             .kill_on_drop(true)
             .spawn()
             .unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        Self { child, lines, printed: String::new() }
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let (tell, printed) = watch::channel(String::new());
+        tokio::spawn(async move {
+            while let Ok(Some(line)) = lines.next_line().await {
+                tell.send_modify(|printed| printed.extend([&*line, "\n"]));
+            }
+        });
+        Self { child, printed }
     }
 
-    async fn next_line(&mut self) -> Option<String> {
-        let line = tokio::time::timeout(PATIENCE, self.lines.next_line()).await.expect("it prints something").unwrap()?;
-        self.printed.push_str(&line);
-        self.printed.push('\n');
-        Some(line)
-    }
-
-    /// Reads until this many lines have the event's name.
+    /// Waits until there are this many lines of the event.
     async fn until(&mut self, event: &str, count: usize) {
         let name = format!("\"name\":\"{event}\"");
-        let mut seen = 0;
-        while seen < count {
-            let line = self.next_line().await.unwrap_or_else(|| panic!("no {event} any more:\n{}", self.printed));
-            seen += usize::from(line.contains(&name));
-        }
+        let enough = self.printed.wait_for(|printed| printed.matches(&name).count() >= count);
+        let outcome = tokio::time::timeout(PATIENCE, enough).await.map(|enough| enough.is_ok());
+        assert!(outcome == Ok(true), "{count} of {event} are not there:\n{}", *self.printed.borrow());
+    }
+
+    /// How often it has printed an event.
+    fn count(&self, event: &str) -> usize {
+        self.printed.borrow().matches(&format!("\"name\":\"{event}\"")).count()
     }
 
     fn signal(&self, signal: Signal) {
@@ -69,8 +71,11 @@ impl Program {
 
     /// All that it printed, when it has ended.
     async fn ended(mut self) -> (ExitStatus, String) {
-        while self.next_line().await.is_some() {}
-        (tokio::time::timeout(PATIENCE, self.child.wait()).await.unwrap().unwrap(), self.printed)
+        let status = tokio::time::timeout(PATIENCE, self.child.wait()).await.expect("it ends").unwrap();
+        // Until the one who listens has heard the last.
+        while self.printed.changed().await.is_ok() {}
+        let printed = self.printed.borrow().clone();
+        (status, printed)
     }
 
     /// All that it printed, when it has ended well.
@@ -172,7 +177,9 @@ async fn members_that_are_stopped_and_killed_lose_nothing(bed: Bed) {
     let printed = stopped.1.done().await;
     assert!(printed.contains("shutdown_complete"));
     programs.read(stopped.0, &consumer_of(&bed.group), &printed).unwrap();
-    killed.1.until("offsets_committed", 2).await;
+    // It reads on alone.
+    let more = killed.1.count("offsets_committed") + 2;
+    killed.1.until("offsets_committed", more).await;
     killed.1.signal(Signal::SIGKILL);
     let (status, printed) = killed.1.ended().await;
     assert!(!status.success());
@@ -183,7 +190,7 @@ async fn members_that_are_stopped_and_killed_lose_nothing(bed: Bed) {
 
     let printed = producer.done().await;
     programs.read(ClientId(1), &PRODUCER, &printed).unwrap();
-    let (client, mut last) = member(22);
+    let (client, last) = member(22);
     let read_all = async {
         let admin = tidemill_client::Admin::new(bed.client(&[])).unwrap();
         let isolation = tidemill_client::IsolationLevel::ReadUncommitted;
@@ -196,10 +203,7 @@ async fn members_that_are_stopped_and_killed_lose_nothing(bed: Bed) {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     };
-    tokio::select! {
-        () = async { while last.next_line().await.is_some() {} } => panic!("it ended:\n{}", last.printed),
-        () = read_all => {}
-    }
+    tokio::time::timeout(PATIENCE, read_all).await.expect("all is read");
     last.signal(Signal::SIGINT);
     let printed = last.done().await;
     programs.read(client, &consumer_of(&bed.group), &printed).unwrap();
