@@ -173,7 +173,7 @@ fn tell(plan: &mut Plan, batch: &ConsumedBatch) -> Option<i64> {
     let (mut count, mut ends) = (0, None);
     for record in batch.iter().take(plan.left.unwrap_or(usize::MAX)) {
         count += 1;
-        let (first, _) = ends.unwrap_or((record.offset(), 0));
+        let first = ends.map_or_else(|| record.offset(), |(first, _)| first);
         ends = Some((first, record.offset()));
         if plan.verbose {
             let text = |bytes: Option<&[u8]>| bytes.map(|bytes| String::from_utf8_lossy(bytes).into_owned());

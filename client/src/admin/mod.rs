@@ -164,3 +164,27 @@ fn named<K, V>(keys: impl IntoIterator<Item = K>, outcomes: Vec<Result<V, Error>
 fn all_refused<V>(items: &[usize], refusal: &Refusal) -> Vec<(usize, Answer<V>)> {
     items.iter().map(|place| (*place, Err(refusal.clone()))).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn calls_can_be_made_from_any_task() {
+        const fn can_move<F: Future + Send>(_: &F) {}
+        let admin = Admin::new(ClientConfig::default().bootstrap_servers("localhost:1")).unwrap();
+        let second = Duration::from_secs(1);
+        can_move(&admin.create_topics(&[], second));
+        can_move(&admin.describe_groups(&["readers"], second));
+        can_move(&admin.list_groups(&GroupFilter::default(), second));
+        can_move(&admin.list_offsets(&[], crate::consumer::IsolationLevel::ReadCommitted, second));
+        can_move(&admin.alter_scram_credentials(&[], second));
+    }
+
+    #[tokio::test]
+    async fn a_call_about_nothing_asks_nobody() {
+        let admin = Admin::new(ClientConfig::default().bootstrap_servers("localhost:1")).unwrap();
+        assert!(admin.create_topics(&[], Duration::ZERO).await.unwrap().is_empty());
+        assert!(admin.delete_groups::<&str>(&[], Duration::ZERO).await.unwrap().is_empty());
+    }
+}
