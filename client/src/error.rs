@@ -215,6 +215,12 @@ impl Error {
         self
     }
 
+    /// Adds to the detail, if there is one.
+    pub(crate) fn with_note(self, note: &str) -> Self {
+        let detail = self.0.detail.as_ref().map_or_else(|| note.to_owned(), |detail| format!("{detail}; {note}"));
+        self.with_detail(detail)
+    }
+
     /// No configured broker could be reached: names the last address tried and what to change, or how what answered
     /// there shows that it is no broker.
     pub(crate) fn unreachable(&self, host: &str, port: u16, tried: usize) -> Self {
@@ -232,7 +238,7 @@ impl Error {
         Self(Arc::new(inner))
     }
 
-    fn with_source(mut self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
+    pub(crate) fn with_source(mut self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
         Arc::make_mut(&mut self.0).source = Some(Arc::new(source));
         self
     }

@@ -19,7 +19,7 @@
 //! # }
 //! ```
 //!
-//! [`Producer`] writes, idempotent by default, [`TransactionalProducer`] all or nothing; [`Consumer`] reads, alone or in a group; [`Admin`] creates and lists topics; [`Client`] shares connections between
+//! [`Producer`] writes, idempotent by default, [`TransactionalProducer`] all or nothing; [`Consumer`] reads, alone or in a group; [`Admin`] looks after topics, groups, configurations and all else of a cluster; [`Client`] shares connections between
 //! them. Nothing blocks: everything that waits is `async`, says whether it is cancel-safe, and is bounded in time.
 
 mod admin;
@@ -36,7 +36,15 @@ mod properties;
 mod record;
 mod security;
 
-pub use admin::{Admin, NewTopic, TopicListing};
+pub use admin::{
+    AclBinding, AclFilter, AclOperation, Admin, BrokerDescription, ClassicGroup, ClusterDescription, ConfigChange,
+    ConfigEntry, ConfigResource, ConfigSource, ConfigSynonym, ConfigType, ConsumerGroup, CreatedTopic, ElectionType,
+    FeatureLevels, FencedProducer, GroupDescription, GroupFilter, GroupListing, GroupMemberDescription, GroupMemberId,
+    GroupProtocol, GroupState, GroupType, HangingTransaction, Listed, NewPartitions, NewTopic, OffsetListing,
+    OffsetSpec, Outcomes, PartitionDescription, PartitionLag, PartitionReassignment, PatternType, PermissionType,
+    ProducerState, QuotaChange, QuotaEntity, ResourceType, ScramChange, ScramCredential, ScramMechanism,
+    TopicDescription, TopicListing, TransactionDescription, TransactionFilter, TransactionListing, TransactionState,
+};
 pub use client::Client;
 pub use config::ClientConfig;
 pub use connection::{ConnectFuture, Connector, Stream, TcpConnector};
@@ -51,7 +59,7 @@ pub use producer::{
     TransactionalProducer,
 };
 pub use properties::Properties;
-pub use record::{Record, TopicPartition};
+pub use record::{Record, TopicId, TopicPartition};
 pub use security::{OauthToken, Sasl, Security, Tls, TokenFuture, TokenProvider};
 /// What a broker answers with when it refuses.
 pub use tidemill_protocol::ErrorCode;

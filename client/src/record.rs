@@ -4,6 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use tidemill_protocol::records::Header;
+use uuid::Uuid;
+
+use crate::base64;
 
 /// A partition of a topic.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -26,6 +29,47 @@ impl TopicPartition {
 impl fmt::Display for TopicPartition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}-{}", self.topic, self.partition)
+    }
+}
+
+/// A topic's id: it stays with the topic, and a topic that is made anew has another (KIP-516).
+///
+/// Shown as Kafka's tools show it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TopicId([u8; 16]);
+
+impl TopicId {
+    /// Of its bytes.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    /// Its bytes.
+    #[must_use]
+    pub const fn to_bytes(self) -> [u8; 16] {
+        self.0
+    }
+
+    pub(crate) const fn uuid(self) -> Uuid {
+        Uuid::from_bytes(self.0)
+    }
+
+    /// Nil is no id.
+    pub(crate) fn known(id: Uuid) -> Option<Self> {
+        (!id.is_nil()).then(|| Self(id.into_bytes()))
+    }
+}
+
+impl fmt::Display for TopicId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&base64::encode_for_urls(&self.0))
+    }
+}
+
+impl fmt::Debug for TopicId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
     }
 }
 

@@ -59,24 +59,39 @@ impl Coordinators {
     }
 }
 
-/// The request for one coordinator; from version 4 on keys come in a list (KIP-699).
-pub(super) fn request(kind: CoordinatorKind, key: &str, version: i16) -> FindCoordinatorRequest {
-    let key = StrBytes::from_string(key.to_owned());
+/// The request for coordinators: of all keys from version 4 on (KIP-699), before that of the first.
+pub(super) fn request(kind: CoordinatorKind, keys: &[&str], version: i16) -> FindCoordinatorRequest {
+    let mut keys = keys.iter().map(|key| StrBytes::from_string((*key).to_owned()));
     let request = FindCoordinatorRequest::default().with_key_type(kind.key_type());
-    if version >= 4 { request.with_coordinator_keys(vec![key]) } else { request.with_key(key) }
+    if version >= 4 {
+        request.with_coordinator_keys(keys.collect())
+    } else {
+        request.with_key(keys.next().unwrap_or_default())
+    }
 }
 
-/// The coordinator in an answer.
-pub(super) fn read(answer: &FindCoordinatorResponse, version: i16) -> Result<Found, ErrorCode> {
-    let (code, broker, host, port) = if version >= 4 {
-        let first = answer.coordinators.first().ok_or(ErrorCode::COORDINATOR_NOT_AVAILABLE)?;
-        (first.error_code, first.node_id, &first.host, first.port)
-    } else {
-        (answer.error_code, answer.node_id, &answer.host, answer.port)
-    };
+/// The coordinators in an answer, of the keys that it says anything of.
+pub(super) fn read(
+    keys: &[&str],
+    answer: &FindCoordinatorResponse,
+    version: i16,
+) -> Vec<(String, Result<Found, ErrorCode>)> {
+    if version >= 4 {
+        let named = answer.coordinators.iter().filter(|found| keys.contains(&&*found.key));
+        return named
+            .map(|found| {
+                (found.key.to_string(), coordinator(found.error_code, found.node_id.0, &found.host, found.port))
+            })
+            .collect();
+    }
+    let first = coordinator(answer.error_code, answer.node_id.0, &answer.host, answer.port);
+    keys.first().map(|key| ((*key).to_owned(), first)).into_iter().collect()
+}
+
+fn coordinator(code: i16, broker: i32, host: &StrBytes, port: i32) -> Result<Found, ErrorCode> {
     ErrorCode(code).into_result()?;
     let port = u16::try_from(port).map_err(|_| ErrorCode::COORDINATOR_NOT_AVAILABLE)?;
-    Ok(Found { broker: broker.0, host: host.to_string(), port })
+    Ok(Found { broker, host: host.to_string(), port })
 }
 
 #[cfg(test)]
@@ -88,15 +103,26 @@ mod tests {
 
     #[test]
     fn both_forms_are_asked_and_read() {
-        assert_eq!(request(CoordinatorKind::Group, "g", 3).key.as_str(), "g");
-        assert_eq!(request(CoordinatorKind::Group, "g", 4).coordinator_keys.len(), 1);
-        let host = StrBytes::from_static_str("h");
+        let keys = ["g", "h"];
+        assert_eq!(request(CoordinatorKind::Group, &keys, 3).key.as_str(), "g");
+        assert_eq!(request(CoordinatorKind::Group, &keys, 4).coordinator_keys.len(), 2);
+        let host = StrBytes::from_static_str("b");
         let old = FindCoordinatorResponse::default().with_node_id(BrokerId(3)).with_host(host.clone()).with_port(1);
-        assert_eq!(read(&old, 3).unwrap().broker, 3);
-        let coordinator = Coordinator::default().with_node_id(BrokerId(4)).with_host(host).with_port(1);
-        let new = FindCoordinatorResponse::default().with_coordinators(vec![coordinator]);
-        assert_eq!(read(&new, 4).unwrap().broker, 4);
-        assert_eq!(read(&FindCoordinatorResponse::default(), 4), Err(ErrorCode::COORDINATOR_NOT_AVAILABLE));
+        let brokers = |answer: &FindCoordinatorResponse, version| -> Vec<(String, Result<i32, ErrorCode>)> {
+            let found = read(&keys, answer, version).into_iter();
+            found.map(|(key, found)| (key, found.map(|found| found.broker))).collect()
+        };
+        assert_eq!(brokers(&old, 3), [("g".to_owned(), Ok(3))]);
+        let found = |key| Coordinator::default().with_key(StrBytes::from_static_str(key)).with_host(host.clone());
+        let coordinators = vec![
+            found("h").with_node_id(BrokerId(4)).with_port(1),
+            found("g").with_error_code(ErrorCode::COORDINATOR_NOT_AVAILABLE.0),
+            found("never asked for"),
+        ];
+        let new = FindCoordinatorResponse::default().with_coordinators(coordinators);
+        let expected = [("h".to_owned(), Ok(4)), ("g".to_owned(), Err(ErrorCode::COORDINATOR_NOT_AVAILABLE))];
+        assert_eq!(brokers(&new, 4), expected);
+        assert_eq!(brokers(&FindCoordinatorResponse::default(), 4), []);
     }
 
     #[test]

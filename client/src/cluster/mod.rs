@@ -19,19 +19,19 @@ mod driver;
 mod metadata;
 mod snapshot;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tidemill_protocol::Request;
 use tidemill_protocol::api::VersionRange;
+use tidemill_protocol::{ErrorCode, Request};
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 use uuid::Uuid;
 
 pub(crate) use self::backoff::Backoff;
 pub(crate) use self::coordinators::CoordinatorKind;
-use self::coordinators::Coordinators;
+use self::coordinators::{Coordinators, Found};
 use self::metadata::{Candidate, Metadata};
 pub(crate) use self::snapshot::{Leader, Snapshot};
 use crate::config::ClientConfig;
@@ -246,23 +246,89 @@ impl Cluster {
 
     /// The broker that coordinates a group or the transactions of an id.
     pub(crate) async fn coordinator(&self, kind: CoordinatorKind, key: &str) -> Result<i32, Error> {
+        let found = self.coordinators(kind, &BTreeSet::from([key.to_owned()])).await?;
+        found
+            .get(key)
+            .copied()
+            .unwrap_or(Err(ErrorCode::COORDINATOR_NOT_AVAILABLE))
+            .map_err(|code| Error::broker(format!("finding the coordinator of {} '{key}'", kind.noun()), code))
+    }
+
+    /// The brokers that coordinate these groups or transactional ids: what is not known of one is asked for in one
+    /// request, or one for each where brokers take no more (before KIP-699).
+    ///
+    /// # Errors
+    /// When no broker answers.
+    pub(crate) async fn coordinators(
+        &self,
+        kind: CoordinatorKind,
+        keys: &BTreeSet<String>,
+    ) -> Result<BTreeMap<String, Result<i32, ErrorCode>>, Error> {
         let shared = &self.0.shared;
-        if let Some(id) = shared.coordinators().known(kind, key) {
-            return Ok(id);
+        let mut coordinators = BTreeMap::new();
+        let mut missing = Vec::new();
+        for key in keys {
+            match shared.coordinators().known(kind, key) {
+                Some(broker) => drop(coordinators.insert(key.clone(), Ok(broker))),
+                None => missing.push(key.as_str()),
+            }
         }
-        let connection = self.any(Purpose::General).await?;
-        let timeout = shared.config.request_timeout;
-        let ask = |version| coordinators::request(kind, key, version);
-        let (version, answer) = connection.request(FIND_COORDINATOR_VERSIONS, timeout, ask).await?;
-        let found = coordinators::read(&answer, version)
-            .map_err(|code| Error::broker(format!("finding the coordinator of {} '{key}'", kind.noun()), code))?;
+        while !missing.is_empty() {
+            let connection = self.any(Purpose::General).await?;
+            let timeout = shared.config.request_timeout;
+            let ask = |version| coordinators::request(kind, &missing, version);
+            let (version, answer) = connection.request(FIND_COORDINATOR_VERSIONS, timeout, ask).await?;
+            let asked = missing.len();
+            for (key, found) in coordinators::read(&missing, &answer, version) {
+                if let Ok(found) = &found {
+                    self.learn_coordinator(kind, &key, found);
+                }
+                coordinators.insert(key, found.map(|found| found.broker));
+            }
+            missing.retain(|key| !coordinators.contains_key(*key));
+            if missing.len() == asked {
+                return Err(Error::protocol("the answer to FindCoordinator leaves out what was asked"));
+            }
+        }
+        Ok(coordinators)
+    }
+
+    fn learn_coordinator(&self, kind: CoordinatorKind, key: &str, found: &Found) {
+        let shared = &self.0.shared;
         if !self.snapshot().brokers.contains_key(&found.broker) {
             let mut snapshot = Snapshot::clone(&self.snapshot());
-            snapshot.brokers.insert(found.broker, (found.host, found.port));
+            snapshot.brokers.insert(found.broker, (found.host.clone(), found.port));
             shared.publish(Arc::new(snapshot));
         }
         shared.coordinators().handle_found(kind, key, found.broker);
-        Ok(found.broker)
+    }
+
+    /// Waits until the address of a broker is known, which it is as soon as metadata is newer than what named it.
+    ///
+    /// # Errors
+    /// When `timeout` passes.
+    pub(crate) async fn broker_known(&self, id: i32, timeout: Duration) -> Result<(), Error> {
+        let mut snapshots = self.0.shared.snapshot.subscribe();
+        if snapshots.borrow().brokers.contains_key(&id) {
+            return Ok(());
+        }
+        self.refresh();
+        // The sender lives as long as this handle.
+        let known = snapshots.wait_for(|snapshot| snapshot.brokers.contains_key(&id));
+        match tokio::time::timeout(timeout, known).await {
+            Ok(_) => Ok(()),
+            Err(_) => Err(Error::timeout(format!("finding broker {id}"))),
+        }
+    }
+
+    /// How long a broker may take for an answer.
+    pub(crate) fn request_timeout(&self) -> Duration {
+        self.0.shared.config.request_timeout
+    }
+
+    /// How long to wait before trying again.
+    pub(crate) fn backoff(&self) -> Backoff {
+        self.0.shared.config.backoff()
     }
 
     /// A connection to whichever broker is known; before the first metadata, to a configured address that can be

@@ -54,6 +54,11 @@ impl Snapshot {
         self.version
     }
 
+    /// The brokers that are up.
+    pub(crate) fn brokers(&self) -> impl Iterator<Item = i32> {
+        self.brokers.keys().copied()
+    }
+
     /// The leader of a partition, if there is one.
     pub(crate) fn leader_of(&self, partition: &TopicPartition) -> Option<Leader> {
         self.leader(&partition.topic, partition.partition)

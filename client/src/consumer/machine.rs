@@ -305,6 +305,8 @@ impl Machine {
     /// The listener has returned, or its time is up.
     pub(super) fn handle_told(&mut self, now: Instant) {
         self.rebalance.on_told(now);
+        // What follows is done before anybody looks whether it is through: a commit that is yet to be made is not.
+        self.route_membership(now);
     }
 
     /// What is due at `now`, and when to ask again.

@@ -61,6 +61,7 @@ pub use self::assignor::{
 pub use self::batch::{ConsumedBatch, ConsumerRecord, RecordView};
 pub use self::config::{AutoOffsetReset, ConsumerConfig, GroupProtocol, IsolationLevel};
 pub use self::listener::{ListenerFuture, RebalanceListener, Rebalancing};
+pub(crate) use self::membership::assigned_partitions;
 pub(crate) use self::property_names::property_names;
 
 /// Reads records from Kafka.

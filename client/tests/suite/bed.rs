@@ -15,7 +15,7 @@ use tidemill_protocol::messages::produce_request::{PartitionProduceData, TopicPr
 use tidemill_protocol::messages::{DeleteTopicsRequest, ProduceRequest, TopicName};
 use tidemill_protocol::records::{BatchBuilder, BatchFlags, NewRecord};
 use tidemill_protocol::{Request, StrBytes};
-use tidemill_testkit::kafka::Kafka;
+use tidemill_testkit::kafka::{Kafka, KafkaVersion};
 use tidemill_testkit::{ClusterConfig, TestCluster};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -69,6 +69,25 @@ macro_rules! on_every_cluster {
 }
 pub(crate) use on_every_cluster;
 
+/// As [`on_every_cluster`], and `kafka_3_9::case` on a real Kafka of the oldest release.
+macro_rules! on_every_version {
+    ($($case:ident($partitions:expr);)*) => {
+        $crate::bed::on_every_cluster! { $($case($partitions);)* }
+
+        mod kafka_3_9 {
+            $(
+                #[tokio::test]
+                async fn $case() {
+                    if let Some(bed) = $crate::bed::Bed::kafka_3_9(stringify!($case), $partitions).await {
+                        super::$case(bed).await;
+                    }
+                }
+            )*
+        }
+    };
+}
+pub(crate) use on_every_version;
+
 /// Makes two tests of each case: `embedded::case` on a cluster inside the process, `kafka::case` on the real Kafka that
 /// the tests share.
 macro_rules! over_tcp {
@@ -120,6 +139,22 @@ impl Bed {
     pub(crate) async fn kafka(name: &str, partitions: i32) -> Option<Self> {
         let kafka = tokio::task::spawn_blocking(Kafka::shared).await.unwrap()?;
         Some(Self::on(kafka.bootstrap(), Arc::new(TcpConnector::default()), None, name, partitions).await)
+    }
+
+    /// As [`kafka`](Self::kafka), on the oldest release that tests run on.
+    pub(crate) async fn kafka_3_9(name: &str, partitions: i32) -> Option<Self> {
+        static KAFKA: OnceLock<Option<Kafka>> = OnceLock::new();
+        let start = || Kafka::builder().version(KafkaVersion::V3_9_1).start_if_there();
+        let kafka = tokio::task::spawn_blocking(move || KAFKA.get_or_init(start).as_ref()).await.unwrap()?;
+        Some(Self::on(kafka.bootstrap(), Arc::new(TcpConnector::default()), None, name, partitions).await)
+    }
+
+    /// As [`kafka`](Self::kafka), on three brokers of this case's own.
+    pub(crate) async fn three_brokers_of_kafka(name: &str, partitions: i32) -> Option<(Self, Kafka)> {
+        let start = || Kafka::builder().brokers(3).start_if_there();
+        let kafka = tokio::task::spawn_blocking(start).await.unwrap()?;
+        let bed = Self::on(kafka.bootstrap(), Arc::new(TcpConnector::default()), None, name, partitions).await;
+        Some((bed, kafka))
     }
 
     /// As [`kafka`](Self::kafka), on one whose transactions are those of Kafka before 4.0 (KIP-890).

@@ -17,3 +17,4 @@ mod producer;
 mod security;
 mod sending;
 mod transactions;
+mod verifiable;

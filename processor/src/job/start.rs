@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use tidemill_client::{Admin, Client, ErrorCode, ErrorKind as Fault, TopicListing};
+use tidemill_client::{Admin, Client, ErrorCode, ErrorKind as Fault};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::failure;
@@ -18,6 +18,12 @@ const TOPIC_KNOWN_MAX: Duration = Duration::from_secs(1);
 const TOPIC_CREATED_MAX: Duration = Duration::from_secs(5);
 const ASK_AGAIN_AFTER: Duration = Duration::from_millis(100);
 
+/// A topic that is there.
+pub(super) struct Topic {
+    /// How many partitions it has.
+    pub(super) partitions: i32,
+}
+
 /// Waits until the topic of a table is there. One that is written is created, where brokers do that.
 ///
 /// # Errors
@@ -27,17 +33,23 @@ pub(super) async fn topic(
     table: &Table,
     is_written: bool,
     patience: Duration,
-) -> Result<TopicListing, Error> {
+) -> Result<Topic, Error> {
     let admin = Admin::with_client(client);
     let name = [&*table.options.topic];
     let start = Instant::now();
     let mut answered = None;
     loop {
-        let asking = admin.describe_topics(&name, is_written, patience);
+        let asking = async {
+            if is_written {
+                admin.auto_create_topics(&name, patience).await
+            } else {
+                admin.describe_topics(&name, patience).await
+            }
+        };
         let reply = timeout_at(start + patience, asking).await;
         let now = Instant::now();
         let described = match reply {
-            Ok(Ok(mut topics)) => topics.pop(),
+            Ok(Ok(mut topics)) => topics.pop().map(|(_, outcome)| outcome),
             Ok(Err(error)) if !error.is_retriable() => return Err(failure::of_describing(table, error)),
             Ok(Err(error)) if now + ASK_AGAIN_AFTER >= start + patience => {
                 return Err(failure::unreachable(table, patience, Some(error)));
@@ -46,7 +58,9 @@ pub(super) async fn topic(
             Ok(Err(_)) => None,
         };
         match described {
-            Some(Ok(topic)) if topic.partitions > 0 => return Ok(topic),
+            Some(Ok(topic)) if !topic.partitions.is_empty() => {
+                return Ok(Topic { partitions: i32::try_from(topic.partitions.len()).unwrap_or(i32::MAX) });
+            }
             Some(Err(error)) => {
                 let is_unknown = error.kind() == Fault::Broker(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
                 let known_max = if is_written { TOPIC_CREATED_MAX } else { TOPIC_KNOWN_MAX };

@@ -16,6 +16,7 @@ use self::consumer::{ConsumerMember, Wish};
 use super::assignor::Share;
 use crate::cluster::Snapshot;
 use crate::error::{Error, ErrorKind};
+use crate::record::TopicPartition;
 
 pub(super) mod classic;
 pub(super) mod consumer;
@@ -278,4 +279,13 @@ impl Failure {
             Self::Hopeless(_) => true,
         }
     }
+}
+
+/// What the leader of a classic group gave a member, as the group is described; nothing when that cannot be read.
+pub(crate) fn assigned_partitions(assignment: &[u8]) -> Vec<TopicPartition> {
+    let share = consumer_protocol::decode_assignment(assignment).unwrap_or_default();
+    let of = |(topic, numbers): (Arc<str>, Vec<i32>)| {
+        numbers.into_iter().map(move |number| TopicPartition { topic: Arc::clone(&topic), partition: number })
+    };
+    share.into_iter().flat_map(of).collect()
 }
