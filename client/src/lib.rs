@@ -39,8 +39,8 @@ mod security;
 pub use admin::{
     AclBinding, AclFilter, AclOperation, Admin, BrokerDescription, ClassicGroup, ClusterDescription, ConfigChange,
     ConfigEntry, ConfigResource, ConfigSource, ConfigSynonym, ConfigType, ConsumerGroup, CreatedTopic, ElectionType,
-    FeatureLevels, FencedProducer, GroupDescription, GroupFilter, GroupListing, GroupMemberDescription, GroupMemberId,
-    GroupProtocol, GroupState, GroupType, HangingTransaction, Listed, NewPartitions, NewTopic, OffsetListing,
+    FeatureLevels, FencedProducer, GroupDescription, GroupDetails, GroupFilter, GroupListing, GroupMemberDescription,
+    GroupMemberId, GroupState, GroupType, HangingTransaction, Listed, NewPartitions, NewTopic, OffsetListing,
     OffsetSpec, Outcomes, PartitionDescription, PartitionLag, PartitionReassignment, PatternType, PermissionType,
     ProducerState, QuotaChange, QuotaEntity, ResourceType, ScramChange, ScramCredential, ScramMechanism,
     TopicDescription, TopicListing, TransactionDescription, TransactionFilter, TransactionListing, TransactionState,

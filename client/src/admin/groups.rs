@@ -119,7 +119,7 @@ pub struct GroupDescription {
     /// How far it is.
     pub state: GroupState,
     /// What is known only of groups of its kind.
-    pub protocol: GroupProtocol,
+    pub details: GroupDetails,
     /// Its members.
     pub members: Vec<GroupMemberDescription>,
     /// What we may do with it; `None` from brokers before 2.3 (KIP-430).
@@ -129,7 +129,7 @@ pub struct GroupDescription {
 /// How a group shares its partitions out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum GroupProtocol {
+pub enum GroupDetails {
     /// By its leader.
     Classic(ClassicGroup),
     /// By its coordinator (KIP-848).
@@ -430,7 +430,7 @@ fn described_consumer_group(group: &DescribedConsumerGroup) -> Answer<GroupDescr
     Ok(GroupDescription {
         group_id: group.group_id.to_string(),
         state: GroupState::of(&group.group_state),
-        protocol: GroupProtocol::Consumer(ConsumerGroup {
+        details: GroupDetails::Consumer(ConsumerGroup {
             group_epoch: group.group_epoch,
             assignment_epoch: group.assignment_epoch,
             assignor: group.assignor_name.to_string(),
@@ -476,7 +476,7 @@ fn described_classic_group(group: &DescribedGroup) -> Answer<GroupDescription> {
     Ok(GroupDescription {
         group_id: group.group_id.to_string(),
         state,
-        protocol: GroupProtocol::Classic(ClassicGroup {
+        details: GroupDetails::Classic(ClassicGroup {
             protocol_type: group.protocol_type.to_string(),
             protocol: group.protocol_data.to_string(),
         }),

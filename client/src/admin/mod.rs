@@ -40,8 +40,8 @@ pub use self::cluster::{BrokerDescription, ClusterDescription, FeatureLevels};
 pub use self::configs::{ConfigChange, ConfigEntry, ConfigResource, ConfigSource, ConfigSynonym, ConfigType};
 pub use self::group_offsets::PartitionLag;
 pub use self::groups::{
-    ClassicGroup, ConsumerGroup, GroupDescription, GroupFilter, GroupListing, GroupMemberDescription, GroupMemberId,
-    GroupProtocol, GroupState, GroupType,
+    ClassicGroup, ConsumerGroup, GroupDescription, GroupDetails, GroupFilter, GroupListing, GroupMemberDescription,
+    GroupMemberId, GroupState, GroupType,
 };
 pub use self::names::AclOperation;
 pub use self::partitions::{ElectionType, NewPartitions, PartitionReassignment};

@@ -14,6 +14,7 @@ mod java_members;
 mod logins;
 mod old_broker;
 mod producer;
+mod replicas;
 mod security;
 mod sending;
 mod transactions;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::{Buf, Bytes};
 use tidemill_client::{
-    Admin, ClientConfig, Codec, ConnectFuture, Connector, ErrorCode, ErrorKind, GroupFilter, GroupProtocol, GroupState,
+    Admin, ClientConfig, Codec, ConnectFuture, Connector, ErrorCode, ErrorKind, GroupDetails, GroupFilter, GroupState,
     NewTopic, Outcome, Producer, ProducerConfig, Record, Stream, TopicId, TopicPartition,
 };
 use tidemill_protocol::ApiKey;
@@ -105,7 +105,7 @@ async fn groups_are_described_where_those_of_kip_848_are_not_known() {
     let described = admin.describe_groups(&["readers", "nobody"], PATIENCE).await.unwrap();
     let group = described[0].1.as_ref().unwrap();
     assert_eq!(group.state, GroupState::Empty);
-    assert!(matches!(group.protocol, GroupProtocol::Classic(_)));
+    assert!(matches!(group.details, GroupDetails::Classic(_)));
     let missing = described[1].1.as_ref().unwrap_err().kind();
     assert_eq!(missing, ErrorKind::Broker(ErrorCode::GROUP_ID_NOT_FOUND));
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tidemill_client::{
-    Admin, AutoOffsetReset, Consumer, ErrorCode, GroupFilter, GroupListing, GroupMemberId, GroupProtocol, GroupState,
+    Admin, AutoOffsetReset, Consumer, ErrorCode, GroupDetails, GroupFilter, GroupListing, GroupMemberId, GroupState,
     GroupType, IsolationLevel, OffsetAndMetadata, TopicPartition,
 };
 use tidemill_protocol::StrBytes;
@@ -57,7 +57,7 @@ async fn a_classic_group_is_listed_and_described_with_who_reads_what(bed: Bed) {
     assert_eq!(code(&described[0].1), Some(ErrorCode::GROUP_ID_NOT_FOUND));
     let group = described[1].1.as_ref().unwrap();
     assert_eq!(group.state, GroupState::Stable);
-    let GroupProtocol::Classic(classic) = &group.protocol else { panic!("{group:?}") };
+    let GroupDetails::Classic(classic) = &group.details else { panic!("{group:?}") };
     assert_eq!((&*classic.protocol_type, &*classic.protocol), ("consumer", "range"));
     let [only_member] = &group.members[..] else { panic!("{group:?}") };
     assert_eq!(only_member.assignment, bed.partitions(2));
@@ -178,7 +178,7 @@ mod with_the_protocol_of_kip_848 {
                 .with_subscribed_topic_names(None);
             epoch = bed.ask(&beat, 1).await.member_epoch;
         };
-        let GroupProtocol::Consumer(consumer) = &group.protocol else { panic!("{group:?}") };
+        let GroupDetails::Consumer(consumer) = &group.details else { panic!("{group:?}") };
         assert_eq!(&*consumer.assignor, "uniform");
         assert!(consumer.group_epoch >= consumer.assignment_epoch && consumer.assignment_epoch > 0);
         let member = &group.members[0];
