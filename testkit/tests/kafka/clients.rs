@@ -4,9 +4,11 @@
 
 use std::process::Output;
 
-use tidemill_testkit::kafka::{Kafka, Kcat, Tools};
+use tidemill_testkit::kafka::{Kafka, Kcat};
 use tidemill_testkit::{ClusterConfig, TestCluster};
 use tokio::task::spawn_blocking;
+
+use crate::java::run_tool;
 
 const LINES: usize = 1000;
 
@@ -102,7 +104,7 @@ async fn tool(cluster: &TestCluster, class: &'static str, arguments: &[&str], in
     let input = input.to_owned();
     let output = spawn_blocking(move || {
         let arguments: Vec<&str> = all.iter().map(String::as_str).collect();
-        Some(Tools::find()?.run(class, &arguments, &input).unwrap())
+        run_tool(class, &arguments, &input)
     });
     output.await.unwrap()
 }
@@ -157,27 +159,22 @@ async fn kafkas_topic_tool_makes_describes_and_removes() {
     assert_eq!(stdout(&tool(&cluster, TOPICS, &["--list"], "").await.unwrap()).trim(), "");
 }
 
-/// Runs a program of `tests/java` against these brokers; what it printed.
-fn java(tools: &Tools, program: &str, bootstrap: &str) -> String {
-    let path = format!("{}/tests/java/{program}.java", env!("CARGO_MANIFEST_DIR"));
-    stdout(&tools.run(&path, &[bootstrap], "").unwrap())
+/// Runs `Transactions` of `tests/java` against these brokers; what it printed. `None` without Java.
+fn transactions(bootstrap: &str) -> Option<String> {
+    Some(stdout(&run_tool("Transactions", &[bootstrap], "")?))
 }
 
 #[tokio::test]
 async fn transactions_of_the_java_client_are_as_on_kafka() {
-    let Some(tools) = spawn_blocking(Tools::find).await.unwrap() else { return };
-    let theirs = spawn_blocking({
-        let tools = tools.clone();
-        move || java(&tools, "Transactions", Kafka::shared().unwrap().bootstrap())
-    });
+    let theirs = spawn_blocking(|| transactions(Kafka::shared()?.bootstrap()));
     let mut printed = Vec::new();
     // The first generation and the second.
     for level in [1, 2] {
         let cluster = TestCluster::start(ClusterConfig::default().transaction_version(level)).await.unwrap();
-        let (tools, bootstrap) = (tools.clone(), cluster.bootstrap().to_owned());
-        printed.push(spawn_blocking(move || java(&tools, "Transactions", &bootstrap)).await.unwrap());
+        let bootstrap = cluster.bootstrap().to_owned();
+        printed.extend(spawn_blocking(move || transactions(&bootstrap)).await.unwrap());
     }
-    let theirs = theirs.await.unwrap();
+    let Some(theirs) = theirs.await.unwrap() else { return };
     let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
     assert_eq!(lines(&theirs).len(), 7, "{theirs}");
     for ours in printed {
@@ -190,9 +187,8 @@ const TRANSACTIONS: &str = "org.apache.kafka.tools.TransactionsCommand";
 #[tokio::test]
 async fn kafkas_transactions_tool_lists_describes_and_finds_what_hangs() {
     let cluster = cluster(1).await;
-    let Some(tools) = spawn_blocking(Tools::find).await.unwrap() else { return };
     let bootstrap = cluster.bootstrap().to_owned();
-    spawn_blocking(move || java(&tools, "Transactions", &bootstrap)).await.unwrap();
+    let Some(_) = spawn_blocking(move || transactions(&bootstrap)).await.unwrap() else { return };
     let run = async |arguments: &[&str]| stdout(&tool(&cluster, TRANSACTIONS, arguments, "").await.unwrap());
     let listed = run(&["list"]).await;
     assert!(listed.lines().any(|line| line.starts_with("job") && line.contains("Complete")), "{listed}");

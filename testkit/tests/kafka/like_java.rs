@@ -1,4 +1,4 @@
-//! What Kafka's own classes say, beside what we say: small Java programs, run from their source with Kafka's jars.
+//! What Kafka's own classes say, beside what we say: small Java programs, run with Kafka's jars.
 
 use std::fs;
 use std::path::PathBuf;
@@ -12,20 +12,21 @@ use tidemill_protocol::compression::Codec;
 use tidemill_protocol::records::{
     BatchBuilder, BatchFlags, Header, NewRecord, ProducerStamp, RecordBatches, assign, control, control::Marker,
 };
-use tidemill_testkit::kafka::{Kafka, KafkaError, Tools, is_required};
+use tidemill_testkit::kafka::Kafka;
 
-/// Runs a program of `tests/java` and returns what it printed.
-fn java(tools: &Tools, program: &str, arguments: &[&str]) -> String {
-    let path = format!("{}/tests/java/{program}.java", env!("CARGO_MANIFEST_DIR"));
-    let output = tools.run(&path, arguments, "").unwrap();
+use crate::clusters::cleaning;
+use crate::java::run_tool;
+
+/// Runs a program of `tests/java` and returns what it printed. `None`, after a line that says so, without Java.
+fn java(program: &str, arguments: &[&str]) -> Option<String> {
+    let output = run_tool(program, arguments, "")?;
     assert!(output.status.success(), "{output:?}");
-    String::from_utf8(output.stdout).unwrap()
+    Some(String::from_utf8(output.stdout).unwrap())
 }
 
 #[test]
 fn every_error_code_is_kafkas() {
-    let Some(tools) = Tools::find() else { return };
-    let printed = java(&tools, "ErrorCodes", &[]);
+    let Some(printed) = java("ErrorCodes", &[]) else { return };
     let mut numbers = Vec::new();
     for line in printed.lines() {
         let number = line.split(' ').next().unwrap().parse().unwrap();
@@ -43,24 +44,21 @@ fn every_error_code_is_kafkas() {
 /// The file that the protocol's tests read is what Kafka writes, and what Kafka reads in it.
 #[test]
 fn the_old_message_sets_are_kafkas() {
-    let Some(tools) = Tools::find() else { return };
-    let printed = java(&tools, "LegacyRecords", &[]);
+    let Some(printed) = java("LegacyRecords", &[]) else { return };
     assert_eq!(printed, include_str!("../../../protocol/tests/golden/legacy_records.txt"));
 }
 
 /// The same of the versions of its APIs.
 #[test]
 fn the_versions_of_the_apis_are_kafkas() {
-    let Some(tools) = Tools::find() else { return };
-    let printed = java(&tools, "ApiVersions", &[]);
+    let Some(printed) = java("ApiVersions", &[]) else { return };
     assert_eq!(printed, include_str!("../../../protocol/tests/golden/api_versions.txt"));
 }
 
 /// The same of batches in several compressed streams, cut, and with something behind them.
 #[test]
 fn the_streams_and_what_is_behind_them_are_kafkas() {
-    let Some(tools) = Tools::find() else { return };
-    let printed = java(&tools, "CodecTails", &[]);
+    let Some(printed) = java("CodecTails", &[]) else { return };
     assert_eq!(printed, include_str!("../../../protocol/tests/golden/codec_tails.txt"));
 }
 
@@ -109,24 +107,19 @@ fn printed(topic: &str, log: Bytes) -> (Vec<String>, Vec<(i64, Marker)>) {
 /// What stands in the files of a broker is what the Java client sent, record for record.
 #[test]
 fn a_brokers_files_read_as_the_java_client_wrote_them() {
-    let kafka = match Kafka::builder().property("log.cleaner.backoff.ms", "100").start() {
-        Ok(kafka) => kafka,
-        Err(KafkaError::Missing(reason)) if !is_required() => return eprintln!("not run: {reason}"),
-        Err(error) => panic!("{error}"),
-    };
-    let tools = Tools::find().unwrap();
+    let Some(kafka) = cleaning() else { return };
     let codecs: Vec<&str> = [0, 1, 2, 3, 4]
         .into_iter()
         .filter_map(|attributes| Codec::from_attributes(attributes).ok().map(Codec::name))
         .collect();
-    let written = java(&tools, "WriteRecords", &[kafka.bootstrap(), &codecs.join(",")]);
+    let written = java("WriteRecords", &[kafka.bootstrap(), &codecs.join(",")]).unwrap();
     let of_topic = |topic: &str| {
         let mut lines: Vec<&str> = written.lines().filter(|line| line.split(' ').next() == Some(topic)).collect();
         lines.sort_by_key(|line| line.split(' ').nth(1).unwrap().parse::<i64>().unwrap());
         lines
     };
     for topic in ["plain", "stamped", "transactional"] {
-        let (read, markers) = printed(topic, log(&kafka, topic));
+        let (read, markers) = printed(topic, log(kafka, topic));
         assert!(!read.is_empty());
         assert_eq!(read, of_topic(topic), "{topic}");
         let expected: &[(i64, Marker)] = match topic {
@@ -140,7 +133,7 @@ fn a_brokers_files_read_as_the_java_client_wrote_them() {
     let all = of_topic("compacted");
     let deadline = Instant::now() + Duration::from_secs(30);
     let kept = loop {
-        let (read, _) = printed("compacted", log(&kafka, "compacted"));
+        let (read, _) = printed("compacted", log(kafka, "compacted"));
         if read.len() < all.len() {
             break read;
         }
@@ -155,7 +148,6 @@ fn a_brokers_files_read_as_the_java_client_wrote_them() {
 /// A segment file of ours, checked and printed by Kafka's own tool.
 #[test]
 fn kafkas_tool_finds_our_batches_sound() {
-    let Some(tools) = Tools::find() else { return };
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("00000000000000000000.log");
     let mut log = Vec::new();
@@ -183,7 +175,7 @@ fn kafkas_tool_finds_our_batches_sound() {
     log.extend(assign_marker(offset));
     fs::write(&file, log).unwrap();
     let arguments = ["--files", file.to_str().unwrap(), "--print-data-log", "--deep-iteration"];
-    let output = tools.run("org.apache.kafka.tools.DumpLogSegments", &arguments, "").unwrap();
+    let Some(output) = run_tool("org.apache.kafka.tools.DumpLogSegments", &arguments, "") else { return };
     let printed = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{printed}");
     let lines = |part: &str| printed.lines().filter(|line| line.contains(part)).count();

@@ -5,8 +5,10 @@
 
 mod broker_like_kafka;
 mod clients;
+mod clusters;
 mod differential;
 mod groups_like_kafka;
+mod java;
 mod like_java;
 mod programs;
 mod proxy;

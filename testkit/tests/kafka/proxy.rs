@@ -10,12 +10,15 @@ use std::time::Duration;
 
 use tidemill_testkit::faults::Script;
 use tidemill_testkit::faults::proxy::{Proxy, ProxyError};
-use tidemill_testkit::kafka::{Kafka, KafkaError, Tools, is_required};
+use tidemill_testkit::kafka::{Kafka, is_required};
 use tidemill_testkit::{ClusterConfig, TestCluster};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
+
+use crate::clusters::three_brokers;
+use crate::java::run_tool;
 
 const LINES: usize = 200;
 
@@ -90,7 +93,7 @@ async fn tool(bootstrap: &str, class: &'static str, arguments: &[&str], input: &
     let input = input.to_owned();
     let output = spawn_blocking(move || {
         let arguments: Vec<&str> = all.iter().map(String::as_str).collect();
-        Some(Tools::find()?.run(class, &arguments, &input).unwrap())
+        run_tool(class, &arguments, &input)
     });
     output.await.unwrap()
 }
@@ -122,25 +125,18 @@ async fn every_broker_is_found_behind_the_proxy() {
 
 #[tokio::test]
 async fn three_brokers_are_each_found_behind_the_proxy() {
-    let kafka = match spawn_blocking(|| Kafka::start_cluster(3)).await.unwrap() {
-        Ok(kafka) => kafka,
-        Err(KafkaError::Missing(reason)) if !is_required() => {
-            eprintln!("not run: {reason}");
-            return;
-        }
-        Err(error) => panic!("{error}"),
-    };
+    let Some(kafka) = spawn_blocking(three_brokers).await.unwrap() else { return };
     let script = "Produce broker=1: delay 1ms\nProduce broker=2: delay 1ms\nProduce broker=3: delay 1ms";
     let proxy = Proxy::start(kafka.bootstrap(), parsed(script), 1).await.unwrap();
     let fronts: Vec<&str> = proxy.bootstrap().split(',').collect();
     assert_eq!(fronts.len(), 3);
     // One address is enough to find the others.
-    let create = ["--create", "--topic", "clicks", "--partitions", "6"];
+    let create = ["--create", "--topic", "proxy-clicks", "--partitions", "6"];
     let class = "org.apache.kafka.tools.TopicCommand";
     let Some(output) = tool(fronts[1], class, &create, "").await else { return };
     stdout(&output);
     for partition in ["0", "1", "2", "3", "4", "5"] {
-        let write = ["-P", "-t", "clicks", "-p", partition];
+        let write = ["-P", "-t", "proxy-clicks", "-p", partition];
         let Some(output) = kcat(fronts[1], &write, "click 1\n").await else { return };
         stdout(&output);
     }

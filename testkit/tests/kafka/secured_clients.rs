@@ -8,10 +8,12 @@ use std::process::Output;
 
 use tempfile::TempDir;
 use tidemill_testkit::broker::config::Mechanism;
-use tidemill_testkit::kafka::{Certificates, ClientAuth, Kcat, Tools};
+use tidemill_testkit::kafka::{Certificates, ClientAuth, Kcat};
 use tidemill_testkit::tls::Tls;
 use tidemill_testkit::{ClusterConfig, TestCluster};
 use tokio::task::spawn_blocking;
+
+use crate::java::run_tool;
 
 const USERS: [(&str, &str); 2] = [("admin", "admin-secret"), ("alice", "alice-secret")];
 
@@ -152,7 +154,7 @@ impl<'a> Java<'a> {
         let all: Vec<String> = way.iter().chain(arguments).map(|argument| (*argument).to_owned()).collect();
         let output = spawn_blocking(move || {
             let arguments: Vec<&str> = all.iter().map(String::as_str).collect();
-            Some(Tools::find()?.run(class, &arguments, input).unwrap())
+            run_tool(class, &arguments, input)
         });
         output.await.unwrap()
     }

@@ -7,6 +7,8 @@ use tidemill_testkit::history::{Action, ClientId, Invariant, Isolation};
 use tidemill_testkit::kafka::{Kafka, Tools};
 use tidemill_testkit::{ClusterConfig, TestCluster};
 
+use crate::java::run_tool;
+
 const PRODUCER: &str = "org.apache.kafka.tools.VerifiableProducer";
 const CONSUMER: &str = "org.apache.kafka.tools.VerifiableConsumer";
 const ORACLE: ClientId = ClientId(30);
@@ -14,6 +16,7 @@ const RECORDS: usize = 2000;
 
 fn run(tools: &Tools, class: &str, bootstrap: &str, topic: &str, arguments: &[&str]) -> String {
     let common = ["--bootstrap-server", bootstrap, "--topic", topic];
+    // In a process of its own: the producer tells the rest when that ends.
     let output = tools.run(class, &[&common[..], arguments].concat(), "").unwrap();
     assert!(output.status.success(), "{output:?}");
     String::from_utf8(output.stdout).unwrap()
@@ -96,7 +99,7 @@ fn the_verifiable_programs_find_kafka_right() {
     let Some(kafka) = Kafka::shared() else { return };
     let Some(tools) = Tools::find() else { return };
     let topics = ["--bootstrap-server", kafka.bootstrap(), "--create", "--topic", "verified", "--partitions", "2"];
-    let created = kafka.run_tool("org.apache.kafka.tools.TopicCommand", &topics, "").unwrap();
+    let created = run_tool("org.apache.kafka.tools.TopicCommand", &topics, "").unwrap();
     assert!(created.status.success(), "{created:?}");
     check(&tools, kafka.bootstrap(), "verified");
 }

@@ -11,10 +11,10 @@ use tidemill_protocol::messages::incremental_alter_configs_request::{AlterConfig
 use tidemill_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
 use tidemill_protocol::messages::*;
 use tidemill_protocol::records::{BatchBuilder, BatchFlags, NewRecord, ProducerStamp, RecordBatch, RecordBatches};
-use tidemill_testkit::kafka::Kafka;
 use tidemill_testkit::{ClusterConfig, TestCluster};
 
 use super::peer::*;
+use crate::clusters::cleaning;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -251,8 +251,7 @@ async fn a_compacted_log_holds_what_kafkas_does() {
     let config = ClusterConfig::default().log_cleaner_backoff(Duration::from_millis(100));
     let cluster = TestCluster::start(config).await.unwrap();
     let ours = scenario(cluster.bootstrap(), time).await;
-    let start = || Kafka::builder().property("log.cleaner.backoff.ms", "100").start_if_there();
-    let Some(kafka) = tokio::task::spawn_blocking(start).await.unwrap() else { return };
+    let Some(kafka) = tokio::task::spawn_blocking(cleaning).await.unwrap() else { return };
     let theirs = scenario(kafka.bootstrap(), time).await;
     super::compare(&ours, &theirs);
 }

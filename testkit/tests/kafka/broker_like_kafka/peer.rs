@@ -72,6 +72,14 @@ impl Broker {
         panic!("{topic} has no leader");
     }
 
+    /// Waits until the broker has learnt what has been told to its controller so far. It learns of one thing after the
+    /// other, and of some in one go; so when it knows the second of two topics, it is done with what came before them.
+    pub(crate) async fn settle(&mut self) {
+        for mark in [1, 2] {
+            self.make(&format!("mark-{}-{mark}", self.said.len()), &[]).await;
+        }
+    }
+
     pub(crate) async fn id_of(&mut self, topic: &str) -> Uuid {
         let topic = MetadataRequestTopic::default().with_name(Some(name(topic)));
         self.ask(12, &MetadataRequest::default().with_topics(Some(vec![topic]))).await.topics[0].topic_id

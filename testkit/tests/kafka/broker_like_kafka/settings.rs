@@ -1,7 +1,5 @@
 //! Settings of brokers and of groups: which there are, which can be changed while a broker runs, and what is refused.
 
-use std::time::Duration;
-
 use tidemill_protocol::messages::describe_configs_request::DescribeConfigsResource;
 use tidemill_protocol::messages::*;
 
@@ -85,7 +83,7 @@ async fn alter(broker: &mut Broker, what: &str, kind: i8, resource: &str, config
         broker.note(&format!("IncrementalAlterConfigs {kind}: {what}, {validate_only}"), &response);
     }
     // Kafka's broker hears of a change from its controller.
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    broker.settle().await;
 }
 
 async fn of_brokers(broker: &mut Broker) {
@@ -202,7 +200,7 @@ async fn all_at_once(broker: &mut Broker) {
             .with_configs(configs.collect());
         let response = broker.ask(2, &AlterConfigsRequest::default().with_resources(vec![altered])).await;
         broker.note(&format!("AlterConfigs {what}"), &response);
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        broker.settle().await;
         let keys: &[&str] = &["log.retention.ms", "message.max.bytes", "consumer.session.timeout.ms"];
         for (kind, resource) in [(BROKER, "1"), (BROKER, ""), (GROUP, "grouped")] {
             let described = describe(broker, kind, resource, Some(keys)).await;

@@ -124,7 +124,7 @@ fn a_group_is_told_the_interval_that_it_has_set() {
             let (_, altered) = group.peer.read::<IncrementalAlterConfigsRequest>("setup");
             assert_eq!(altered.responses[0].error_code, 0, "{altered:?}");
             // A broker hears of it from its controller.
-            std::thread::sleep(std::time::Duration::from_millis(500));
+            group.peer.catch_up();
             let answer = group.beat("a", epoch);
             assert_eq!(answer.heartbeat_interval_ms.to_string(), value);
         }
@@ -330,7 +330,7 @@ fn a_pattern_finds_topics_that_come_later() {
         group.beat("a", 2);
         group.topic("c-regex-two", 2);
         // Patterns are looked at every ten seconds at most.
-        std::thread::sleep(std::time::Duration::from_millis(9_500));
+        std::thread::sleep(std::time::Duration::from_millis(10_000));
         group.beat("a", 2);
         Group::rest();
         group.beat("a", 2);

@@ -5,6 +5,7 @@ use std::fmt::Debug;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -229,18 +230,34 @@ impl Peer {
         let (_, created) = self.read::<CreateTopicsRequest>("setup");
         let code = ErrorCode(created.topics[0].error_code);
         assert!(code.is_none() || code == ErrorCode::TOPIC_ALREADY_EXISTS, "{code:?}");
-        // Kafka answers before this broker has heard of it from the controller.
-        for _ in 0..200 {
-            let topic = MetadataRequestTopic::default().with_name(Some(TopicName(text(name))));
-            let ask = MetadataRequest::default().with_topics(Some(vec![topic]));
-            self.send("setup", 12, &ask);
-            let (_, found) = self.read::<MetadataRequest>("setup");
-            thread::sleep(SETTLE);
-            if found.topics[0].error_code == 0 {
-                return;
-            }
+        // Kafka answers before this broker, or its coordinators, have heard of it from the controller.
+        self.catch_up();
+    }
+
+    /// Waits until the broker has learnt what has been told to its controller so far. It learns of one thing after the
+    /// other, and of some in one go; so when it knows the second of two topics, it is done with what came before them.
+    pub(crate) fn catch_up(&mut self) {
+        static MARKS: AtomicU32 = AtomicU32::new(0);
+        for _ in 0..2 {
+            let mark = format!("mark-{}", MARKS.fetch_add(1, Ordering::Relaxed));
+            let name = || TopicName(text(&mark));
+            let topic = CreatableTopic::default().with_name(name()).with_num_partitions(1).with_replication_factor(1);
+            let create = CreateTopicsRequest::default().with_topics(vec![topic]).with_timeout_ms(10_000);
+            self.send("setup", 5, &create);
+            let (_, created) = self.read::<CreateTopicsRequest>("setup");
+            assert_eq!(created.topics[0].error_code, 0, "{created:?}");
+            let is_known = (0..1000).any(|_| {
+                let topic = MetadataRequestTopic::default().with_name(Some(name()));
+                self.send("setup", 12, &MetadataRequest::default().with_topics(Some(vec![topic])));
+                let (_, found) = self.read::<MetadataRequest>("setup");
+                let is_known = found.topics[0].error_code == 0 && found.topics[0].partitions[0].error_code == 0;
+                if !is_known {
+                    thread::sleep(Duration::from_millis(20));
+                }
+                is_known
+            });
+            assert!(is_known, "{}: no topic {mark}", self.address);
         }
-        panic!("{}: no topic {name}", self.address);
     }
 
     /// The id of a topic; it is named in the transcript.
@@ -251,8 +268,6 @@ impl Peer {
         let id = found.topics[0].topic_id;
         assert!(!id.is_nil(), "{name} is not there");
         self.ids.push(id.to_string());
-        // Kafka's group coordinator may hear of it later than the broker.
-        thread::sleep(SETTLE * 4);
         id
     }
 

@@ -2,19 +2,19 @@
 
 use tidemill_protocol::messages::consumer_group_heartbeat_request::TopicPartitions;
 use tidemill_protocol::messages::{ConsumerGroupHeartbeatRequest, TopicName};
-use tidemill_testkit::kafka::Tools;
 
 use super::peer::{Peer, compare, group_id, text};
+use crate::java::{java, run_tool};
 
 const GROUPS: &str = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand";
 
 impl Peer {
     /// Runs a tool and notes what it prints. Java's own warnings and the widths of columns are left out, and lines, which
     /// have no order, are sorted.
-    fn tool(&mut self, tools: &Tools, class: &str, arguments: &[&str]) {
+    fn tool(&mut self, class: &str, arguments: &[&str]) {
         let address = self.address().to_owned();
         let bootstrap = [&["--bootstrap-server", address.as_str()][..], arguments].concat();
-        let output = tools.run(class, &bootstrap, "").unwrap();
+        let output = run_tool(class, &bootstrap, "").unwrap();
         let printed = String::from_utf8(output.stdout).unwrap();
         let mut lines: Vec<String> = printed
             .lines()
@@ -30,8 +30,8 @@ impl Peer {
 
 #[test]
 fn the_groups_tool_prints_the_same_of_a_consumer_group() {
-    let Some(tools) = Tools::find() else { return };
-    let case = move |peer: &mut Peer| {
+    let Some(_) = java() else { return };
+    let case = |peer: &mut Peer| {
         peer.prepare("t-group");
         peer.create_topic("t-read", 2);
         let id = peer.topic_id("t-read");
@@ -46,7 +46,7 @@ fn the_groups_tool_prints_the_same_of_a_consumer_group() {
         let beat = join.clone().with_member_epoch(2).with_topic_partitions(Some(vec![owned]));
         peer.ask("member", 1, &beat);
         let group = ["--group", "t-group"];
-        let run = |peer: &mut Peer, arguments: &[&str]| peer.tool(&tools, GROUPS, &[arguments, &group].concat());
+        let run = |peer: &mut Peer, arguments: &[&str]| peer.tool(GROUPS, &[arguments, &group].concat());
         run(peer, &["--describe", "--members", "--verbose"]);
         peer.ask("member", 1, &beat);
         run(peer, &["--describe", "--state"]);
@@ -62,32 +62,33 @@ fn the_groups_tool_prints_the_same_of_a_consumer_group() {
 
 #[test]
 fn javas_consumers_read_in_a_consumer_group() {
-    let Some(tools) = Tools::find() else { return };
-    compare(move |peer| {
+    let Some(_) = java() else { return };
+    compare(|peer| {
         peer.create_topic("t-java", 2);
         let address = peer.address().to_owned();
         let produce = ["--bootstrap-server", &address, "--topic", "t-java"];
-        let written = tools.run("org.apache.kafka.tools.ConsoleProducer", &produce, "a\nb\nc\n").unwrap();
+        let written = run_tool("org.apache.kafka.tools.ConsoleProducer", &produce, "a\nb\nc\n").unwrap();
         assert!(written.status.success(), "{written:?}");
         let verify = ["--topic", "t-java", "--group-id", "t-java", "--group-protocol", "consumer"];
         let verify = [&verify[..], &["--max-messages", "3", "--reset-policy", "earliest"]].concat();
         let bootstrap = [&["--bootstrap-server", address.as_str()][..], &verify].concat();
-        let output = tools.run("org.apache.kafka.tools.VerifiableConsumer", &bootstrap, "").unwrap();
+        let output = run_tool("org.apache.kafka.tools.VerifiableConsumer", &bootstrap, "").unwrap();
         let printed = String::from_utf8(output.stdout).unwrap();
         let count = |what: &str| printed.lines().filter(|line| line.contains(what)).count();
         assert!(count("records_consumed") >= 1, "{printed}");
         peer.push(format!(
             "{:?} {} {}",
             output.status.code(),
-            count("partitions_assigned"),
+            // In one go or in several, as it happens.
+            count("partitions_assigned") >= 1,
             count("shutdown_complete")
         ));
         let console = ["--topic", "t-java", "--group", "t-java-console", "--from-beginning", "--max-messages", "3"];
         let console = [&console[..], &["--command-property", "group.protocol=consumer"]].concat();
-        peer.tool(&tools, "org.apache.kafka.tools.consumer.ConsoleConsumer", &console);
+        peer.tool("org.apache.kafka.tools.consumer.ConsoleConsumer", &console);
         let list = ["--list", "--state"];
         let listed = [&["--bootstrap-server", address.as_str()][..], &list].concat();
-        let output = tools.run(GROUPS, &listed, "").unwrap();
+        let output = run_tool(GROUPS, &listed, "").unwrap();
         let printed = String::from_utf8(output.stdout).unwrap();
         let mut lines: Vec<_> = printed.lines().filter(|line| line.starts_with("t-java")).map(str::trim).collect();
         lines.sort_unstable();

@@ -9,8 +9,8 @@ use tidemill_testkit::TestCluster;
 use tidemill_testkit::kafka::Tools;
 use tokio::runtime::Handle;
 
-use super::program::{Program, ToolRunner, java};
-use super::{ours, rounds, theirs};
+use super::{ours, rounds, three_brokers};
+use crate::java::{Program, ToolRunner, java};
 
 const NAME: &str = "copy";
 const PARTITIONS: &str = "2";
@@ -150,7 +150,7 @@ async fn a_java_program_copies_every_record_once_whatever_happens_to_it_and_the_
     let ours = ours().await;
     let runtime = Handle::current();
     let copy_both = move || {
-        let (Some(java), Some(theirs)) = (java(), theirs()) else { return };
+        let (Some(java), Some(theirs)) = (java(), three_brokers()) else { return };
         thread::scope(|scope| {
             scope.spawn(|| copy(java, ours.bootstrap(), &|round| disturb(&ours, &runtime, round)));
             copy(java, theirs.bootstrap(), &|_| {});

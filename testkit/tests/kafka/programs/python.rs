@@ -7,7 +7,7 @@ use std::thread;
 
 use tidemill_testkit::kafka::cache;
 
-use super::{ours, theirs};
+use super::{ours, three_brokers};
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/python/confluent.py");
 
@@ -47,7 +47,7 @@ async fn confluent_kafka_sees_the_same_of_the_embedded_brokers() {
         let Some(python) = python() else { return };
         let ours = run(&python, &bootstrap);
         assert!(ours.contains(&"out True".to_owned()), "{ours:#?}");
-        let Some(theirs) = theirs() else { return };
+        let Some(theirs) = three_brokers() else { return };
         let theirs = thread::spawn(move || run(&python, theirs.bootstrap())).join().unwrap();
         assert_eq!(ours, theirs);
     };

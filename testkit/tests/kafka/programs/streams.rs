@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use super::program::{Program, ToolRunner, java};
-use super::{ours, rounds, theirs};
+use super::{ours, rounds, three_brokers};
+use crate::java::{Program, ToolRunner, java};
 use tidemill_testkit::kafka::Tools;
 
 const NAME: &str = "streams-app";
@@ -105,7 +105,7 @@ async fn kafka_streams_counts_every_word_once_through_restarts_and_kills() {
     let ours = ours().await;
     let bootstrap = ours.bootstrap().to_owned();
     let count = move || {
-        let (Some(java), Some(theirs)) = (java(), theirs()) else { return };
+        let (Some(java), Some(theirs)) = (java(), three_brokers()) else { return };
         let (ours, theirs) = thread::scope(|scope| {
             let ours = scope.spawn(|| count_words(java, &bootstrap));
             let theirs = count_words(java, theirs.bootstrap());

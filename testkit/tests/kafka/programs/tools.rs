@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use regex::{Captures, Regex};
 use tempfile::TempDir;
 
-use super::program::{ToolRunner, java};
-use super::{ours, theirs};
+use super::{ours, three_brokers};
+use crate::java::{ToolRunner, java};
 
 const SETTLED_MAX: Duration = Duration::from_secs(20);
 
@@ -98,7 +98,7 @@ impl Peer {
             // Java's own warnings, and where in the program an exception came from.
             (r"(?m)^(\t(at |\.\.\. ).*|.*(WARN |SLF4J).*)$", ""),
             // What is there of the other cases.
-            (r"(?m)^.*(\b(py|copy|streams)-|python).*$", ""),
+            (r"(?m)^.*(\b(py|copy|streams|proxy|mark)-|python|elsewhere).*$", ""),
             (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "UUID"),
             (r"\b[0-9A-Za-z_-]{22}(\s|$)", "ID "),
             (r"\b1[0-9]{12}\b", "TIME"),
@@ -169,7 +169,7 @@ async fn kafkas_tools_print_the_same_of_the_embedded_brokers() {
     let ours = ours().await;
     let bootstrap = ours.bootstrap().to_owned();
     let compare = move || {
-        let (Some(java), Some(theirs)) = (java(), theirs()) else { return };
+        let (Some(java), Some(theirs)) = (java(), three_brokers()) else { return };
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/kafka/programs/tools.txt");
         let folder = TempDir::new().unwrap();
         let steps = steps(&fs::read_to_string(script).unwrap(), &folder);

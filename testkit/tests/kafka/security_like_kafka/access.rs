@@ -12,6 +12,7 @@ use tidemill_protocol::messages::*;
 use tidemill_protocol::records::{BatchBuilder, BatchFlags, NewRecord};
 
 use super::peer::*;
+use crate::transactions_like_kafka::now_ms;
 
 const TOPICS: [&str; 3] = ["orders", "ordinary", "unknown-to-all"];
 
@@ -567,6 +568,7 @@ async fn of_cluster(peer: &mut Peer, what: &str) {
 
 fn batch() -> Bytes {
     let mut builder = BatchBuilder::new(100);
-    builder.append(&NewRecord { timestamp: 1_790_000_000_000, key: None, value: Some(b"a"), headers: &[] });
+    // One that is too old would be removed, half a minute after the start of a Kafka.
+    builder.append(&NewRecord { timestamp: now_ms(), key: None, value: Some(b"a"), headers: &[] });
     builder.seal(Codec::None).stamp(None, BatchFlags::default())
 }

@@ -13,4 +13,5 @@ mod offsets;
 mod requests;
 mod writing;
 
+pub(crate) use self::requests::now_ms;
 use crate::groups_like_kafka::peer;

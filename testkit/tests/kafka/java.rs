@@ -1,9 +1,12 @@
-//! Java programs as processes: started, told what to do, heard and killed.
+//! Java programs as processes: started, told what to do, heard and killed; and Kafka's tools, which run one after the other
+//! in processes that are kept, as starting Java takes longer than most of what they do.
 
+use std::fs;
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
-use std::process::{Child, ChildStdin, ChildStdout};
-use std::sync::OnceLock;
+use std::process::{Child, ChildStdin, ChildStdout, ExitStatus, Output};
+use std::sync::{Mutex, OnceLock};
 
 use tempfile::TempDir;
 use tidemill_testkit::kafka::Tools;
@@ -13,12 +16,25 @@ pub(crate) fn java() -> Option<&'static Tools> {
     static JAVA: OnceLock<Option<(Tools, TempDir)>> = OnceLock::new();
     let compile = || {
         let classes = TempDir::new().unwrap();
-        let sources = ["RunTools", "WordCount", "CopyRecords", "Topics", "Transactions"].map(|name| {
-            PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/java")).join(name).with_extension("java")
-        });
+        let folder = fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/java")).unwrap();
+        let sources: Vec<PathBuf> = folder.map(|entry| entry.unwrap().path()).collect();
         Some((Tools::find_with_streams()?.compile(&sources, classes.path()).unwrap(), classes))
     };
     JAVA.get_or_init(compile).as_ref().map(|(tools, _)| tools)
+}
+
+/// Runs one of Kafka's tools or of our programs, by the name of its class, with `input` on its standard input, to its end.
+/// `None`, after a line that says so, when Java or the jars are not there.
+pub(crate) fn run_tool(class: &str, arguments: &[&str], input: &str) -> Option<Output> {
+    static IDLE: Mutex<Vec<ToolRunner>> = Mutex::new(Vec::new());
+    let tools = java()?;
+    let idle = IDLE.lock().unwrap().pop();
+    let mut runner = idle.unwrap_or_else(|| ToolRunner::start(tools));
+    let (mut printed, status) = runner.run_apart(class, arguments, input);
+    IDLE.lock().unwrap().push(runner);
+    let stdout = printed.pop().unwrap().replace("\\n", "\n");
+    let status = ExitStatus::from_raw(status.parse::<i32>().unwrap() << 8);
+    Some(Output { status, stdout: stdout.into_bytes(), stderr: printed.join("\n").into_bytes() })
 }
 
 /// A process that ends, at the latest, when this is dropped; if nothing is dropped, at the end of its standard input.
@@ -108,6 +124,14 @@ impl ToolRunner {
 
     /// Runs a class to its end; what it printed and its exit status.
     pub(crate) fn run(&mut self, class: &str, arguments: &[&str], input: &str) -> (Vec<String>, String) {
+        let (mut printed, status) = self.run_apart(class, arguments, input);
+        // On its standard output alone.
+        printed.pop();
+        (printed, status)
+    }
+
+    /// The same, and behind all that it printed, on one line, what of it was on the standard output.
+    fn run_apart(&mut self, class: &str, arguments: &[&str], input: &str) -> (Vec<String>, String) {
         let line = [&[class, &input.replace('\n', "\\n")], arguments].concat().join("\t");
         self.0.tell(&line);
         self.0.hear_until("status ")
