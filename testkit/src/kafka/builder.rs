@@ -106,8 +106,12 @@ impl KafkaBuilder {
     /// # Errors
     /// When Java, Maven or the jars are missing, or a broker does not start.
     pub fn start(self) -> Result<Kafka, KafkaError> {
-        let failed = |error: io::Error| KafkaError::Failed(error.to_string());
         let tools = self.version.map_or_else(Tools::resolve, Tools::of_version)?;
+        self.start_with(tools)
+    }
+
+    pub(super) fn start_with(self, tools: Tools) -> Result<Kafka, KafkaError> {
+        let failed = |error: io::Error| KafkaError::Failed(error.to_string());
         let has_tls = self.listeners.iter().any(|listener| listener.has_tls());
         let certificates = has_tls.then(Certificates::make).transpose()?;
         let folder = TempDir::with_prefix("tidemill-kafka-").map_err(failed)?;

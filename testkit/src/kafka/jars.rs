@@ -6,12 +6,13 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 
 use super::{KafkaError, KafkaVersion};
 
 /// The class path for a release of Kafka; that of `KAFKA_HOME`, whichever it is, when none is asked for.
 pub(super) fn classpath(version: Option<KafkaVersion>) -> Result<OsString, KafkaError> {
-    require("java", "-version")?;
+    java_build()?;
     let libs = match (version, env::var_os("KAFKA_HOME")) {
         (None, Some(home)) => PathBuf::from(home).join("libs"),
         (None, None) => resolve(KafkaVersion::default().name(), BROKER)?,
@@ -90,6 +91,25 @@ fn resolve(version: &str, jars: Jars) -> Result<PathBuf, KafkaError> {
         Err(_) if libs.is_dir() => Ok(libs),
         Err(error) => Err(failed(error)),
     }
+}
+
+/// The cache of the release that tests use when they say nothing; none when that is not Maven's.
+pub(super) fn default_cache() -> Option<PathBuf> {
+    let of_maven = env::var_os("KAFKA_HOME").is_none();
+    of_maven.then(|| cache().join(format!("kafka-{}", KafkaVersion::default().name())))
+}
+
+/// Which build of Java there is, in its own words. It is asked once.
+pub(super) fn java_build() -> Result<&'static str, KafkaError> {
+    static BUILD: OnceLock<Result<String, String>> = OnceLock::new();
+    let ask = || {
+        let output = Command::new("java").arg("-version").stdin(Stdio::null()).output();
+        let output = output.ok().filter(|output| output.status.success());
+        let said = output.map(|output| String::from_utf8_lossy(&output.stderr).into_owned());
+        let last = said.as_deref().map(|said| said.lines().last().unwrap_or_default().to_owned());
+        last.ok_or_else(|| "`java -version` does not run".to_owned())
+    };
+    BUILD.get_or_init(ask).as_deref().map_err(|reason| KafkaError::Missing(reason.clone()))
 }
 
 fn require(program: &str, version: &str) -> Result<(), KafkaError> {

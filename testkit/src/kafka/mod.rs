@@ -6,13 +6,14 @@
 //! - [`KafkaBuilder`]: what a cluster is to be like
 //! - [`KafkaVersion`]: which releases there are
 //! - [`Listener`]: ways in with SASL and TLS, and [`Certificates`] for them
-//! - `jars`: where the jars come from
+//! - `jars`: where the jars come from; `classes`: what makes Java start sooner with them
 //! - `node`: one broker's process
 //! - [`Tools`]: Kafka's own command line tools, against any broker; [`Kcat`]: librdkafka's
 #![expect(clippy::disallowed_methods, reason = "a front door waits for a process, by the clock")]
 
 mod builder;
 mod certificates;
+mod classes;
 mod jars;
 mod kcat;
 mod listener;

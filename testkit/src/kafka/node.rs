@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::classes::Program;
 use super::{KafkaError, Tools};
 
 /// Starts and stops the node as it is told, a line at a time, and says each line back when it is done. When there are no
@@ -104,7 +105,9 @@ impl Node {
             .args(["-c", WATCHER, "sh"])
             .arg(&folder)
             // Quick to start and few threads: several may share a small machine, and none runs for long.
-            .args(["java", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp"])
+            .args(["java", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"])
+            .args(tools.options(Program::Broker))
+            .arg("-cp")
             .arg(tools.classpath())
             .arg("kafka.Kafka")
             .arg(&config)

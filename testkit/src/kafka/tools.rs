@@ -5,12 +5,14 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
+use super::classes::{Classes, Program};
 use super::{KafkaError, KafkaVersion, is_required, jars};
 
 /// Kafka's tools, by the names of their classes. No broker has to run for them to be there.
 #[derive(Debug, Clone)]
 pub struct Tools {
     classpath: OsString,
+    classes: Classes,
 }
 
 impl Tools {
@@ -30,7 +32,11 @@ impl Tools {
     /// As [`Self::find`].
     #[must_use]
     pub fn find_with_streams() -> Option<Self> {
-        Self::if_there(jars::classpath_with_streams().map(|classpath| Self { classpath }))
+        Self::if_there(jars::classpath_with_streams().map(|classpath| Self::with(classpath, Classes::find())))
+    }
+
+    pub(super) const fn with(classpath: OsString, classes: Classes) -> Self {
+        Self { classpath, classes }
     }
 
     fn if_there(found: Result<Self, KafkaError>) -> Option<Self> {
@@ -49,7 +55,7 @@ impl Tools {
     /// # Errors
     /// When Java, Maven or the jars are missing, or the jars cannot be resolved.
     pub fn resolve() -> Result<Self, KafkaError> {
-        Ok(Self { classpath: jars::classpath(None)? })
+        Ok(Self::with(jars::classpath(None)?, Classes::find()))
     }
 
     /// Finds Java and the jars of this release.
@@ -57,7 +63,7 @@ impl Tools {
     /// # Errors
     /// As [`Self::resolve`].
     pub fn of_version(version: KafkaVersion) -> Result<Self, KafkaError> {
-        Ok(Self { classpath: jars::classpath(Some(version))? })
+        Ok(Self::with(jars::classpath(Some(version))?, Classes::InJars))
     }
 
     /// Runs a tool, such as `org.apache.kafka.tools.TopicCommand`, with `input` on its standard input, to its end.
@@ -70,7 +76,7 @@ impl Tools {
         run(tool, input)
     }
 
-    /// Compiles Java sources into a folder, and puts it in front of the class path.
+    /// Compiles Java sources into a folder, and puts it behind the class path: archived classes are those of its beginning.
     ///
     /// # Errors
     /// When the compiler cannot be started or refuses the sources: its words are the error.
@@ -82,7 +88,8 @@ impl Tools {
         if !output.status.success() {
             return Err(io::Error::other(String::from_utf8_lossy(&output.stderr)));
         }
-        Ok(Self { classpath: jars::join([folder.as_os_str(), &self.classpath]).map_err(io::Error::other)? })
+        let classpath = jars::join([&self.classpath, folder.as_os_str()]).map_err(io::Error::other)?;
+        Ok(Self { classpath, classes: self.classes.clone() })
     }
 
     /// Starts a program that is told on its standard input what to do, and tells on its standard output what it did. Whoever
@@ -99,12 +106,18 @@ impl Tools {
         &self.classpath
     }
 
+    /// What Java is told of where classes are.
+    pub(super) fn options(&self, program: Program) -> Vec<OsString> {
+        self.classes.options(program)
+    }
+
     /// Java, about to run this class without input.
     pub(super) fn java(&self, class: &str, heap: &str) -> Command {
         let mut command = Command::new("java");
         // Short-lived programs on small machines: the simplest collector and compiler start fastest.
-        command.args([heap, "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp"]);
-        command.arg(&self.classpath).arg(class).stdin(Stdio::null());
+        command.args([heap, "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]);
+        command.args(self.options(Program::Tool));
+        command.arg("-cp").arg(&self.classpath).arg(class).stdin(Stdio::null());
         command
     }
 }

@@ -111,7 +111,12 @@ public class CopyRecords {
         Map<TopicPartition, OffsetAndMetadata> committed = consumer.committed(consumer.assignment());
         for (TopicPartition partition : consumer.assignment()) {
             OffsetAndMetadata offset = committed.get(partition);
-            consumer.seek(partition, offset == null ? 0 : offset.offset());
+            try {
+                consumer.seek(partition, offset == null ? 0 : offset.offset());
+            } catch (IllegalStateException error) {
+                // It has just been taken away: whoever has it next begins at what is committed.
+                System.out.println("moved " + error.getMessage());
+            }
         }
     }
 
@@ -121,6 +126,11 @@ public class CopyRecords {
             return false;
         }
         Map<TopicPartition, Long> ends = consumer.endOffsets(consumer.assignment());
-        return ends.entrySet().stream().allMatch(end -> consumer.position(end.getKey()) >= end.getValue());
+        try {
+            return ends.entrySet().stream().allMatch(end -> consumer.position(end.getKey()) >= end.getValue());
+        } catch (IllegalStateException error) {
+            // One has just been taken away.
+            return false;
+        }
     }
 }

@@ -52,10 +52,16 @@ def answers(futures):
 
 
 def settled(look, is_right):
-    """Real brokers hear of changes one after the other."""
+    """Real brokers hear of changes one after the other, and one that has not says that nothing is there."""
     deadline = time.monotonic() + 15
     while True:
-        found = look()
+        try:
+            found = look()
+        except KafkaException:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+            continue
         if is_right(found) or time.monotonic() > deadline:
             return found
         time.sleep(0.05)
@@ -172,9 +178,15 @@ groups = admin.list_consumer_groups(states={ConsumerGroupState.EMPTY}).result()
 print("groups", [(found.group_id, found.type.name, found.state.name) for found in groups.valid if found.group_id == GROUP], groups.errors)
 committed = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(GROUP)])[GROUP].result()
 print("committed", sum(part.offset for part in committed.topic_partitions))
-ends = admin.list_offsets({TopicPartition("py-in", partition): OffsetSpec.latest() for partition in range(2)},
-                          isolation_level=IsolationLevel.READ_COMMITTED)
-print("ends", [(part.partition, future.result().offset) for part, future in ends.items()])
+
+
+def ends():
+    latest = {TopicPartition("py-in", partition): OffsetSpec.latest() for partition in range(2)}
+    found = admin.list_offsets(latest, isolation_level=IsolationLevel.READ_COMMITTED)
+    return [(part.partition, future.result().offset) for part, future in found.items()]
+
+
+print("ends", settled(ends, lambda found: True))
 reset = ConsumerGroupTopicPartitions(GROUP, [TopicPartition("py-in", 0, 7)])
 print("reset", answers(admin.alter_consumer_group_offsets([reset]))[0][1].topic_partitions[0].offset)
 print("removed", [(part.partition, future.result().low_watermark)

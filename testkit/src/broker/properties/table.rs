@@ -1,7 +1,7 @@
 //! The broker properties of Kafka 4.3.1: their names, what values they take, and which can change while a broker runs.
 //!
-//! What DescribeConfigs says of them is compared with Kafka's own answer (`testkit/tests/broker_like_kafka`). Which of them mean
-//! something here, [`honoured`](super::honoured) says.
+//! What DescribeConfigs says of them is compared with Kafka's own answer (`testkit/tests/kafka/broker_like_kafka`). Which of
+//! them mean something here, [`honoured`](super::honoured) says.
 
 use super::known::{Known, known};
 use crate::broker::topic_config::Kind;
