@@ -224,7 +224,13 @@ impl ConfigChange {
 
 impl fmt::Debug for ConfigChange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} {}", self.operation, self.name)
+        let operation = match self.operation {
+            Operation::Set => "set",
+            Operation::Delete => "delete",
+            Operation::Append => "append to",
+            Operation::Subtract => "subtract from",
+        };
+        write!(f, "{operation} {}", self.name)
     }
 }
 
@@ -373,6 +379,6 @@ mod tests {
     #[test]
     fn the_debug_form_of_a_change_does_not_show_its_value() {
         let change = ConfigChange::set("listener.name.ssl.keystore.password", "hunter2");
-        assert_eq!(format!("{change:?}"), "Set listener.name.ssl.keystore.password");
+        assert_eq!(format!("{change:?}"), "set listener.name.ssl.keystore.password");
     }
 }

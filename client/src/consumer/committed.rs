@@ -30,6 +30,9 @@ pub(super) type Answer = Result<Vec<(TopicPartition, Result<Option<OffsetAndMeta
 /// What a call gets in the end.
 pub(super) type Reply = Result<BTreeMap<TopicPartition, Option<OffsetAndMetadata>>, Error>;
 
+/// A position, its version when it was asked for, and offset and leader epoch of what is committed, if anything.
+pub(super) type Found = (TopicPartition, u64, Option<(i64, i32)>);
+
 #[derive(Debug)]
 enum Asker {
     /// Positions that start, each with its version.
@@ -56,7 +59,7 @@ struct Ask {
 #[derive(Debug)]
 pub(super) struct Committed {
     asks: Vec<Ask>,
-    found: Vec<(TopicPartition, u64, Option<(i64, i32)>)>,
+    found: Vec<Found>,
     errors: Vec<Error>,
     moved: bool,
     tokens: u64,
@@ -106,7 +109,7 @@ impl Committed {
     }
 
     /// Committed offsets of positions with their leader epochs, and the version under which they were asked for.
-    pub(super) fn take_found(&mut self) -> Vec<(TopicPartition, u64, Option<(i64, i32)>)> {
+    pub(super) fn take_found(&mut self) -> Vec<Found> {
         std::mem::take(&mut self.found)
     }
 

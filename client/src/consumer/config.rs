@@ -425,7 +425,9 @@ impl ConsumerConfig {
 
 /// What the application does when reading goes on elsewhere.
 #[derive(Clone, Default)]
-pub(super) struct ResetHandler(Option<Arc<dyn Fn(&OffsetReset) + Send + Sync>>);
+pub(super) struct ResetHandler(Option<Arc<OnReset>>);
+
+type OnReset = dyn Fn(&OffsetReset) + Send + Sync;
 
 impl ResetHandler {
     pub(super) fn call(&self, reset: &OffsetReset) {

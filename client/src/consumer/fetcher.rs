@@ -32,7 +32,9 @@ use crate::cluster::Backoff;
 use crate::cluster::Leader;
 use crate::error::Error;
 use crate::record::TopicPartition;
+use session::{Said, Session};
 
+pub(super) mod session;
 #[cfg(test)]
 mod tests;
 
@@ -66,7 +68,11 @@ pub(super) struct Plan {
     /// It goes beside one that is under way already.
     pub(super) express: bool,
     pub(super) rack: Option<Arc<str>>,
+    /// In their order.
     pub(super) partitions: Vec<Wanted>,
+    /// Which of them comes first on the wire: a broker fills its reply in that order.
+    pub(super) first: usize,
+    pub(super) said: Said,
 }
 
 /// One partition of a [`Plan`].
@@ -79,6 +85,14 @@ pub(super) struct Wanted {
     /// Of the leader that wrote what comes before, -1 where that is not known: a leader with another log says so.
     pub(super) last_epoch: i32,
     version: u64,
+}
+
+impl Wanted {
+    /// Whether a broker that was told the one need not be told the other.
+    fn says_the_same_as(&self, other: &Self) -> bool {
+        let said = |it: &Self| (it.topic_id, it.leader_epoch, it.offset, it.last_epoch);
+        said(self) == said(other)
+    }
 }
 
 #[cfg(test)]
@@ -103,6 +117,8 @@ impl Plan {
             express: false,
             rack: None,
             partitions: wanted.collect(),
+            first: 0,
+            said: Said::alone(),
         }
     }
 }
@@ -146,8 +162,8 @@ impl Answer {
     }
 }
 
-/// What a broker said: as a whole, or of each partition.
-pub(super) type Reply = Result<Vec<Answer>, ErrorCode>;
+/// What a broker said: as a whole, or of each partition, and in which session.
+pub(super) type Reply = Result<(Vec<Answer>, i32), ErrorCode>;
 
 /// While a partition is left out because it is full, the others are asked for this often when they have nothing. So
 /// are partitions that go by express.
@@ -157,6 +173,8 @@ const SHORT_INTERVAL_MAX: Duration = Duration::from_millis(100);
 struct Broker {
     regular: Lane,
     express: Lane,
+    /// Of the regular ones.
+    session: Session,
     failures: u32,
     /// Not before this, after a failure.
     retry_at: Option<Instant>,
@@ -368,7 +386,7 @@ impl Fetcher {
         buffered_bytes: usize,
         now: Instant,
     ) -> Result<Option<Arc<Plan>>, Instant> {
-        let Candidates { mut wanted, crowded } = candidates;
+        let Candidates { wanted, crowded } = candidates;
         if wanted.is_empty() {
             return Ok(None);
         }
@@ -409,9 +427,8 @@ impl Fetcher {
         } else {
             bytes
         };
-        // A broker fills its reply in the order of the request: each time another partition is the first.
+        // Each time another partition is the first; within a session the broker sees to that.
         let first = broker.rotation % wanted.len();
-        wanted.rotate_left(first);
         broker.rotation = broker.rotation.wrapping_add(1);
         broker.retry_at = None;
         self.tokens += 1;
@@ -425,7 +442,9 @@ impl Fetcher {
             isolation_level: self.config.isolation_level,
             express,
             rack: self.config.rack.clone(),
+            said: if express { Said::alone() } else { broker.session.say(&wanted) },
             partitions: wanted,
+            first,
         });
         *broker.lane(express) = Lane {
             versions: plan.partitions.iter().map(|wanted| wanted.version).collect(),
@@ -448,7 +467,19 @@ impl Fetcher {
         let Some(broker) = self.brokers.get_mut(&id) else { return };
         let Some(plan) = broker.regular.take(token).or_else(|| broker.express.take(token)) else { return };
         let answers = match reply {
-            Ok(Ok(answers)) => answers,
+            Ok(Ok((answers, session_id))) => {
+                if !plan.express {
+                    broker.session.on_reply(session_id);
+                }
+                answers
+            }
+            // A broker that was restarted, or has many readers: the next fetch says all.
+            Ok(Err(code)) if session::is_over(code) && broker.failures == 0 => {
+                debug!(broker = id, %code, "the fetch session is over");
+                broker.failures = 1;
+                broker.session.on_failure();
+                return;
+            }
             Ok(Err(code)) => return self.on_failure(id, Error::broker("fetching records", code), now),
             Err(error) => return self.on_failure(id, error, now),
         };
@@ -543,6 +574,7 @@ impl Fetcher {
     fn on_failure(&mut self, id: i32, error: Error, now: Instant) {
         let Some(broker) = self.brokers.get_mut(&id) else { return };
         warn!(broker = id, %error, "fetching failed");
+        broker.session.on_failure();
         broker.retry_at = Some(now + self.config.backoff.next(broker.failures, &mut self.random));
         broker.failures = broker.failures.saturating_add(1);
         self.refresh = true;

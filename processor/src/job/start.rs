@@ -39,11 +39,13 @@ pub(super) async fn topic(
     let start = Instant::now();
     let mut answered = None;
     loop {
+        // It is ended from here, where more is known of why nobody answers.
+        let longer = patience.saturating_mul(2);
         let asking = async {
             if is_written {
-                admin.auto_create_topics(&name, patience).await
+                admin.auto_create_topics(&name, longer).await
             } else {
-                admin.describe_topics(&name, patience).await
+                admin.describe_topics(&name, longer).await
             }
         };
         let reply = timeout_at(start + patience, asking).await;

@@ -100,7 +100,8 @@ impl World {
         self.reply(plan, Ok(Ok((0..plan.partitions.len()).map(Answer::empty).collect())));
     }
 
-    fn reply(&mut self, plan: &Plan, reply: Result<Reply, Error>) {
+    fn reply(&mut self, plan: &Plan, reply: Result<Result<Vec<Answer>, ErrorCode>, Error>) {
+        let reply = reply.map(|reply| reply.map(|answers| (answers, 7)));
         let parts = (&mut self.positions, &mut self.fetched);
         self.fetcher.handle_reply((plan.broker, plan.token), reply, parts, self.now);
     }
@@ -285,7 +286,7 @@ fn another_partition_is_first_each_time() {
     let mut firsts = BTreeSet::new();
     for _ in 0..3 {
         let plan = world.one();
-        firsts.insert(plan.partitions[0].partition.partition);
+        firsts.insert(plan.first);
         world.answer(&plan, &[]);
     }
     assert_eq!(firsts.len(), 3);
@@ -342,4 +343,19 @@ fn a_log_that_was_cut_before_the_position_is_read_on_from_there_and_the_applicat
     let skipped = world.positions.take_skipped();
     assert_eq!((skipped[0].from, skipped[0].to), (10, 7));
     assert_eq!(world.one().partitions[0].offset, 7);
+}
+
+#[test]
+fn a_broker_hears_within_a_session_only_what_changed_and_all_when_it_lost_count() {
+    let mut world = World::new(&[0, 1]);
+    let plan = world.one();
+    assert_eq!((plan.said.session_id, plan.said.session_epoch, &plan.said.changed), (0, 0, &None));
+    world.answer(&plan, &[(1, ErrorCode::NONE)]);
+    let plan = world.one();
+    assert_eq!((plan.said.session_id, plan.said.session_epoch, &plan.said.changed), (7, 1, &Some(vec![1])));
+    world.reply(&plan, Ok(Err(ErrorCode::INVALID_FETCH_SESSION_EPOCH)));
+    let plan = world.one();
+    assert_eq!((plan.said.session_id, plan.said.session_epoch, &plan.said.changed), (7, 0, &None), "and at once");
+    world.reply(&plan, Ok(Err(ErrorCode::FETCH_SESSION_ID_NOT_FOUND)));
+    assert!(world.poll().is_empty(), "a broker that never has a session is not asked without pause");
 }

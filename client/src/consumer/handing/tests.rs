@@ -94,7 +94,7 @@ impl World {
             next_offset: last.and_then(Result::ok).map(|batch| batch.header().next_offset()),
             ..Answer::empty(index)
         };
-        self.shared.machine().handle_fetch_reply((plan.broker, plan.token), Ok(Ok(vec![answer])), now());
+        self.shared.machine().handle_fetch_reply((plan.broker, plan.token), Ok(Ok((vec![answer], 0))), now());
     }
 
     fn recv(&mut self) -> Option<ConsumerRecord> {

@@ -111,7 +111,7 @@ impl World {
                 ..fetcher::Answer::empty(index)
             })
             .collect();
-        self.machine.handle_fetch_reply((plan.broker, plan.token), Ok(Ok(answers)), self.now);
+        self.machine.handle_fetch_reply((plan.broker, plan.token), Ok(Ok((answers, 0))), self.now);
         self.poll();
     }
 

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use tidemill_protocol::fetch::{AbortedTransactions, FetchResponse};
-use tidemill_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
+use tidemill_protocol::messages::fetch_request::{FetchPartition, FetchTopic, ForgottenTopic};
 use tidemill_protocol::messages::{FetchRequest, TopicName};
 use uuid::Uuid;
 
@@ -24,12 +24,15 @@ pub(in crate::consumer) fn versions_of(plan: &Plan) -> VersionRange {
     }
 }
 
-/// Outside a fetch session (KIP-227): session 0, epoch -1, all partitions each time.
+/// What of the plan is to be said: within a fetch session, not all of it.
 pub(in crate::consumer) fn request(plan: &Plan, version: i16) -> FetchRequest {
     let by_id = version >= 13;
     let mut topics: Vec<FetchTopic> = Vec::new();
     let mut last = None;
-    for wanted in &plan.partitions {
+    let in_session = version >= 7;
+    let all = || (plan.first..plan.partitions.len()).chain(0..plan.first).collect();
+    let said = plan.said.changed.clone().filter(|_| in_session).unwrap_or_else(all);
+    for wanted in said.into_iter().filter_map(|index| plan.partitions.get(index)) {
         // The order of partitions is the order in which the broker fills its reply: neighbours share a topic entry.
         if last != Some(&wanted.partition.topic) {
             last = Some(&wanted.partition.topic);
@@ -56,24 +59,56 @@ pub(in crate::consumer) fn request(plan: &Plan, version: i16) -> FetchRequest {
         .with_min_bytes(plan.bytes_min)
         .with_max_bytes(plan.bytes_max)
         .with_isolation_level(isolation(plan.isolation_level))
+        .with_session_id(if in_session { plan.said.session_id } else { 0 })
+        .with_session_epoch(if in_session { plan.said.session_epoch } else { -1 })
+        .with_forgotten_topics_data(if in_session { forgotten(plan, by_id) } else { Vec::new() })
         .with_rack_id(rack.map(text).unwrap_or_default())
         .with_topics(topics)
+}
+
+fn forgotten(plan: &Plan, by_id: bool) -> Vec<ForgottenTopic> {
+    let mut topics: Vec<ForgottenTopic> = Vec::new();
+    let mut last = None;
+    for (partition, topic_id) in &plan.said.forgotten {
+        if last != Some(&partition.topic) {
+            last = Some(&partition.topic);
+            let topic = ForgottenTopic::default();
+            topics.push(if by_id {
+                topic.with_topic_id(*topic_id)
+            } else {
+                topic.with_topic(TopicName(text(&partition.topic)))
+            });
+        }
+        if let Some(topic) = topics.last_mut() {
+            topic.partitions.push(partition.partition);
+        }
+    }
+    topics
 }
 
 /// What the broker said of each partition asked for. What was not asked for is ignored.
 pub(in crate::consumer) fn reply(plan: &Plan, version: i16, response: &FetchResponse) -> Reply {
     response.error_code.into_result()?;
     let by_id = version >= 13;
-    let mut indexes: BTreeMap<(Uuid, &str, i32), usize> = BTreeMap::new();
-    for (index, Wanted { partition, topic_id, .. }) in plan.partitions.iter().enumerate() {
-        let topic = if by_id { (*topic_id, "") } else { (Uuid::nil(), &*partition.topic) };
-        indexes.insert((topic.0, topic.1, partition.partition), index);
+    let mut names: BTreeMap<Uuid, &str> = BTreeMap::new();
+    for Wanted { partition, topic_id, .. } in plan.partitions.iter().filter(|_| by_id) {
+        names.entry(*topic_id).or_insert(&partition.topic);
     }
-    let mut answers = Vec::with_capacity(plan.partitions.len());
+    let mut answered = vec![false; plan.partitions.len()];
+    let mut answers = Vec::new();
     for topic in response.topics() {
+        let name = if by_id { names.get(&topic.id).copied() } else { Some(topic.name.as_str()) };
+        let Some(name) = name else { continue };
         for part in topic.partitions {
-            // Taken out: a partition that is answered twice is answered once.
-            let Some(index) = indexes.remove(&(topic.id, topic.name.as_str(), part.partition_index)) else { continue };
+            let place = (name, part.partition_index);
+            let found =
+                plan.partitions.binary_search_by(|it| (&*it.partition.topic, it.partition.partition).cmp(&place));
+            let Ok(index) = found else { continue };
+            // A partition that is answered twice is answered once.
+            match answered.get_mut(index) {
+                Some(before @ false) => *before = true,
+                Some(true) | None => continue,
+            }
             let records = part.records.clone().unwrap_or_default();
             let (next_offset, last_epoch) = extent(&records).map_or((None, -1), |(next, epoch)| (Some(next), epoch));
             let aborted = part.aborted_transactions.iter().flat_map(AbortedTransactions::iter);
@@ -93,7 +128,7 @@ pub(in crate::consumer) fn reply(plan: &Plan, version: i16, response: &FetchResp
             });
         }
     }
-    Ok(answers)
+    Ok((answers, response.session_id))
 }
 
 /// The offset after the last whole batch, and its leader epoch; none when not even the first is whole. What the batches

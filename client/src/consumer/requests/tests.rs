@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::consumer::fetcher;
+use crate::consumer::fetcher::session::Said;
 
 /// Writes the request and reads it back.
 fn through<R: Request>(request: &R, version: i16) -> R {
@@ -104,13 +105,12 @@ fn offsets_are_listed_in_every_version() {
 #[test]
 fn a_fetch_names_topics_by_id_where_it_can_and_finds_them_again_in_the_reply() {
     let id = Uuid::from_u128(7);
-    let plan = fetcher::Plan::for_tests(&[(partition(3), id, 50), (partition(1), id, 60)]);
+    let plan = fetcher::Plan::for_tests(&[(partition(1), id, 60), (partition(3), id, 50)]);
     assert_eq!(fetch::versions_of(&plan), versions::FETCH);
     for version in each(versions::FETCH) {
         let read: FetchRequest = through(&fetch::request(&plan, version), version);
         assert_eq!((read.session_id, read.session_epoch), (0, -1));
-        let offsets: Vec<i64> = read.topics[0].partitions.iter().map(|part| part.fetch_offset).collect();
-        assert_eq!(offsets, [50, 60]);
+        assert_eq!(offsets(&read), [60, 50]);
         let data =
             |number| PartitionData::default().with_partition_index(number).with_high_watermark(i64::from(number));
         let topic = FetchableTopicResponse::default().with_partitions(vec![data(1), data(1), data(9), data(3)]);
@@ -118,9 +118,36 @@ fn a_fetch_names_topics_by_id_where_it_can_and_finds_them_again_in_the_reply() {
         let response = FetchResponse::default().with_responses(vec![topic]);
         let frame = encode_response::<FetchRequest>(&response, version, 7).unwrap().slice(4..);
         let response = tidemill_protocol::fetch::FetchResponse::read(version, &frame).unwrap();
-        let answers = fetch::reply(&plan, version, &response).unwrap();
+        let (answers, _) = fetch::reply(&plan, version, &response).unwrap();
         let found: Vec<(usize, i64)> = answers.iter().map(|answer| (answer.index, answer.high_watermark)).collect();
-        assert_eq!(found, [(1, 1), (0, 3)], "version {version}");
+        assert_eq!(found, [(0, 1), (1, 3)], "version {version}");
+    }
+}
+
+fn offsets(request: &FetchRequest) -> Vec<i64> {
+    request.topics.iter().flat_map(|topic| &topic.partitions).map(|part| part.fetch_offset).collect()
+}
+
+#[test]
+fn within_a_session_only_what_changed_is_said_where_the_version_has_sessions() {
+    let id = Uuid::from_u128(7);
+    let mut plan = fetcher::Plan::for_tests(&[(partition(1), id, 60), (partition(3), id, 50)]);
+    plan.first = 1;
+    plan.said = Said {
+        session_id: 4,
+        session_epoch: 9,
+        changed: Some(vec![0]),
+        forgotten: vec![(partition(5), id), (partition(6), id)],
+    };
+    for version in each(versions::FETCH) {
+        let read: FetchRequest = through(&fetch::request(&plan, version), version);
+        if version < 7 {
+            assert_eq!(offsets(&read), [50, 60], "all, and the other one first");
+            continue;
+        }
+        assert_eq!((read.session_id, read.session_epoch, offsets(&read)), (4, 9, vec![60]));
+        let forgotten = &read.forgotten_topics_data[0];
+        assert_eq!((forgotten.topic_id == id, &forgotten.partitions), (version >= 13, &vec![5, 6]));
     }
 }
 
