@@ -303,6 +303,14 @@ impl Session {
             topic.partitions = partitions;
         }
         topics.retain(|topic| !topic.partitions.is_empty());
+        // What stood between two pieces of a topic may be gone.
+        topics.dedup_by(|next, before| {
+            let is_same = next.topic_id == before.topic_id && next.topic == before.topic;
+            if is_same {
+                before.partitions.append(&mut next.partitions);
+            }
+            is_same
+        });
     }
 
     fn cached(&mut self, topic: &FetchableTopicResponse, partition: i32) -> Option<&mut Cached> {

@@ -1,8 +1,8 @@
 //! `Fetch` 4-18 (KIP-74, KIP-227, KIP-320, KIP-392, KIP-516): what lies at an offset, or, when there is too little, a wait.
 //!
 //! Since version 11 every replica may be read from; the leader sends readers that say their rack to a replica there if the
-//! cluster is set up so. Only whole batches are sent, where Kafka may cut the last one. Followers do not fetch: who says it is one reads the log to
-//! its end, and nothing is learnt of what it has.
+//! cluster is set up so. The last batch is cut where there is no more room. Followers do not fetch: who says it is one
+//! reads the log to its end, and nothing is learnt of what it has.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -332,6 +332,10 @@ fn read(cluster: &Cluster, waiting: &WaitingFetch) -> FetchResponse {
             push(&mut responses, topic, data.with_partition_index(wanted.partition));
         }
     }
+    // In a reader's request ids that nobody knows are found before it is looked whether all else is there.
+    if waiting.replica().is_none() {
+        missing.sort_by_key(|(.., code)| *code != ErrorCode::UNKNOWN_TOPIC_ID);
+    }
     for (topic, number, code) in missing {
         let data = failed(code).with_aborted_transactions(Some(Vec::new()));
         push(&mut responses, topic, data.with_partition_index(number));
@@ -391,7 +395,7 @@ fn read_partition(
         Ok(()) => {
             let (offset, end_offset) = (wanted.fetch_offset, waiting.end_offset(partition));
             let records = log.read(offset, end_offset, limit, first_always);
-            // Kafka reads up to the limit, which may be in a batch.
+            // What does not even hold one batch is not sent, but was read.
             let bytes = usize::try_from(log.bytes_between(offset, end_offset)).unwrap_or(usize::MAX).min(limit);
             let aborted = || aborted(partition, offset, bytes.max(records.len()));
             let aborted = (committed && offset < end_offset).then(aborted);

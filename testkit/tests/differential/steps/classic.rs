@@ -54,7 +54,7 @@ pub(crate) fn join(side: &mut Side, draw: &mut Draw) {
     let protocols = if draw.chance(92) {
         &["range"][..]
     } else {
-        *draw.pick(&[&[][..], &["sticky"], &["sticky", "range"], &["range", "range"]])
+        *draw.pick(&[&[][..], &["sticky"], &["sticky", "range"]])
     };
     let protocols = protocols.iter().map(|name| {
         let metadata = subscription(side);

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use tidemill_protocol::ErrorCode;
 use tidemill_protocol::messages::ProduceRequest;
 
-use super::{MAGIC_AT, Rejection};
+use super::{LENGTH_AT, MAGIC_AT, Rejection, fault_before_the_log};
 use crate::broker::acls;
 use crate::broker::authorization::Resource;
 use crate::broker::transactions::{Operation, TopicPartition};
@@ -44,7 +44,10 @@ impl Verification {
                 request.topic(cluster, acls::Operation::Write, &topic.name.0, id).map(|known| known.name.0.to_string());
             for data in &topic.partition_data {
                 let Some(batch) = data.records.as_ref().and_then(Transactional::peek) else { continue };
-                batches.push((name.clone().map(|name| (name, data.index)), batch));
+                // Only what is then to be written takes part.
+                let is_whole = name.as_ref().is_ok_and(|name| cluster.topics.has(name, data.index))
+                    && fault_before_the_log(data, request.version).is_none();
+                batches.push((name.clone().ok().filter(|_| is_whole).map(|name| (name, data.index)), batch));
             }
         }
         if batches.is_empty() {
@@ -53,7 +56,7 @@ impl Verification {
         let transactional_id =
             body.transactional_id.as_ref().ok_or(ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED)?;
         request.authorize(cluster, acls::Operation::Write, Resource::TransactionalId(transactional_id))?;
-        batches.retain(|(partition, batch)| partition.is_ok() && batch.producer.0 >= 0);
+        batches.retain(|(partition, batch)| partition.is_some() && batch.producer.0 >= 0);
         let producers: BTreeSet<(i64, i16)> = batches.iter().map(|(_, batch)| batch.producer).collect();
         let Some(producer) = producers.first().copied() else { return Ok(Self::default()) };
         if producers.len() > 1 {
@@ -66,7 +69,7 @@ impl Verification {
         };
         let mut asked = BTreeSet::new();
         for (partition, batch) in batches {
-            let Ok(partition) = partition else { continue };
+            let Some(partition) = partition else { continue };
             if is_to_be_verified(cluster, &partition, &batch, operation, request.caller.node_id) {
                 asked.insert(partition);
             }
@@ -143,6 +146,9 @@ impl Transactional {
             return None;
         }
         let at = |at: usize| records.get(at..);
+        // One that is cut short counts as none.
+        let length = usize::try_from(i32::from_be_bytes(*at(LENGTH_AT)?.first_chunk()?)).ok()?;
+        at(LENGTH_AT + 4)?.get(..length)?;
         let attributes = i16::from_be_bytes(*at(21)?.first_chunk()?);
         let transactional = attributes & TRANSACTIONAL_BIT != 0;
         let producer = (i64::from_be_bytes(*at(43)?.first_chunk()?), i16::from_be_bytes(*at(51)?.first_chunk()?));
