@@ -115,6 +115,21 @@ pub(crate) async fn reading(broker: &mut Broker) {
     }
     broker.note("Fetch of what is there and is not", &response);
 
+    for (what, topics) in [
+        ("alone", vec![of(Uuid::nil(), 0)]),
+        ("behind others", vec![of(id, 0), of(id, 7), of(Uuid::nil(), 0)]),
+        ("before others that are not there", vec![of(Uuid::nil(), 0), of(id, 7)]),
+        ("before others that are there", vec![of(Uuid::nil(), 0), of(id, 0)]),
+        ("twice", vec![of(Uuid::nil(), 0), of(Uuid::nil(), 1)]),
+    ] {
+        let mut response = broker.ask(17, &fetch("", 0).with_topics(topics)).await;
+        records_of(&mut response);
+        for topic in response.responses.iter_mut().filter(|topic| topic.topic_id == id) {
+            topic.topic_id = Uuid::max();
+        }
+        broker.note(&format!("Fetch of the empty id {what}"), &response);
+    }
+
     // A codec younger than the oldest versions (KIP-110), which until Kafka 3 were refused where a topic was set to it.
     for (topic, setting) in [("read-zstd", "zstd"), ("read-zstd-batches", "producer")] {
         broker.make(topic, &[("compression.type", setting)]).await;

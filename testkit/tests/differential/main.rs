@@ -39,7 +39,7 @@ use self::side::Side;
 const SEQUENCES: u64 = 30;
 
 /// A run of so many has seen every known difference.
-const SEQUENCES_LONG: u64 = 1000;
+const SEQUENCES_LONG: u64 = 5000;
 
 /// Sequences at a time: they mostly wait for answers.
 const THREADS: usize = 4;

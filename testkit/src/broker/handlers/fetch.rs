@@ -172,6 +172,13 @@ fn respond(cluster: &mut Cluster, waiting: &WaitingFetch, now: Instant) -> Fetch
     let mut response = read(cluster, waiting);
     let WaitingFetch { body, version, node_id, context, .. } = waiting;
     cluster.fetch_sessions.close(*node_id, *context, body, &mut response, *version, now);
+    // Kafka stumbles over whatever stands behind a topic that has neither a name nor an id.
+    let has_nothing = |topic: &FetchableTopicResponse| topic.topic_id.is_nil() && *version >= NAMES_BY_ID_SINCE;
+    let last = response.responses.split_last();
+    if last.is_some_and(|(last, before)| before.iter().any(has_nothing) || has_nothing(last) && last.partitions.len() > 1)
+    {
+        return failed_altogether(Vec::new(), body.session_id, *version);
+    }
     response
 }
 
@@ -395,11 +402,13 @@ fn read_partition(
         Ok(()) => {
             let (offset, end_offset) = (wanted.fetch_offset, waiting.end_offset(partition));
             let records = log.read(offset, end_offset, limit, first_always);
-            // What does not even hold one batch is not sent, but was read.
             let bytes = usize::try_from(log.bytes_between(offset, end_offset)).unwrap_or(usize::MAX).min(limit);
             let aborted = || aborted(partition, offset, bytes.max(records.len()));
             let aborted = (committed && offset < end_offset).then(aborted);
-            let data = data.with_aborted_transactions(aborted.or_else(|| committed.then(Vec::new)));
+            let aborted = aborted.or_else(|| committed.then(Vec::new));
+            // As in Kafka nothing is said of transactions where there is no room for a whole batch.
+            let is_cut = records.is_empty() && offset < end_offset && limit > 0;
+            let data = data.with_aborted_transactions(aborted.filter(|_| !is_cut));
             data.with_records(Some(records))
         }
         Err(Failure::Diverging(end)) => data.with_diverging_epoch(end).with_aborted_transactions(None),
