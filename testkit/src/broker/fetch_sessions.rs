@@ -208,9 +208,19 @@ impl FetchSessions {
             places: BTreeMap::new(),
             next_place: 0,
         };
-        session.update(request.topics.clone());
+        // In the order in which they were told: what is there before what is not.
+        let mut wanted: BTreeMap<PartitionKey, &FetchPartition> = BTreeMap::new();
+        for topic in &request.topics {
+            let keyed = |it: &FetchPartition| key(session.by_id, &topic.topic, topic.topic_id, it.partition);
+            wanted.extend(topic.partitions.iter().map(|it| (keyed(it), it)));
+        }
         for topic in &response.responses {
             for said in &topic.partitions {
+                let key = key(session.by_id, &topic.topic, topic.topic_id, said.partition_index);
+                if let Some(wanted) = wanted.get(&key) {
+                    let told = FetchTopic::default().with_topic(topic.topic.clone()).with_topic_id(topic.topic_id);
+                    session.update(vec![told.with_partitions(vec![(*wanted).clone()])]);
+                }
                 if let Some(cached) = session.cached(topic, said.partition_index) {
                     cached.remember(said);
                     cached.named = said.error_code != ErrorCode::UNKNOWN_TOPIC_ID.0;

@@ -211,13 +211,13 @@ async fn beginnings(broker: &mut Broker) {
 
 /// How large the log is, and where the newest record is.
 async fn held(broker: &mut Broker, what: &str, time: i64) {
-    let wanted = describe_log_dirs_request::DescribableLogDirTopic::default()
-        .with_topic(name("begin"))
-        .with_partitions(vec![0]);
+    let wanted =
+        describe_log_dirs_request::DescribableLogDirTopic::default().with_topic(name("begin")).with_partitions(vec![0]);
     let described = broker.ask(4, &DescribeLogDirsRequest::default().with_topics(Some(vec![wanted]))).await;
     broker.note(&format!("DescribeLogDirs {what}"), &described.results[0].topics);
     let newest = list_offsets_request::ListOffsetsPartition::default().with_timestamp(-3).with_current_leader_epoch(-1);
-    let topic = list_offsets_request::ListOffsetsTopic::default().with_name(name("begin")).with_partitions(vec![newest]);
+    let topic =
+        list_offsets_request::ListOffsetsTopic::default().with_name(name("begin")).with_partitions(vec![newest]);
     let body = ListOffsetsRequest::default().with_replica_id(BrokerId(-1)).with_topics(vec![topic]);
     let mut found = broker.ask(8, &body).await;
     found.topics[0].partitions[0].timestamp -= time;

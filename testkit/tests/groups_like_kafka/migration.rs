@@ -95,8 +95,9 @@ fn a_group_whose_assignments_cannot_be_read_is_not_upgraded() {
             peer.prepare(group);
             peer.create_topic(group, 2);
             let id = join_new(peer, "classic", 9, &classic(group, "", &[])).member_id.to_string();
-            let share =
-                SyncGroupRequestAssignment::default().with_member_id(text(&id)).with_assignment(Bytes::from_static(given));
+            let share = SyncGroupRequestAssignment::default()
+                .with_member_id(text(&id))
+                .with_assignment(Bytes::from_static(given));
             peer.ask("classic", 5, &sync(group, 1, &id).with_assignments(vec![share]));
             peer.ask("new", 1, &consumer(group, "new", 0));
         }

@@ -71,7 +71,8 @@ fn what_is_not_to_be_written_is_not_added() {
         let one = batch(producer, 0, true, &["a"]);
         let two = [&one[..], &one[..]].concat().into();
         let cut = one.slice(..one.len() - 1);
-        let batches = vec![("write-broken", 0, two), ("write-broken", 1, one.clone()), ("write-broken", 2, cut.clone())];
+        let batches =
+            vec![("write-broken", 0, two), ("write-broken", 1, one.clone()), ("write-broken", 2, cut.clone())];
         peer.ask("me", 12, &produce(Some("write-broken"), batches));
         peer.ask("me", 0, &describe(&["write-broken"]));
         peer.ask("me", 12, &produce(None, vec![("write-broken", 2, cut.clone())]));

@@ -203,7 +203,13 @@ impl Groups {
     fn group_or(&mut self, group_id: &str, around: &Around<'_>, protocol: impl FnOnce() -> Protocol) -> &mut Group {
         self.next_expiry_check.get_or_insert(around.now + around.properties.offsets_retention_check_interval);
         let coordinator = around.nodes.coordinator(CoordinatorKind::Group, group_id);
-        let new = || Group { protocol: protocol(), offsets: Offsets::default(), deadline: None, coordinator, unwritten: false };
+        let new = || Group {
+            protocol: protocol(),
+            offsets: Offsets::default(),
+            deadline: None,
+            coordinator,
+            unwritten: false,
+        };
         self.groups.get_or_insert_with(group_id.to_owned(), new)
     }
 

@@ -38,10 +38,7 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
     for (name, change) in deletions.chain(upsertions) {
         // What was wrong first is said; only in the end Kafka finds that it makes no key of a password.
         let wrong = |before: &Change| before.as_ref().err().copied().filter(|it| it.0 != NO_KEY.0);
-        changes
-            .entry(name)
-            .and_modify(|before| *before = Err(wrong(before).unwrap_or(TWICE)))
-            .or_insert(change);
+        changes.entry(name).and_modify(|before| *before = Err(wrong(before).unwrap_or(TWICE))).or_insert(change);
     }
     if let Err(code) = request.authorize(cluster, Operation::Alter, Resource::Cluster) {
         changes.values_mut().for_each(|change| *change = Err((code, NEEDS_ALTER)));

@@ -175,7 +175,8 @@ fn respond(cluster: &mut Cluster, waiting: &WaitingFetch, now: Instant) -> Fetch
     // Kafka stumbles over whatever stands behind a topic that has neither a name nor an id.
     let has_nothing = |topic: &FetchableTopicResponse| topic.topic_id.is_nil() && *version >= NAMES_BY_ID_SINCE;
     let last = response.responses.split_last();
-    if last.is_some_and(|(last, before)| before.iter().any(has_nothing) || has_nothing(last) && last.partitions.len() > 1)
+    if last
+        .is_some_and(|(last, before)| before.iter().any(has_nothing) || has_nothing(last) && last.partitions.len() > 1)
     {
         return failed_altogether(Vec::new(), body.session_id, *version);
     }
