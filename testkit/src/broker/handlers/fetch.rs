@@ -52,8 +52,8 @@ pub(in crate::broker) struct WaitingFetch {
     context: Context,
     /// The topics, by name and id, that may not be read.
     denied: BTreeSet<(String, uuid::Uuid)>,
-    /// The partitions that are gone, and whose topic's name the session still knows.
-    gone: BTreeSet<(uuid::Uuid, i32)>,
+    /// The partitions that are gone, and the name that the session still knows of their topic.
+    gone: BTreeMap<(uuid::Uuid, i32), String>,
 }
 
 pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Outcome, Refused> {
@@ -66,7 +66,7 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
         Err(code) => return request.reply::<FetchRequest>(&FetchResponse::default().with_error_code(code.0)),
     };
     let topics = &cluster.topics;
-    let gone = cluster.fetch_sessions.gone(node_id, context, |id| topics.by_id(id).is_some());
+    let gone = cluster.fetch_sessions.gone(node_id, context, |id| Some(topics.by_id(id)?.name.0.as_str()));
     let mut waiting = WaitingFetch { body, version, node_id, context, denied: BTreeSet::new(), gone };
     let is_replica = waiting.replica().is_some();
     let may_replicate = !is_replica || request.may(cluster, Operation::ClusterAction, Resource::Cluster);
@@ -171,7 +171,9 @@ fn answer(cluster: &mut Cluster, token: crate::broker::Token, now: Instant) {
 fn respond(cluster: &mut Cluster, waiting: &WaitingFetch, now: Instant) -> FetchResponse {
     let mut response = read(cluster, waiting);
     let WaitingFetch { body, version, node_id, context, .. } = waiting;
-    cluster.fetch_sessions.close(*node_id, *context, body, &mut response, *version, now);
+    let Cluster { fetch_sessions, topics, .. } = cluster;
+    let now = (*version, now);
+    fetch_sessions.close(*node_id, *context, body, &mut response, now, |id| Some(topics.by_id(id)?.name.0.as_str()));
     // Kafka stumbles over whatever stands behind a topic that has neither a name nor an id.
     let has_nothing = |topic: &FetchableTopicResponse| topic.topic_id.is_nil() && *version >= NAMES_BY_ID_SINCE;
     let last = response.responses.split_last();
@@ -314,8 +316,14 @@ fn read(cluster: &Cluster, waiting: &WaitingFetch) -> FetchResponse {
             let partition = match known.and_then(|known| known.partition(wanted.partition)) {
                 Ok(partition) => partition,
                 Err(code) => {
-                    let is_gone = waiting.gone.contains(&(topic.topic_id, wanted.partition));
-                    let code = if is_gone { ErrorCode::UNKNOWN_TOPIC_OR_PARTITION } else { code };
+                    let name = waiting.gone.get(&(topic.topic_id, wanted.partition));
+                    // By that name there may be another topic now.
+                    if name.is_some_and(|name| cluster.topics.has(name, wanted.partition)) {
+                        let data = failed(ErrorCode::INCONSISTENT_TOPIC_ID);
+                        push(&mut responses, topic, data.with_partition_index(wanted.partition));
+                        continue;
+                    }
+                    let code = if name.is_some() { ErrorCode::UNKNOWN_TOPIC_OR_PARTITION } else { code };
                     missing.push((topic, wanted.partition, code));
                     continue;
                 }
