@@ -114,7 +114,7 @@ fn create_topics(bootstrap: &str) -> Result<(), Box<dyn Error>> {
             Err(error) if error.kind() != ErrorKind::Broker(ErrorCode::TOPIC_ALREADY_EXISTS) => {
                 return Err(error.into());
             }
-            Ok(()) | Err(_) => {}
+            Ok(_) | Err(_) => {}
         }
     }
     Ok(())
