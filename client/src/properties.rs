@@ -180,6 +180,7 @@ const PASSED_OVER: &[&str] = &[
     "message.timeout.ms",
     "partition.assignment.strategy",
     "partition.discovery.interval.ms",
+    "partitioner",
     "partitioner.class",
     "queue.buffering.max.kbytes",
     "queue.buffering.max.messages",
