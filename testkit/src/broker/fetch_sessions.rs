@@ -65,8 +65,8 @@ struct Cached {
     /// What was said last.
     high_watermark: i64,
     log_start_offset: i64,
-    /// Whether the name of its topic was ever known; the session then keeps it.
-    named: bool,
+    /// What its topic is called, once that is known: the session keeps it when the topic is gone.
+    name: Option<String>,
 }
 
 /// What becomes of the answer to a request.
@@ -111,9 +111,10 @@ impl FetchSessions {
         if session.by_id != (version >= NAMES_BY_ID_SINCE) {
             return Err(ErrorCode::FETCH_SESSION_TOPIC_ID_ERROR);
         }
-        session.update(std::mem::take(&mut request.topics));
+        session.update(request.topics.clone());
         session.forget(&std::mem::take(&mut request.forgotten_topics_data));
         if session.partitions.is_empty() {
+            // What is asked for is told once, even if it is to be forgotten.
             self.sessions.remove(&key);
             return Ok(Context::Sessionless);
         }
@@ -123,38 +124,42 @@ impl FetchSessions {
         Ok(Context::Incremental(request.session_id))
     }
 
-    /// The partitions of a session by ids, whose topics are there no more, and were once.
-    pub(crate) fn gone(
+    /// The partitions of a session by ids, whose topics are there no more, and were once by these names.
+    pub(crate) fn gone<'t>(
         &mut self,
         node_id: i32,
         context: Context,
-        exists: impl Fn(Uuid) -> bool,
-    ) -> BTreeSet<(Uuid, i32)> {
-        let Context::Incremental(id) = context else { return BTreeSet::new() };
+        name_of: impl Fn(Uuid) -> Option<&'t str>,
+    ) -> BTreeMap<(Uuid, i32), String> {
+        let Context::Incremental(id) = context else { return BTreeMap::new() };
         let Some(session) = self.sessions.get_mut(&(node_id, id)).filter(|session| session.by_id) else {
-            return BTreeSet::new();
+            return BTreeMap::new();
         };
         let gone = session.partitions.values_mut().filter_map(|cached| {
-            let exists = exists(cached.topic_id);
-            cached.named |= exists;
-            (cached.named && !exists).then_some((cached.topic_id, cached.wanted.partition))
+            if let Some(name) = name_of(cached.topic_id) {
+                cached.name.get_or_insert_with(|| name.to_owned());
+                return None;
+            }
+            Some(((cached.topic_id, cached.wanted.partition), cached.name.clone()?))
         });
         gone.collect()
     }
 
     /// Makes the answer one of its session: begins the session, or leaves out what the reader knows.
-    pub(crate) fn close(
+    pub(crate) fn close<'t>(
         &mut self,
         node_id: i32,
         context: Context,
         request: &FetchRequest,
         response: &mut FetchResponse,
-        version: i16,
-        now: Instant,
+        (version, now): (i16, Instant),
+        name_of: impl Fn(Uuid) -> Option<&'t str>,
     ) {
         match context {
             Context::Sessionless => {}
-            Context::Full => response.session_id = self.begin(node_id, request, response, version, now),
+            Context::Full => {
+                response.session_id = self.begin(node_id, request, response, (version, now), name_of);
+            }
             Context::Incremental(id) => {
                 response.session_id = id;
                 if let Some(session) = self.sessions.get_mut(&(node_id, id)) {
@@ -183,13 +188,13 @@ impl FetchSessions {
     }
 
     /// The id of a new session; 0 when there is no room for one.
-    fn begin(
+    fn begin<'t>(
         &mut self,
         node_id: i32,
         request: &FetchRequest,
         response: &FetchResponse,
-        version: i16,
-        now: Instant,
+        (version, now): (i16, Instant),
+        name_of: impl Fn(Uuid) -> Option<&'t str>,
     ) -> i32 {
         if !self.make_room(node_id, now) {
             return 0;
@@ -208,12 +213,22 @@ impl FetchSessions {
             places: BTreeMap::new(),
             next_place: 0,
         };
-        session.update(request.topics.clone());
+        // In the order in which they were told: what is there before what is not.
+        let mut wanted: BTreeMap<PartitionKey, &FetchPartition> = BTreeMap::new();
+        for topic in &request.topics {
+            let keyed = |it: &FetchPartition| key(session.by_id, &topic.topic, topic.topic_id, it.partition);
+            wanted.extend(topic.partitions.iter().map(|it| (keyed(it), it)));
+        }
         for topic in &response.responses {
             for said in &topic.partitions {
+                let key = key(session.by_id, &topic.topic, topic.topic_id, said.partition_index);
+                if let Some(wanted) = wanted.get(&key) {
+                    let told = FetchTopic::default().with_topic(topic.topic.clone()).with_topic_id(topic.topic_id);
+                    session.update(vec![told.with_partitions(vec![(*wanted).clone()])]);
+                }
                 if let Some(cached) = session.cached(topic, said.partition_index) {
                     cached.remember(said);
-                    cached.named = said.error_code != ErrorCode::UNKNOWN_TOPIC_ID.0;
+                    cached.name = name_of(topic.topic_id).map(str::to_owned);
                 }
             }
         }
@@ -252,7 +267,7 @@ impl Session {
                     wanted,
                     high_watermark: -1,
                     log_start_offset: -1,
-                    named: false,
+                    name: None,
                 };
                 self.push(key, cached);
             }
@@ -303,6 +318,14 @@ impl Session {
             topic.partitions = partitions;
         }
         topics.retain(|topic| !topic.partitions.is_empty());
+        // What stood between two pieces of a topic may be gone.
+        topics.dedup_by(|next, before| {
+            let is_same = next.topic_id == before.topic_id && next.topic == before.topic;
+            if is_same {
+                before.partitions.append(&mut next.partitions);
+            }
+            is_same
+        });
     }
 
     fn cached(&mut self, topic: &FetchableTopicResponse, partition: i32) -> Option<&mut Cached> {

@@ -142,7 +142,7 @@ impl Log {
         self.end_position - self.segments.front().map_or(self.end_position, |segment| segment.position)
     }
 
-    /// Appends a checked batch at the end of the log, and removes old segments where `retention.bytes` says so.
+    /// Appends a checked batch at the end of the log.
     pub(crate) fn append(
         &mut self,
         batch: &RecordBatch,
@@ -165,7 +165,6 @@ impl Log {
         }
         self.end_position += bytes as u64;
         self.end_offset = next_offset;
-        self.retain_bytes(config);
         Appended { base_offset, last_offset: next_offset - 1, log_append_time }
     }
 
@@ -199,21 +198,23 @@ impl Log {
         self.epochs.retain(|epoch| epoch.start_offset < self.end_offset || epoch.start_offset == 0);
     }
 
-    /// Whole batches below `end_offset` from the one that holds `offset` on, to `bytes_max` bytes; at least one if
-    /// `first_always`. Empty at the end of the log and outside of it.
+    /// What lies below `end_offset` from the batch that holds `offset` on, to `bytes_max` bytes, so that the last batch may be
+    /// cut. The first one is whole: it is there however large it is if `first_always`, else only if it fits. Empty at the end
+    /// of the log and outside of it.
     pub(crate) fn read(&self, offset: i64, end_offset: i64, bytes_max: usize, first_always: bool) -> Bytes {
         let Some((segment, index)) = self.locate(offset) else { return Bytes::new() };
         let Some(first) = segment.batches.get(index) else { return Bytes::new() };
         if first.next_offset > end_offset {
             return Bytes::new();
         }
-        let fits = |place: &Place| place.end - first.start <= bytes_max && place.next_offset <= end_offset;
-        let behind = segment.batches.partition_point(|place| place.start < first.start || fits(place));
-        let last = if behind > index { behind - 1 } else { index };
-        match segment.batches.get(last) {
-            Some(last) if first_always || fits(last) => segment.slice(first.start, last.end),
-            Some(_) | None => Bytes::new(),
+        let size = first.end - first.start;
+        if size > bytes_max && !first_always {
+            return Bytes::new();
         }
+        let behind = segment.batches.partition_point(|place| place.next_offset <= end_offset);
+        let last = behind.checked_sub(1).and_then(|last| segment.batches.get(last));
+        let readable = last.map_or(first.end, |last| last.end);
+        segment.slice(first.start, readable.min(first.start.saturating_add(bytes_max.max(size))))
     }
 
     /// An offset behind the `bytes` that were read from `offset` on, as near as the index says.
@@ -256,10 +257,18 @@ impl Log {
         })
     }
 
-    /// The first record with the newest timestamp of all.
+    /// The bytes of all segments up to `end_offset`, also those of records that cannot be read any longer.
+    pub(crate) fn bytes_held(&self, end_offset: i64) -> u64 {
+        let first = self.segments.front().map_or(self.end_position, |segment| segment.position);
+        self.position_of(end_offset.max(self.start_offset)).saturating_sub(first)
+    }
+
+    /// The first record with the newest timestamp of all. As in Kafka it may be one that cannot be read any longer.
     pub(crate) fn offset_of_max_timestamp(&self) -> Option<TimestampOffset> {
         let newest = self.segments.iter().filter_map(Segment::max_timestamp).max()?;
-        self.offset_by_timestamp(newest)
+        let segment = self.segments.iter().find(|segment| segment.max_timestamp() == Some(newest))?;
+        let place = segment.batches.iter().find(|place| place.max_timestamp == newest)?;
+        segment.first_record(place, newest, place.base_offset)
     }
 
     /// The leader epoch of the record at this offset, or of the next one to be appended.
@@ -280,11 +289,13 @@ impl Log {
     }
 
     /// Removes the segments whose newest record is older than `retention.ms`. The active one is closed first if all of its
-    /// records are, as in Kafka.
-    pub(crate) fn retain_time(&mut self, config: &TopicConfig, unix_ms: i64) {
+    /// records are, as in Kafka. What is not with all replicas in sync stays.
+    pub(crate) fn retain_time(&mut self, config: &TopicConfig, high_watermark: i64, unix_ms: i64) {
         let Some(retention_ms) = config.retention_ms.filter(|_| config.deletes) else { return };
         let expired = |segment: &Segment| unix_ms.saturating_sub(segment.largest_timestamp()) > retention_ms;
-        while self.segments.front().is_some_and(expired) {
+        while self.segments.front().is_some_and(expired)
+            && self.segments.get(1).map_or(self.end_offset, |second| second.base_offset) <= high_watermark
+        {
             if self.segments.len() == 1 {
                 if self.active_bytes() == 0 {
                     return;
@@ -295,14 +306,11 @@ impl Log {
         }
     }
 
-    /// Nothing below this offset is read any longer; segments that lie below it are removed.
+    /// Nothing below this offset is read any longer; segments that lie below it are removed, but for the active one.
     pub(crate) fn delete_before(&mut self, offset: i64) {
         let offset = offset.min(self.end_offset);
         if offset <= self.start_offset {
             return;
-        }
-        if offset == self.end_offset && self.active_bytes() > 0 {
-            self.roll();
         }
         while self.segments.get(1).is_some_and(|second| second.base_offset <= offset) {
             self.segments.pop_front();
@@ -310,11 +318,13 @@ impl Log {
         self.start_at(offset);
     }
 
-    /// Removes the oldest segments while what remains is `retention.bytes` or more.
-    fn retain_bytes(&mut self, config: &TopicConfig) {
+    /// Removes the oldest segments while what remains is `retention.bytes` or more, but for what is not with all replicas in
+    /// sync.
+    pub(crate) fn retain_bytes(&mut self, config: &TopicConfig, high_watermark: i64) {
         let Some(retention_bytes) = config.retention_bytes.filter(|_| config.deletes) else { return };
         while let Some(second) = self.segments.get(1)
             && self.end_position - second.position >= retention_bytes
+            && second.base_offset <= high_watermark
         {
             self.remove_first();
         }
@@ -555,6 +565,9 @@ mod tests {
             // Two of these do not fit in a segment.
             log.append(&batch(400_000), epoch, &config, 0);
         }
+        log.retain_bytes(&config, 3);
+        assert_eq!(log.start_offset(), 2, "not all replicas have the second segment");
+        log.retain_bytes(&config, 6);
         assert_eq!((log.start_offset(), log.end_offset()), (4, 6));
         assert_eq!((log.end_of_epoch(1), log.end_of_epoch(2)), (Some((1, 4)), Some((2, 6))));
         assert_eq!(log.epoch_at(log.start_offset()), Some(2));

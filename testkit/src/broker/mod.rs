@@ -534,7 +534,7 @@ impl Cluster {
             for partition in &mut topic.partitions {
                 // Of compacted topics the cleaner does it, as in Kafka.
                 if !topic.config.compacts {
-                    partition.retain_time(&topic.config, unix_ms);
+                    partition.retain(&topic.config, unix_ms);
                 }
                 partition.producers.forget_before(partition.log.start_offset());
             }
@@ -565,7 +565,7 @@ impl Cluster {
             let Ok(topic) = self.topics.find_mut(&name, None) else { continue };
             for partition in &mut topic.partitions {
                 partition.clean(&topic.config, unix_ms);
-                partition.retain_time(&topic.config, unix_ms);
+                partition.retain(&topic.config, unix_ms);
             }
         }
     }

@@ -104,6 +104,7 @@ impl Partition {
     /// Appends a checked batch, and remembers it if its producer is known by an id.
     pub(crate) fn append(&mut self, batch: &RecordBatch, config: &TopicConfig, unix_ms: i64) -> Appended {
         let appended = self.log.append(batch, self.leader_epoch, config, unix_ms);
+        self.log.retain_bytes(config, self.high_watermark);
         if batch.header().producer_id >= 0 {
             self.producers.record(batch.header(), appended);
         }
@@ -119,9 +120,10 @@ impl Partition {
         }
     }
 
-    /// Removes what has become too old.
-    pub(crate) fn retain_time(&mut self, config: &TopicConfig, unix_ms: i64) {
-        self.log.retain_time(config, unix_ms);
+    /// Removes what has become too old or too much.
+    pub(crate) fn retain(&mut self, config: &TopicConfig, unix_ms: i64) {
+        self.log.retain_time(config, self.high_watermark, unix_ms);
+        self.log.retain_bytes(config, self.high_watermark);
         self.producers.forget_before(self.log.start_offset());
     }
 
@@ -137,6 +139,7 @@ impl Partition {
         let built = control::build(marker, end.producer_id, end.producer_epoch, end.coordinator_epoch, unix_ms);
         let batch = RecordBatches::new(built).next().and_then(Result::ok).ok_or(ErrorCode::UNKNOWN_SERVER_ERROR)?;
         let appended = self.log.append(&batch, self.leader_epoch, config, unix_ms);
+        self.log.retain_bytes(config, self.high_watermark);
         self.producers.record_marker(end, appended.base_offset, unix_ms, self.high_watermark);
         self.producers.forget_before(self.log.start_offset());
         Ok(appended.base_offset)

@@ -389,8 +389,12 @@ impl Producer {
 }
 
 fn check_epoch(known: Option<&Producer>, batch: &BatchHeader) -> Result<(), (ErrorCode, String)> {
-    let Some(producer) = known.filter(|producer| batch.producer_epoch < producer.epoch) else { return Ok(()) };
-    let (epoch, id, newer) = (batch.producer_epoch, batch.producer_id, producer.epoch);
+    let (epoch, id) = (batch.producer_epoch, batch.producer_id);
+    // The epoch of a producer that is not known is -1.
+    let newer = known.map_or(-1, |producer| producer.epoch);
+    if epoch >= newer {
+        return Ok(());
+    }
     Err((ErrorCode::INVALID_PRODUCER_EPOCH, format!("epoch {epoch} of producer {id} is older than {newer}")))
 }
 

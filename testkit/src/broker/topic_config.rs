@@ -177,7 +177,16 @@ impl ConfigOption {
                 trimmed.parse::<i64>().map_or_else(|_| value.to_owned(), |number| number.to_string())
             }
             Kind::Double => trimmed.parse::<f64>().map_or_else(|_| value.to_owned(), |number| format!("{number:?}")),
-            Kind::List => trimmed.split(',').map(str::trim).collect::<Vec<_>>().join(","),
+            Kind::List => {
+                let mut items: Vec<&str> = Vec::new();
+                for item in trimmed.split(',').map(str::trim) {
+                    // Of the others Kafka keeps what stands there twice.
+                    if self.name != "cleanup.policy" || !items.contains(&item) {
+                        items.push(item);
+                    }
+                }
+                items.join(",")
+            }
             Kind::String | Kind::Class | Kind::Password => trimmed.to_owned(),
         }
     }
@@ -288,13 +297,18 @@ pub(crate) fn has_effect(name: &str) -> bool {
     .contains(&name)
 }
 
-/// A list that grows by items, each once, or loses them.
+/// A list that grows by items that it does not have, or loses each of them once. As in Kafka nothing is trimmed, and empty
+/// items do not count at the end of what is said, nor anywhere in what there was.
 pub(crate) fn changed_list(old: &str, value: &str, grows: bool) -> String {
-    let mut items: Vec<&str> = old.split(',').map(str::trim).filter(|it| !it.is_empty()).collect();
-    for item in value.split(',').map(str::trim) {
-        items.retain(|it| grows || *it != item);
-        if grows && !items.contains(&item) {
-            items.push(item);
+    let mut items: Vec<&str> = old.split(',').filter(|it| !it.is_empty()).collect();
+    let said = if value.is_empty() { value } else { value.trim_end_matches(',') };
+    // Commas alone say nothing at all.
+    let said = said.split(',').take(if said.is_empty() && !value.is_empty() { 0 } else { usize::MAX });
+    for item in said {
+        match items.iter().position(|it| *it == item) {
+            None if grows => items.push(item),
+            Some(at) if !grows => drop(items.remove(at)),
+            Some(_) | None => {}
         }
     }
     items.join(",")

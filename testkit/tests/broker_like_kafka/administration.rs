@@ -87,6 +87,13 @@ async fn single_settings(broker: &mut Broker) {
         ("append", "set", vec![config("cleanup.policy", append, Some("compact"))]),
         ("append again", "set", vec![config("cleanup.policy", append, Some("compact"))]),
         ("subtract", "set", vec![config("cleanup.policy", subtract, Some("delete"))]),
+        ("append what ends in nothing", "set", vec![config("cleanup.policy", append, Some("delete,,"))]),
+        ("append commas", "set", vec![config("cleanup.policy", append, Some(",,"))]),
+        ("append nothing", "set", vec![config("cleanup.policy", append, Some(""))]),
+        ("set twice the same", "set", vec![config("cleanup.policy", set, Some("delete , delete,compact"))]),
+        ("subtract one of two", "set", vec![config("cleanup.policy", subtract, Some("delete"))]),
+        ("append with a space", "set", vec![config("cleanup.policy", append, Some(" compact"))]),
+        ("throttle twice", "set", vec![config("leader.replication.throttled.replicas", set, Some("0:1,0:1"))]),
         ("append to a number", "set", vec![config("retention.ms", append, Some("1"))]),
         ("subtract from a number", "set", vec![config("retention.ms", subtract, Some("1"))]),
         ("an operation that is none", "set", vec![config("retention.ms", 9, Some("1"))]),
@@ -162,8 +169,10 @@ async fn settings(broker: &mut Broker, topic: &str) -> Vec<(String, Option<Strin
 async fn beginnings(broker: &mut Broker) {
     broker.make("begin", &[]).await;
     broker.make("begin-compacted", &[("cleanup.policy", "compact")]).await;
-    for _ in 0..3 {
-        broker.ask(9, &produce("begin", batch(&[(now(), "a"), (now(), "b")], None))).await;
+    let time = now() - 1_000_000;
+    for number in 0..3 {
+        let records = batch(&[(time + number, "a"), (time + number, "b")], None);
+        broker.ask(9, &produce("begin", records)).await;
     }
     let cases = [
         ("begin", 0, 0),
@@ -182,6 +191,7 @@ async fn beginnings(broker: &mut Broker) {
         let body = DeleteRecordsRequest::default().with_topics(vec![wanted]).with_timeout_ms(5000);
         let response = broker.ask(2, &body).await;
         broker.note(&format!("DeleteRecords: {topic} {number} {offset}"), &response);
+        held(broker, &format!("after DeleteRecords {topic} {number} {offset}"), time).await;
         for from in [0, 3, 6] {
             let mut response = broker.ask(12, &fetch("begin", from)).await;
             for partition in response.responses.iter_mut().flat_map(|topic| &mut topic.partitions) {
@@ -199,6 +209,21 @@ async fn beginnings(broker: &mut Broker) {
     broker.note("Fetch of what was written behind a deleted log", &response);
 }
 
+/// How large the log is, and where the newest record is.
+async fn held(broker: &mut Broker, what: &str, time: i64) {
+    let wanted =
+        describe_log_dirs_request::DescribableLogDirTopic::default().with_topic(name("begin")).with_partitions(vec![0]);
+    let described = broker.ask(4, &DescribeLogDirsRequest::default().with_topics(Some(vec![wanted]))).await;
+    broker.note(&format!("DescribeLogDirs {what}"), &described.results[0].topics);
+    let newest = list_offsets_request::ListOffsetsPartition::default().with_timestamp(-3).with_current_leader_epoch(-1);
+    let topic =
+        list_offsets_request::ListOffsetsTopic::default().with_name(name("begin")).with_partitions(vec![newest]);
+    let body = ListOffsetsRequest::default().with_replica_id(BrokerId(-1)).with_topics(vec![topic]);
+    let mut found = broker.ask(8, &body).await;
+    found.topics[0].partitions[0].timestamp -= time;
+    broker.note(&format!("ListOffsets of the newest {what}"), &found);
+}
+
 pub(crate) async fn placing(broker: &mut Broker) {
     broker.make("placed", &[]).await;
     let wanted = |topic: &str, partitions: &[i32]| {
@@ -210,6 +235,8 @@ pub(crate) async fn placing(broker: &mut Broker) {
         ("of what is not there", 0, Some(vec![wanted("placed", &[7]), wanted("placed-missing", &[0])])),
         ("of all", 0, None),
         ("of nothing", 0, Some(vec![])),
+        ("of no type", 7, Some(vec![wanted("placed", &[0])])),
+        ("of nothing and no type", 7, Some(vec![])),
     ] {
         let body =
             ElectLeadersRequest::default().with_election_type(kind).with_topic_partitions(topics).with_timeout_ms(5000);

@@ -61,6 +61,14 @@ pub(crate) async fn describing(broker: &mut Broker) {
         topic.topic_id = Uuid::nil();
     }
     broker.note("DescribeTopicPartitions", &response);
+    for topics in [&[""][..], &["described", "", "not a name"]] {
+        let wanted = topics.iter();
+        let wanted = wanted.map(|it| describe_topic_partitions_request::TopicRequest::default().with_name(name(it)));
+        let body = body.clone().with_topics(wanted.collect());
+        let mut response = broker.ask(0, &body).await;
+        response.topics.iter_mut().for_each(|topic| topic.topic_id = Uuid::nil());
+        broker.note(&format!("DescribeTopicPartitions {topics:?}"), &response);
+    }
     // What Kafka has just started takes a moment to say so.
     let body = InitProducerIdRequest::default().with_transactional_id(None).with_transaction_timeout_ms(1000);
     let mut response = broker.ask(4, &body).await;

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use tidemill_protocol::compression::Codec;
+use tidemill_protocol::messages::fetch_request::FetchTopic;
 use tidemill_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
 use tidemill_protocol::messages::offset_for_leader_epoch_request::{OffsetForLeaderPartition, OffsetForLeaderTopic};
 use tidemill_protocol::messages::*;
@@ -52,6 +53,9 @@ pub(crate) async fn reading(broker: &mut Broker) {
         ("one byte of the partition", small(0, 1, 1 << 20)),
         ("two batches", small(0, two, 1 << 20)),
         ("two batches in all", small(0, 1 << 20, two)),
+        ("half of the second batch", small(0, two - 20, 1 << 20)),
+        ("a bit of the third batch, in all", small(0, 1 << 20, two + 3)),
+        ("a bit of the third batch, from the second", small(2, two - 50, 1 << 20)),
         ("a missing topic", fetch("read-missing", 0)),
         ("a missing partition", missing),
         ("a session that is not there", fetch("read", 0).with_session_id(5).with_session_epoch(1)),
@@ -96,6 +100,34 @@ pub(crate) async fn reading(broker: &mut Broker) {
             topic.topic_id = Uuid::nil();
         }
         broker.note(&format!("Fetch v{version} by id"), &response);
+    }
+
+    // What is not there stands behind what is, and before all else of that, ids that nobody knows.
+    let of = |id: Uuid, number: i32| {
+        let partition = fetch("", 0).topics[0].partitions[0].clone().with_partition(number);
+        FetchTopic::default().with_topic_id(id).with_partitions(vec![partition])
+    };
+    let topics = vec![of(id, 7), of(Uuid::from_u128(5), 0), of(id, 0), of(Uuid::from_u128(6), 1), of(id, 8)];
+    let mut response = broker.ask(17, &fetch("", 0).with_topics(topics)).await;
+    records_of(&mut response);
+    for topic in response.responses.iter_mut().filter(|topic| topic.topic_id == id) {
+        topic.topic_id = Uuid::nil();
+    }
+    broker.note("Fetch of what is there and is not", &response);
+
+    for (what, topics) in [
+        ("alone", vec![of(Uuid::nil(), 0)]),
+        ("behind others", vec![of(id, 0), of(id, 7), of(Uuid::nil(), 0)]),
+        ("before others that are not there", vec![of(Uuid::nil(), 0), of(id, 7)]),
+        ("before others that are there", vec![of(Uuid::nil(), 0), of(id, 0)]),
+        ("twice", vec![of(Uuid::nil(), 0), of(Uuid::nil(), 1)]),
+    ] {
+        let mut response = broker.ask(17, &fetch("", 0).with_topics(topics)).await;
+        records_of(&mut response);
+        for topic in response.responses.iter_mut().filter(|topic| topic.topic_id == id) {
+            topic.topic_id = Uuid::max();
+        }
+        broker.note(&format!("Fetch of the empty id {what}"), &response);
     }
 
     // A codec younger than the oldest versions (KIP-110), which until Kafka 3 were refused where a topic was set to it.

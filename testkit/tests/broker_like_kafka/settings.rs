@@ -9,6 +9,7 @@ use crate::peer::*;
 
 const TOPIC: i8 = 2;
 const BROKER: i8 = 4;
+const CLIENT_METRICS: i8 = 16;
 const GROUP: i8 = 32;
 
 const SET: i8 = 0;
@@ -23,6 +24,7 @@ pub(crate) async fn settings(broker: &mut Broker) {
     every_setting(broker).await;
     of_brokers(broker).await;
     of_groups(broker).await;
+    of_client_metrics(broker).await;
     all_at_once(broker).await;
 }
 
@@ -174,6 +176,50 @@ async fn of_groups(broker: &mut Broker) {
     broker.note("ListConfigResources: groups with settings", &listed);
 }
 
+async fn of_client_metrics(broker: &mut Broker) {
+    let cases: &[(&str, &str, &[Asked])] = &[
+        ("nothing", "metered", &[]),
+        ("an interval", "metered", &[("interval.ms", SET, Some(" 60000 "))]),
+        ("a short interval", "metered", &[("interval.ms", SET, Some("99"))]),
+        ("a long interval", "metered", &[("interval.ms", SET, Some("3600001"))]),
+        ("no number", "metered", &[("interval.ms", SET, Some("soon"))]),
+        ("metrics", "metered", &[("metrics", SET, Some("org.apache.kafka., other ,other"))]),
+        ("all metrics", "another", &[("metrics", SET, Some("*"))]),
+        ("an empty metric", "metered", &[("metrics", SET, Some("one,,two"))]),
+        ("no metrics", "metered", &[("metrics", SET, Some(""))]),
+        ("more metrics", "metered", &[("metrics", APPEND, Some("three,two,"))]),
+        ("metrics again", "metered", &[("metrics", APPEND, Some("two"))]),
+        ("fewer metrics", "metered", &[("metrics", SUBTRACT, Some("three"))]),
+        ("clients", "metered", &[("match", SET, Some("client_id = shop.*, client_software_name=Java"))]),
+        ("clients by what they have not", "metered", &[("match", SET, Some("client_name=shop"))]),
+        ("clients by no pattern", "metered", &[("match", SET, Some("client_id=("))]),
+        ("clients by two patterns", "metered", &[("match", SET, Some("client_id=a=b"))]),
+        ("clients by nothing", "metered", &[("match", SET, Some("client_id="))]),
+        ("a name that is not there", "metered", &[("interval", SET, Some("60000"))]),
+        ("a name that is not there, gone", "metered", &[("interval", DELETE, None)]),
+        ("a name that is not there grows", "metered", &[("interval", APPEND, Some("1"))]),
+        ("a number grows", "metered", &[("interval.ms", APPEND, Some("1"))]),
+        ("no value", "metered", &[("interval.ms", SET, None)]),
+        ("an operation that there is not", "metered", &[("interval.ms", 9, Some("1000"))]),
+        ("no name", "", &[("interval.ms", SET, Some("60000"))]),
+        ("gone", "metered", &[("interval.ms", DELETE, None), ("metrics", DELETE, None), ("match", DELETE, None)]),
+    ];
+    for (what, resource, configs) in cases {
+        alter(broker, what, CLIENT_METRICS, resource, configs).await;
+        for (resource, keys) in [("metered", None), ("another", Some(&["metrics", "match", "other"][..])), ("", None)] {
+            let described = describe(broker, CLIENT_METRICS, resource, keys).await;
+            broker.note(&format!("after: {what}, of client metrics {resource}"), &described);
+        }
+        for (version, kinds) in [(0, vec![]), (1, vec![CLIENT_METRICS])] {
+            let body = ListConfigResourcesRequest::default().with_resource_types(kinds);
+            let mut listed = broker.ask(version, &body).await;
+            listed.config_resources.sort_by(|one, two| one.resource_name.cmp(&two.resource_name));
+            broker.note(&format!("after: {what}, ListConfigResources v{version}"), &listed);
+        }
+    }
+    alter(broker, "all gone", CLIENT_METRICS, "another", &[("metrics", DELETE, None)]).await;
+}
+
 async fn all_at_once(broker: &mut Broker) {
     use alter_configs_request::{AlterConfigsResource, AlterableConfig};
     type Given = (&'static str, Option<&'static str>);
@@ -190,6 +236,11 @@ async fn all_at_once(broker: &mut Broker) {
         ("of a group, too small", GROUP, "grouped", &[("consumer.session.timeout.ms", Some("1"))]),
         ("of a group, none", GROUP, "grouped", &[]),
         ("of no group", GROUP, "", &[]),
+        ("of client metrics", CLIENT_METRICS, "metered", &[("interval.ms", Some("1000")), ("metrics", Some("*"))]),
+        ("of client metrics, others", CLIENT_METRICS, "metered", &[("match", Some("client_id=shop"))]),
+        ("of client metrics, wrong", CLIENT_METRICS, "metered", &[("match", Some("shop"))]),
+        ("of client metrics, none", CLIENT_METRICS, "metered", &[]),
+        ("of no client metrics", CLIENT_METRICS, "", &[]),
         ("of what cannot be", 3, "x", &[]),
     ];
     for (what, kind, resource, configs) in cases {
@@ -204,8 +255,8 @@ async fn all_at_once(broker: &mut Broker) {
         broker.note(&format!("AlterConfigs {what}"), &response);
         tokio::time::sleep(Duration::from_millis(300)).await;
         let keys: &[&str] = &["log.retention.ms", "message.max.bytes", "consumer.session.timeout.ms"];
-        for (kind, resource) in [(BROKER, "1"), (BROKER, ""), (GROUP, "grouped")] {
-            let described = describe(broker, kind, resource, Some(keys)).await;
+        for (kind, resource) in [(BROKER, "1"), (BROKER, ""), (GROUP, "grouped"), (CLIENT_METRICS, "metered")] {
+            let described = describe(broker, kind, resource, Some(keys).filter(|_| kind != CLIENT_METRICS)).await;
             broker.note(&format!("after AlterConfigs {what}, of {kind} {resource}"), &described);
         }
     }

@@ -21,6 +21,8 @@ pub(crate) async fn writing(broker: &mut Broker) {
         ("nothing", Bytes::new()),
         ("cut", sound.slice(..last)),
         ("cut in the header", sound.slice(..15)),
+        ("transactional, and cut", with(&sequenced, 21, &16_i16.to_be_bytes(), true).slice(..sequenced.len() - 1)),
+        ("an epoch before any", batch(&[(now, "a")], Some((-3, 0)))),
         ("two batches", Bytes::from([&sound[..], &sound[..]].concat())),
         ("a negative length", with(&sound, 8, &(-1_i32).to_be_bytes(), false)),
         ("a short length", with(&sound, 8, &20_i32.to_be_bytes(), false)),

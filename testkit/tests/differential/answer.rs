@@ -230,7 +230,14 @@ impl Names {
                     }
                 }
             }
-            Value::List(elements) => elements.iter().for_each(|element| self.learn_in(name, element)),
+            Value::List(elements) => {
+                // Which is which of those that only their ids tell apart, a later answer may say.
+                let alike: Vec<String> = elements.iter().map(|element| self.masked(name, element)).collect();
+                let is_one = |it: &String| !it.contains('?') || alike.iter().filter(|other| *other == it).count() == 1;
+                for (element, _) in elements.iter().zip(&alike).filter(|(_, alike)| is_one(alike)) {
+                    self.learn_in(name, element);
+                }
+            }
             Value::Fields(fields) => fields.iter().for_each(|(name, value)| self.learn_in(name, value)),
         }
     }
@@ -241,7 +248,10 @@ impl Names {
 
     fn put_in(&self, name: &str, value: &mut Value) {
         match value {
-            Value::Text(text) => *text = self.name_of(name, text).unwrap_or_else(|| self.plain(name, text)),
+            Value::Text(text) => {
+                let unknown = || id_kind(name).map(|kind| format!("<{kind} ?>"));
+                *text = self.name_of(name, text).or_else(unknown).unwrap_or_else(|| self.plain(name, text));
+            }
             Value::List(elements) => elements.iter_mut().for_each(|element| self.put_in(name, element)),
             Value::Fields(fields) => fields.iter_mut().for_each(|(name, value)| self.put_in(name, value)),
         }

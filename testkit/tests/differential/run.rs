@@ -210,7 +210,7 @@ fn compare(step: usize, ours: &[Said], theirs: &[Said], tally: &mut Tally) -> Co
             (Some(ours), Some(theirs)) if differences.is_empty() => answer::orders(ours, theirs),
             _ => Vec::new(),
         };
-        let is_told = |path: &String| !differences::is_unordered(ours.api, path);
+        let is_told = |path: &String| !differences::is_unordered(ours.api, path, &ours.request);
         let orders = orders.into_iter().filter(is_told).map(|path| Difference {
             path: format!("the order of {path}"),
             ours: ours.as_said.as_ref().map(ToString::to_string).unwrap_or_default(),

@@ -260,6 +260,58 @@ fn ranges_lie_side_by_side() {
 }
 
 #[test]
+fn a_member_that_comes_back_by_a_name_takes_a_share_from_another() {
+    compare_at_once(|peer| {
+        let mut group = Group::new(peer, "c-named");
+        group.topic("c-named-one", 2);
+        group.topic("c-named-two", 2);
+        let request = group.joining("consumer-2", &["c-named-two", "c-named-missing"]);
+        group.send(&request.with_server_assignor(Some(text("range"))));
+        let request = group.joining("consumer-0", &["c-named-one"]).with_server_assignor(Some(text("uniform")));
+        group.send(&request);
+        let request = group.joining("consumer-2", &["c-named-one", "c-named-missing", "c-named-missing"]);
+        group.send(&request.with_instance_id(Some(text("two"))));
+        group.describe();
+        group.beat("consumer-0", 3);
+    });
+}
+
+#[test]
+fn a_member_that_gets_a_name_finds_its_target_later() {
+    compare_at_once(|peer| {
+        let mut group = Group::new(peer, "c-late");
+        group.topic("c-late-one", 2);
+        group.topic("c-late-two", 1);
+        let request = group.joining("a", &["c-late-one"]);
+        group.send(&request);
+        let request = group.joining("b", &["c-late-two"]);
+        group.send(&request);
+        let request = group.joining("a", &["c-late-one"]).with_instance_id(Some(text("one")));
+        group.send(&request);
+        group.describe();
+        let request = group.beating("a", 3).with_instance_id(Some(text("one")));
+        group.send(&request);
+        group.describe();
+    });
+}
+
+#[test]
+fn of_two_assignors_the_one_counts_that_was_asked_for_last() {
+    compare_at_once(|peer| {
+        for (number, (first, second)) in [("range", "uniform"), ("uniform", "range")].into_iter().enumerate() {
+            let topic = &format!("c-vote-{number}");
+            let mut group = Group::new(peer, topic);
+            group.topic(topic, 5);
+            for (member, assignor) in [("a", Some(first)), ("b", Some(second)), ("c", None)] {
+                let request = group.joining(member, &[topic]).with_server_assignor(assignor.map(text));
+                group.send(&request);
+                group.describe();
+            }
+        }
+    });
+}
+
+#[test]
 fn a_member_says_what_it_reads_now() {
     compare_at_once(|peer| {
         let mut group = Group::new(peer, "c-change");

@@ -228,6 +228,20 @@ fn who_leaves_is_answered_one_by_one() {
 }
 
 #[test]
+fn who_is_expected_holds_up_no_group_that_nobody_is_in() {
+    compare(|peer| {
+        peer.prepare("alone");
+        let expected = peer.ask("first", 9, &join("alone", "", &["range"], b"first")).member_id;
+        let request = join("alone", "", &["range"], b"second").with_group_instance_id(Some(text("two")));
+        let second = peer.ask("second", 9, &request).member_id;
+        peer.ask("other", 1, &LeaveGroupRequest::default().with_group_id(group_id("alone")).with_member_id(second));
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        peer.ask("other", 6, &describe("alone"));
+        peer.ask("first", 9, &join("alone", &expected, &["range"], b"first"));
+    });
+}
+
+#[test]
 fn who_is_expected_holds_up_a_rebalance_until_it_leaves() {
     compare(|peer| {
         peer.prepare("expected");

@@ -81,6 +81,30 @@ fn classic_group(peer: &mut Peer, group: &str) -> String {
 }
 
 #[test]
+fn a_group_whose_assignments_cannot_be_read_is_not_upgraded() {
+    compare_at_once(|peer| {
+        let assignments: [(&str, &'static [u8]); 6] = [
+            ("g-words", b"its share"),
+            ("g-cut", b"\0"),
+            ("g-cut-count", b"\0\x01\0\0"),
+            ("g-negative", b"\xff\xff\0\0\0\0"),
+            ("g-null-topic", b"\0\x01\0\0\0\x01\xff\xff\0\0\0\0\0\0\0\0"),
+            ("g-long-data", b"\0\x01\0\0\0\0\0\0\0\x09a"),
+        ];
+        for (group, given) in assignments {
+            peer.prepare(group);
+            peer.create_topic(group, 2);
+            let id = join_new(peer, "classic", 9, &classic(group, "", &[])).member_id.to_string();
+            let share = SyncGroupRequestAssignment::default()
+                .with_member_id(text(&id))
+                .with_assignment(Bytes::from_static(given));
+            peer.ask("classic", 5, &sync(group, 1, &id).with_assignments(vec![share]));
+            peer.ask("new", 1, &consumer(group, "new", 0));
+        }
+    });
+}
+
+#[test]
 fn a_classic_group_is_upgraded_and_downgraded_online() {
     compare_at_once(|peer| {
         let group = "g-online";

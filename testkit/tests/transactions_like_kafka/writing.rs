@@ -63,6 +63,25 @@ fn writing_adds_the_partition_in_the_second_generation() {
 }
 
 #[test]
+fn what_is_not_to_be_written_is_not_added() {
+    compare(|peer| {
+        peer.prepare_transactions(&["write-broken"]);
+        peer.make("write-broken", 3);
+        let producer = peer.init("write-broken");
+        let one = batch(producer, 0, true, &["a"]);
+        let two = [&one[..], &one[..]].concat().into();
+        let cut = one.slice(..one.len() - 1);
+        let batches =
+            vec![("write-broken", 0, two), ("write-broken", 1, one.clone()), ("write-broken", 2, cut.clone())];
+        peer.ask("me", 12, &produce(Some("write-broken"), batches));
+        peer.ask("me", 0, &describe(&["write-broken"]));
+        peer.ask("me", 12, &produce(None, vec![("write-broken", 2, cut.clone())]));
+        peer.ask("me", 12, &produce(None, vec![("write-broken", 2, cut), ("write-broken", 1, one)]));
+        peer.end(5, "write-broken", producer, true);
+    });
+}
+
+#[test]
 fn a_transactional_batch_belongs_to_one_transactional_id_and_producer() {
     compare(|peer| {
         peer.prepare_transactions(&["write-3"]);

@@ -33,6 +33,7 @@ impl Groups {
         };
         let listed = self.groups.iter().filter(|(id, group)| {
             around.coordinates(id).is_ok()
+                && !group.unwritten
                 && passes(&request.states_filter, group.protocol.state_name())
                 && passes(&request.types_filter, group.protocol.type_name())
         });
@@ -53,7 +54,7 @@ impl Groups {
         around: &Around<'_>,
     ) -> DescribeGroupsResponse {
         let groups = request.groups.into_iter().map(|id| {
-            let described = match (around.coordinates(&id), self.groups.get(id.as_str()).map(|group| &group.protocol)) {
+            let described = match (around.coordinates(&id), self.written(id.as_str())) {
                 (Err(code), _) => DescribedGroup::default().with_error_code(code.0).with_error_message(None),
                 (Ok(()), Some(Protocol::Classic(classic))) => describe(classic),
                 (Ok(()), Some(Protocol::Consumer(_))) => {

@@ -54,7 +54,9 @@ impl Groups {
         };
         let join = join(request, asked, caller);
         let instance_id = join.instance_id.as_deref().filter(|_| join.member_id.is_empty());
-        let replaced_in = match (&self.group_or_new(group_id, around).protocol, instance_id) {
+        let group = self.group_or_new(group_id, around);
+        group.unwritten = false;
+        let replaced_in = match (&group.protocol, instance_id) {
             (Protocol::Consumer(consumer), Some(name)) if consumer.has_new_static_member(name) => {
                 Some(consumer.epochs())
             }

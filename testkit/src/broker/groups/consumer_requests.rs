@@ -55,7 +55,7 @@ impl Groups {
         if let Some(mut new) = self.new_consumer_group(&beat, around)? {
             // It takes the place of what was there only if its first member is taken.
             let response = new.on_heartbeat(&beat)?;
-            self.group_or_new(group_id, around);
+            self.group_or_new(group_id, around).unwritten = false;
             self.change(group_id, around, |group, out| {
                 if let Protocol::Classic(classic) = &mut group.protocol {
                     classic.refuse_all(ErrorCode::REBALANCE_IN_PROGRESS, out);
@@ -108,7 +108,7 @@ impl Groups {
             } else if let Err(code) = around.coordinates(&id) {
                 refuse(code, None)
             } else {
-                match self.groups.get(id.as_str()).map(|group| &group.protocol) {
+                match self.written(id.as_str()) {
                     Some(Protocol::Consumer(consumer)) => {
                         let asks = request.include_authorized_operations;
                         let operations = if asks { ALL_OPERATIONS } else { OPERATIONS_NOT_SAID };

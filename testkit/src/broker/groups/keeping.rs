@@ -80,7 +80,8 @@ impl Groups {
         } else {
             Protocol::Classic(ClassicGroup::restore(generation, protocol_type))
         };
-        self.groups.insert(id.to_owned(), Group { protocol, offsets, deadline: None, coordinator: None });
+        self.groups
+            .insert(id.to_owned(), Group { protocol, offsets, deadline: None, coordinator: None, unwritten: false });
         Ok(())
     }
 

@@ -31,7 +31,8 @@ pub(super) struct Migrating {
 /// The consumer group that a classic group with members becomes.
 ///
 /// # Errors
-/// `GROUP_ID_NOT_FOUND` when it may not become one.
+/// `GROUP_ID_NOT_FOUND` when it may not become one; as in Kafka, `UNKNOWN_SERVER_ERROR` where what a member says has lengths
+/// that cannot be.
 pub(super) fn upgraded(classic: &ClassicGroup, group_id: &str, around: &Around<'_>) -> Result<ConsumerGroup, Refusal> {
     let refuse = |reason: &str| {
         let message = format!("Cannot upgrade classic group {group_id} to consumer group because {reason}.");
@@ -49,6 +50,7 @@ pub(super) fn upgraded(classic: &ClassicGroup, group_id: &str, around: &Around<'
     }
     ConsumerGroup::migrated(generation, members, around.topics, around.now).or_else(|error| match error {
         super::consumer::CannotMigrate::Malformed => refuse("the embedded consumer protocol is malformed"),
+        super::consumer::CannotMigrate::Unreadable => Err(Refusal::new(ErrorCode::UNKNOWN_SERVER_ERROR, "")),
         super::consumer::CannotMigrate::CustomAssignor => refuse(
             "an unsupported custom assignor is in use. Please refer to the documentation or switch to a default assignor \
              before re-attempting the upgrade",

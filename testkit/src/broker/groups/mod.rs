@@ -76,6 +76,8 @@ struct Group {
     deadline: Option<Instant>,
     /// The broker that has it loaded.
     coordinator: Option<i32>,
+    /// It was made for a commit of which nothing was taken: as nothing is written of it, who looks at groups finds none.
+    unwritten: bool,
 }
 
 /// Which protocol the members of a group speak. An empty group changes to the one that is asked for.
@@ -201,8 +203,19 @@ impl Groups {
     fn group_or(&mut self, group_id: &str, around: &Around<'_>, protocol: impl FnOnce() -> Protocol) -> &mut Group {
         self.next_expiry_check.get_or_insert(around.now + around.properties.offsets_retention_check_interval);
         let coordinator = around.nodes.coordinator(CoordinatorKind::Group, group_id);
-        let new = || Group { protocol: protocol(), offsets: Offsets::default(), deadline: None, coordinator };
+        let new = || Group {
+            protocol: protocol(),
+            offsets: Offsets::default(),
+            deadline: None,
+            coordinator,
+            unwritten: false,
+        };
         self.groups.get_or_insert_with(group_id.to_owned(), new)
+    }
+
+    /// The group as those see it who look at what is written.
+    fn written(&self, group_id: &str) -> Option<&Protocol> {
+        self.groups.get(group_id).filter(|group| !group.unwritten).map(|group| &group.protocol)
     }
 
     fn remove_group(&mut self, group_id: &str) {

@@ -99,7 +99,9 @@ impl Groups {
                         let number = partition.partition_index;
                         consumer.may_commit(&request.member_id, epoch, id, number, version)?;
                     }
-                    group.offsets.commit(&topic.name, partition, written, around)
+                    group.offsets.commit(&topic.name, partition, written, around)?;
+                    group.unwritten = false;
+                    Ok(())
                 });
                 answer_partition(partition, result.err().unwrap_or(ErrorCode::NONE))
             });
@@ -239,8 +241,8 @@ impl Groups {
         let generation = request.generation_id_or_member_epoch;
         let group_id = request.group_id.as_str();
         around.coordinates(group_id)?;
-        if generation < 0 {
-            self.group_or_new(group_id, around);
+        if generation < 0 && self.groups.get(group_id).is_none() {
+            self.group_or_new(group_id, around).unwritten = true;
         }
         let identity =
             Identity { generation, member_id: &request.member_id, instance_id: request.group_instance_id.as_deref() };

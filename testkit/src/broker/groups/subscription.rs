@@ -15,45 +15,55 @@ pub(super) struct Subscription {
     pub(super) rack: Option<String>,
 }
 
+/// Why it cannot be read: Kafka takes one for the member's fault, and stumbles over the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unreadable {
+    /// It ends within a number, or is of a version before the first.
+    EndsEarly,
+    /// It says that more of something follows than there are bytes, or nothing where something has to be.
+    Lengths,
+}
+
+type Read<T> = Result<T, Unreadable>;
+
 /// The topics; `None` when this is not a subscription.
 pub(super) fn topics(metadata: &Bytes) -> Option<Vec<String>> {
     let mut rest = metadata.clone();
-    if version(&mut rest)? < 0 {
-        return None;
-    }
-    topic_names(&mut rest)
+    version(&mut rest).ok()?;
+    topic_names(&mut rest).ok()
 }
 
-/// All of a subscription; `None` when it is none.
-pub(super) fn subscription(metadata: &Bytes) -> Option<Subscription> {
+/// All of a subscription.
+///
+/// # Errors
+/// When it is none.
+pub(super) fn subscription(metadata: &Bytes) -> Read<Subscription> {
     let mut rest = metadata.clone();
     let version = version(&mut rest)?;
-    if version < 0 {
-        return None;
-    }
     let mut read = Subscription { topics: topic_names(&mut rest)?, ..Subscription::default() };
     user_data(&mut rest)?;
     if version >= 1 {
         read.owned = partitions(&mut rest)?;
     }
     if version >= 2 {
-        rest.try_get_i32().ok()?;
+        number(&mut rest)?;
     }
     if version >= 3 {
         read.rack = text(&mut rest)?;
     }
-    Some(read)
+    Ok(read)
 }
 
 /// Kafka's `ConsumerProtocolAssignment`: the partitions, and whether there is something else in it.
-pub(super) fn assignment(bytes: &Bytes) -> Option<(PartitionsByName, bool)> {
+///
+/// # Errors
+/// When it is none.
+pub(super) fn assignment(bytes: &Bytes) -> Read<(PartitionsByName, bool)> {
     let mut rest = bytes.clone();
-    if version(&mut rest)? < 0 {
-        return None;
-    }
+    version(&mut rest)?;
     let partitions = partitions(&mut rest)?;
     let data = user_data(&mut rest)?;
-    Some((partitions, data > 0))
+    Ok((partitions, data > 0))
 }
 
 /// An assignment in the version of a member's subscription.
@@ -75,51 +85,52 @@ pub(super) fn write_assignment(metadata: &Bytes, partitions: &[(String, Vec<i32>
     bytes.freeze()
 }
 
-fn version(rest: &mut Bytes) -> Option<i16> {
-    rest.try_get_i16().ok()
+fn version(rest: &mut Bytes) -> Read<i16> {
+    rest.try_get_i16().ok().filter(|version| *version >= 0).ok_or(Unreadable::EndsEarly)
 }
 
-fn topic_names(rest: &mut Bytes) -> Option<Vec<String>> {
-    let count = rest.try_get_i32().ok()?;
-    let mut topics = Vec::new();
-    for _ in 0..count {
-        topics.push(text(rest)??);
-    }
-    Some(topics)
+fn number(rest: &mut Bytes) -> Read<i32> {
+    rest.try_get_i32().map_err(|_| Unreadable::EndsEarly)
 }
 
-fn partitions(rest: &mut Bytes) -> Option<PartitionsByName> {
-    let count = rest.try_get_i32().ok()?;
+/// How many of something follow, each of which has at least one byte.
+fn count(rest: &mut Bytes) -> Read<usize> {
+    let count = usize::try_from(number(rest)?).map_err(|_| Unreadable::Lengths)?;
+    if count > rest.len() { Err(Unreadable::Lengths) } else { Ok(count) }
+}
+
+fn topic_names(rest: &mut Bytes) -> Read<Vec<String>> {
+    (0..count(rest)?).map(|_| text(rest)?.ok_or(Unreadable::Lengths)).collect()
+}
+
+fn partitions(rest: &mut Bytes) -> Read<PartitionsByName> {
     let mut read = Vec::new();
-    for _ in 0..count {
-        let topic = text(rest)??;
-        let count = rest.try_get_i32().ok()?;
-        let mut numbers = Vec::new();
-        for _ in 0..count {
-            numbers.push(rest.try_get_i32().ok()?);
-        }
+    for _ in 0..count(rest)? {
+        let topic = text(rest)?.ok_or(Unreadable::Lengths)?;
+        let numbers = (0..count(rest)?).map(|_| number(rest)).collect::<Read<Vec<i32>>>()?;
         read.push((topic, numbers));
     }
-    Some(read)
+    Ok(read)
 }
 
 /// How many bytes of it there are.
-fn user_data(rest: &mut Bytes) -> Option<usize> {
-    let length = usize::try_from(rest.try_get_i32().ok()?).unwrap_or_default();
+fn user_data(rest: &mut Bytes) -> Read<usize> {
+    let length = usize::try_from(number(rest)?).unwrap_or_default();
     if rest.len() < length {
-        return None;
+        return Err(Unreadable::Lengths);
     }
     rest.advance(length);
-    Some(length)
+    Ok(length)
 }
 
 /// Text that may be null.
-fn text(rest: &mut Bytes) -> Option<Option<String>> {
-    let Ok(length) = usize::try_from(rest.try_get_i16().ok()?) else { return Some(None) };
+fn text(rest: &mut Bytes) -> Read<Option<String>> {
+    let length = rest.try_get_i16().map_err(|_| Unreadable::EndsEarly)?;
+    let Ok(length) = usize::try_from(length) else { return Ok(None) };
     if rest.len() < length {
-        return None;
+        return Err(Unreadable::Lengths);
     }
-    Some(Some(std::str::from_utf8(&rest.split_to(length)).ok()?.to_owned()))
+    Ok(Some(String::from_utf8_lossy(&rest.split_to(length)).into_owned()))
 }
 
 #[cfg(test)]
@@ -131,9 +142,9 @@ mod tests {
         let partitions = vec![("a".to_owned(), vec![0, 2]), ("bc".to_owned(), vec![])];
         let written = write_assignment(&Bytes::from_static(b"\0\x01"), &partitions);
         assert_eq!(written[..2], [0, 1], "in the version of the subscription");
-        assert_eq!(assignment(&written), Some((partitions, false)));
+        assert_eq!(assignment(&written), Ok((partitions, false)));
         for length in 0..written.len() {
-            assert_eq!(assignment(&written.slice(..length)), None, "{length} bytes");
+            assert!(assignment(&written.slice(..length)).is_err(), "{length} bytes");
         }
     }
 
@@ -144,7 +155,7 @@ mod tests {
         assert_eq!((read.topics, read.owned), (vec!["a".to_owned()], vec![("a".to_owned(), vec![7])]));
         assert_eq!(read.rack.as_deref(), Some("r"));
         for length in 0..bytes.len() {
-            assert_eq!(subscription(&Bytes::from_static(&bytes[..length])), None, "{length} bytes");
+            assert!(subscription(&Bytes::from_static(&bytes[..length])).is_err(), "{length} bytes");
         }
     }
 

@@ -54,8 +54,8 @@ impl Groups {
     ) -> Result<(), ErrorCode> {
         let group_id = request.group_id.as_str();
         let generation = request.generation_id;
-        if generation < 0 {
-            self.group_or_new(group_id, around);
+        if generation < 0 && self.groups.get(group_id).is_none() {
+            self.group_or_new(group_id, around).unwritten = true;
         }
         let group = self.groups.get(group_id).ok_or(ErrorCode::ILLEGAL_GENERATION)?;
         let identity =
@@ -91,7 +91,9 @@ impl Groups {
             written: self.transactions.next_written(),
             committed_ms: around.unix_ms,
         };
-        let pending = &mut self.group_or_new(&request.group_id, around).offsets.pending;
+        let group = self.group_or_new(&request.group_id, around);
+        group.unwritten = false;
+        let pending = &mut group.offsets.pending;
         let of_producer = pending.entry(request.producer_id.0).or_default();
         of_producer.insert((topic.to_owned(), partition.partition_index), committed);
         Ok(())

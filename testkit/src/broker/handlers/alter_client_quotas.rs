@@ -68,11 +68,35 @@ fn entity(wanted: &Wanted) -> Entity {
     wanted.entity.iter().map(|part| (named(&part.entity_type), part.entity_name.as_ref().map(named))).collect()
 }
 
+/// Names in the order of a Java hash map that was made for all of them, each where it stands first.
+fn in_hash_order<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let (mut once, mut count): (Vec<&str>, u32) = (Vec::new(), 0);
+    for name in names {
+        count = count.saturating_add(1);
+        if !once.contains(&name) {
+            once.push(name);
+        }
+    }
+    let mut places = u64::from(count).next_power_of_two();
+    while u64::try_from(once.len()).unwrap_or(u64::MAX) > places * 3 / 4 {
+        places *= 2;
+    }
+    once.sort_by_key(|name| {
+        let hash = name.encode_utf16().fold(0_u32, |hash, it| hash.wrapping_mul(31).wrapping_add(u32::from(it)));
+        u64::from(hash ^ (hash >> 16)) & (places - 1)
+    });
+    once
+}
+
 /// The values to set, or, without one, to remove.
 fn check(wanted: &Wanted, entity: &Entity, again: bool) -> Result<BTreeMap<String, Option<f64>>, String> {
     let shown = || {
-        let name = |(kind, name): (&String, &Option<String>)| format!("{kind}={}", name.as_deref().unwrap_or("null"));
-        format!("ClientQuotaEntity(entries={{{}}})", entity.iter().map(name).collect::<Vec<_>>().join(", "))
+        let name = |kind: &str| {
+            let name = entity.get(kind).and_then(Option::as_deref);
+            format!("{kind}={}", name.unwrap_or("null"))
+        };
+        let kinds = in_hash_order(wanted.entity.iter().map(|part| &*part.entity_type));
+        format!("ClientQuotaEntity(entries={{{}}})", kinds.into_iter().map(name).collect::<Vec<_>>().join(", "))
     };
     let mut values = BTreeMap::new();
     let mut twice = again;
@@ -85,9 +109,10 @@ fn check(wanted: &Wanted, entity: &Entity, again: bool) -> Result<BTreeMap<Strin
         return Err(format!("Ignoring duplicate entity {}", shown()));
     }
     check_entity(entity)?;
-    for (key, value) in &values {
+    // Of several faults the first is told.
+    for key in in_hash_order(wanted.ops.iter().map(|op| &*op.key)) {
         // What is removed need not be known.
-        value.map_or(Ok(()), |value| check_value(entity, key, value))?;
+        values.get(key).copied().flatten().map_or(Ok(()), |value| check_value(entity, key, value))?;
     }
     Ok(values)
 }

@@ -27,17 +27,18 @@ type Change = Result<(ScramHash, Option<ScramCredential>), Error>;
 
 const TWICE: Error = (ErrorCode::DUPLICATE_RESOURCE, "A user credential cannot be altered twice in the same request");
 
+/// Java has no key without bytes.
+const NO_KEY: Error = (ErrorCode::UNKNOWN_SERVER_ERROR, "");
+
 pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Outcome, Refused> {
     let body: AlterUserScramCredentialsRequest = request.decode()?;
     let mut changes: BTreeMap<&str, Change> = BTreeMap::new();
     let deletions = body.deletions.iter().map(|deletion| (&*deletion.name, check_deletion(cluster, deletion)));
     let upsertions = body.upsertions.iter().map(|upsertion| (&*upsertion.name, check_upsertion(upsertion)));
     for (name, change) in deletions.chain(upsertions) {
-        // What was wrong first is said.
-        changes
-            .entry(name)
-            .and_modify(|before| *before = before.as_ref().err().map_or(Err(TWICE), |it| Err(*it)))
-            .or_insert(change);
+        // What was wrong first is said; only in the end Kafka finds that it makes no key of a password.
+        let wrong = |before: &Change| before.as_ref().err().copied().filter(|it| it.0 != NO_KEY.0);
+        changes.entry(name).and_modify(|before| *before = Err(wrong(before).unwrap_or(TWICE))).or_insert(change);
     }
     if let Err(code) = request.authorize(cluster, Operation::Alter, Resource::Cluster) {
         changes.values_mut().for_each(|change| *change = Err((code, NEEDS_ALTER)));
@@ -85,9 +86,8 @@ fn check_upsertion(upsertion: &ScramCredentialUpsertion) -> Change {
     if iterations > ITERATIONS_MAX {
         return Err((ErrorCode::UNACCEPTABLE_CREDENTIAL, "Too many iterations"));
     }
-    // Java has no key without bytes.
     if upsertion.salted_password.is_empty() {
-        return Err((ErrorCode::UNKNOWN_SERVER_ERROR, ""));
+        return Err(NO_KEY);
     }
     // Copied, so that the rest of the frame, with the password, is not kept.
     let salt = bytes::Bytes::copy_from_slice(&upsertion.salt);

@@ -52,14 +52,14 @@ fn delete(cluster: &mut Cluster, node_id: i32, topic: &str, wanted: &DeleteRecor
     let is_internal = is_internal(topic);
     let topic = cluster.topics.find_mut(topic, None)?;
     let id = topic.id;
-    let deletes = topic.config.deletes;
+    let keeps_newest = topic.config.compacts && !topic.config.deletes;
     let partition = topic.partition_mut(wanted.partition_index)?;
     if is_internal {
         return Err(ErrorCode::INVALID_TOPIC_EXCEPTION);
     }
     partition.check_leader(node_id, -1)?;
     // A topic that only compacts keeps the newest of every key.
-    if !deletes {
+    if keeps_newest {
         return Err(ErrorCode::POLICY_VIOLATION);
     }
     let end = partition.high_watermark();

@@ -1,7 +1,8 @@
-//! `DescribeConfigs` 1-4 (KIP-133, KIP-226): the settings of topics, brokers and groups, and where their values come from.
+//! `DescribeConfigs` 1-4 (KIP-133, KIP-226): the settings of topics, brokers, groups and subscriptions to clients' metrics,
+//! and where their values come from.
 //!
-//! [`settings`](crate::broker::settings) knows them. What Kafka documents of a setting is left out. Loggers and client
-//! metrics are answered `INVALID_REQUEST`.
+//! [`settings`](crate::broker::settings) knows them. What Kafka documents of a setting is left out. Loggers are answered
+//! `INVALID_REQUEST`.
 
 use tidemill_protocol::api::VersionRange;
 use tidemill_protocol::messages::describe_configs_request::DescribeConfigsResource;
@@ -23,7 +24,7 @@ pub(super) const VERSIONS: VersionRange = VersionRange::new(1, 4);
 pub(super) const TOPIC: i8 = 2;
 pub(super) const BROKER: i8 = 4;
 const BROKER_LOGGER: i8 = 8;
-const CLIENT_METRICS: i8 = 16;
+pub(super) const CLIENT_METRICS: i8 = 16;
 pub(super) const GROUP: i8 = 32;
 
 /// What Kafka says of any request that makes no sense, where it says nothing better.
@@ -142,6 +143,8 @@ fn settings(
         }
         GROUP if name.is_empty() => refuse("Group name must not be empty".to_owned()),
         GROUP => Ok(cluster.describe_group(name, node_id)),
+        CLIENT_METRICS if name.is_empty() => refuse("Client metrics subscription name must not be empty".to_owned()),
+        CLIENT_METRICS => Ok(cluster.describe_client_metrics(name)),
         kind => refuse(format!("Unsupported resource type: {kind}")),
     }
 }

@@ -61,7 +61,7 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
 
 fn describe(number: i32, partition: &Partition, node_id: i32) -> DescribeLogDirsPartition {
     let (log, end) = (&partition.log, partition.end_of(node_id));
-    let bytes = log.bytes_between(log.start_offset(), end);
+    let bytes = log.bytes_held(end);
     DescribeLogDirsPartition::default()
         .with_partition_index(number)
         .with_partition_size(i64::try_from(bytes).unwrap_or(i64::MAX))

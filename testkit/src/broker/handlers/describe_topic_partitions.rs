@@ -26,18 +26,19 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
     let all = body.topics.is_empty();
     let is_asked_for = |name: &TopicName| all || body.topics.iter().any(|topic| topic.name == *name);
     if body.cursor.as_ref().is_some_and(|cursor| !is_asked_for(&cursor.topic_name) || cursor.partition_index < 0) {
-        let refused = |topic: TopicRequest| {
-            let code = ErrorCode::INVALID_REQUEST.0;
-            DescribeTopicPartitionsResponseTopic::default().with_name(Some(topic.name)).with_error_code(code)
-        };
-        let topics = body.topics.into_iter().map(refused).collect();
-        let response = DescribeTopicPartitionsResponse::default().with_next_cursor(None).with_topics(topics);
+        let response = refused_altogether(body.topics, ErrorCode::INVALID_REQUEST);
         return request.reply::<DescribeTopicPartitionsRequest>(&response);
     }
     let (from, mut first_partition) = match &body.cursor {
         Some(cursor) => (&*cursor.topic_name.0, cursor.partition_index),
         None => ("", 0),
     };
+    let may_see = |name: &TopicName| request.may(cluster, Operation::Describe, Resource::Topic(&name.0));
+    // Kafka fails over a topic without a name.
+    if from.is_empty() && body.topics.iter().any(|topic| topic.name.0.is_empty() && may_see(&topic.name)) {
+        let response = refused_altogether(body.topics, ErrorCode::UNKNOWN_SERVER_ERROR);
+        return request.reply::<DescribeTopicPartitionsRequest>(&response);
+    }
     let mut names: Vec<TopicName> = if all {
         cluster.topics.starting_at(from).map(|topic| topic.name.clone()).collect()
     } else {
@@ -45,7 +46,6 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
     };
     names.sort();
     names.dedup();
-    let may_see = |name: &TopicName| request.may(cluster, Operation::Describe, Resource::Topic(&name.0));
     let (names, hidden): (Vec<TopicName>, Vec<TopicName>) = names.into_iter().partition(may_see);
     let mut room = usize::try_from(body.response_partition_limit).unwrap_or(0).clamp(1, PARTITIONS_MAX);
     let mut response = DescribeTopicPartitionsResponse::default().with_next_cursor(None);
@@ -100,6 +100,14 @@ fn describe(cluster: &Cluster, number: i32, partition: &Partition) -> DescribeTo
         .with_offline_replicas(offline.map(BrokerId).collect())
         .with_eligible_leader_replicas(Some(Vec::new()))
         .with_last_known_elr(Some(Vec::new()))
+}
+
+fn refused_altogether(asked: Vec<TopicRequest>, code: ErrorCode) -> DescribeTopicPartitionsResponse {
+    let refused = |topic: TopicRequest| {
+        DescribeTopicPartitionsResponseTopic::default().with_name(Some(topic.name)).with_error_code(code.0)
+    };
+    let topics = asked.into_iter().map(refused).collect();
+    DescribeTopicPartitionsResponse::default().with_next_cursor(None).with_topics(topics)
 }
 
 fn missing(name: TopicName) -> DescribeTopicPartitionsResponseTopic {

@@ -20,6 +20,14 @@ const UNCLEAN: i8 = 1;
 
 pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Outcome, Refused> {
     let body: ElectLeadersRequest = request.decode()?;
+    if let Err(code) = request.authorize(cluster, Operation::Alter, Resource::Cluster) {
+        let response = refuse(body, request.version, code, NEEDS_ALTER);
+        return request.reply::<ElectLeadersRequest>(&response);
+    }
+    // Of nothing there is no election, of whatever type.
+    if body.topic_partitions.as_ref().is_some_and(Vec::is_empty) {
+        return request.reply::<ElectLeadersRequest>(&ElectLeadersResponse::default());
+    }
     let election = match body.election_type {
         PREFERRED => Election::Preferred,
         UNCLEAN => Election::Unclean,
@@ -29,10 +37,6 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
             return request.reply::<ElectLeadersRequest>(&response);
         }
     };
-    if let Err(code) = request.authorize(cluster, Operation::Alter, Resource::Cluster) {
-        let response = refuse(body, request.version, code, NEEDS_ALTER);
-        return request.reply::<ElectLeadersRequest>(&response);
-    }
     let all = body.topic_partitions.is_none();
     let wanted: Vec<(TopicName, Vec<i32>)> = match body.topic_partitions {
         Some(topics) => topics.into_iter().map(|topic| (topic.topic, topic.partitions)).collect(),

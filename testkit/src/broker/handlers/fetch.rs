@@ -1,8 +1,8 @@
 //! `Fetch` 4-18 (KIP-74, KIP-227, KIP-320, KIP-392, KIP-516): what lies at an offset, or, when there is too little, a wait.
 //!
 //! Since version 11 every replica may be read from; the leader sends readers that say their rack to a replica there if the
-//! cluster is set up so. Only whole batches are sent, where Kafka may cut the last one. Followers do not fetch: who says it is one reads the log to
-//! its end, and nothing is learnt of what it has.
+//! cluster is set up so. The last batch is cut where there is no more room. Followers do not fetch: who says it is one
+//! reads the log to its end, and nothing is learnt of what it has.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -52,8 +52,8 @@ pub(in crate::broker) struct WaitingFetch {
     context: Context,
     /// The topics, by name and id, that may not be read.
     denied: BTreeSet<(String, uuid::Uuid)>,
-    /// The partitions that are gone, and whose topic's name the session still knows.
-    gone: BTreeSet<(uuid::Uuid, i32)>,
+    /// The partitions that are gone, and the name that the session still knows of their topic.
+    gone: BTreeMap<(uuid::Uuid, i32), String>,
 }
 
 pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Outcome, Refused> {
@@ -66,7 +66,7 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
         Err(code) => return request.reply::<FetchRequest>(&FetchResponse::default().with_error_code(code.0)),
     };
     let topics = &cluster.topics;
-    let gone = cluster.fetch_sessions.gone(node_id, context, |id| topics.by_id(id).is_some());
+    let gone = cluster.fetch_sessions.gone(node_id, context, |id| Some(topics.by_id(id)?.name.0.as_str()));
     let mut waiting = WaitingFetch { body, version, node_id, context, denied: BTreeSet::new(), gone };
     let is_replica = waiting.replica().is_some();
     let may_replicate = !is_replica || request.may(cluster, Operation::ClusterAction, Resource::Cluster);
@@ -171,7 +171,17 @@ fn answer(cluster: &mut Cluster, token: crate::broker::Token, now: Instant) {
 fn respond(cluster: &mut Cluster, waiting: &WaitingFetch, now: Instant) -> FetchResponse {
     let mut response = read(cluster, waiting);
     let WaitingFetch { body, version, node_id, context, .. } = waiting;
-    cluster.fetch_sessions.close(*node_id, *context, body, &mut response, *version, now);
+    let Cluster { fetch_sessions, topics, .. } = cluster;
+    let now = (*version, now);
+    fetch_sessions.close(*node_id, *context, body, &mut response, now, |id| Some(topics.by_id(id)?.name.0.as_str()));
+    // Kafka stumbles over whatever stands behind a topic that has neither a name nor an id.
+    let has_nothing = |topic: &FetchableTopicResponse| topic.topic_id.is_nil() && *version >= NAMES_BY_ID_SINCE;
+    let last = response.responses.split_last();
+    if last
+        .is_some_and(|(last, before)| before.iter().any(has_nothing) || has_nothing(last) && last.partitions.len() > 1)
+    {
+        return failed_altogether(Vec::new(), body.session_id, *version);
+    }
     response
 }
 
@@ -306,8 +316,14 @@ fn read(cluster: &Cluster, waiting: &WaitingFetch) -> FetchResponse {
             let partition = match known.and_then(|known| known.partition(wanted.partition)) {
                 Ok(partition) => partition,
                 Err(code) => {
-                    let is_gone = waiting.gone.contains(&(topic.topic_id, wanted.partition));
-                    let code = if is_gone { ErrorCode::UNKNOWN_TOPIC_OR_PARTITION } else { code };
+                    let name = waiting.gone.get(&(topic.topic_id, wanted.partition));
+                    // By that name there may be another topic now.
+                    if name.is_some_and(|name| cluster.topics.has(name, wanted.partition)) {
+                        let data = failed(ErrorCode::INCONSISTENT_TOPIC_ID);
+                        push(&mut responses, topic, data.with_partition_index(wanted.partition));
+                        continue;
+                    }
+                    let code = if name.is_some() { ErrorCode::UNKNOWN_TOPIC_OR_PARTITION } else { code };
                     missing.push((topic, wanted.partition, code));
                     continue;
                 }
@@ -331,6 +347,10 @@ fn read(cluster: &Cluster, waiting: &WaitingFetch) -> FetchResponse {
             }
             push(&mut responses, topic, data.with_partition_index(wanted.partition));
         }
+    }
+    // In a reader's request ids that nobody knows are found before it is looked whether all else is there.
+    if waiting.replica().is_none() {
+        missing.sort_by_key(|(.., code)| *code != ErrorCode::UNKNOWN_TOPIC_ID);
     }
     for (topic, number, code) in missing {
         let data = failed(code).with_aborted_transactions(Some(Vec::new()));
@@ -391,11 +411,13 @@ fn read_partition(
         Ok(()) => {
             let (offset, end_offset) = (wanted.fetch_offset, waiting.end_offset(partition));
             let records = log.read(offset, end_offset, limit, first_always);
-            // Kafka reads up to the limit, which may be in a batch.
             let bytes = usize::try_from(log.bytes_between(offset, end_offset)).unwrap_or(usize::MAX).min(limit);
             let aborted = || aborted(partition, offset, bytes.max(records.len()));
             let aborted = (committed && offset < end_offset).then(aborted);
-            let data = data.with_aborted_transactions(aborted.or_else(|| committed.then(Vec::new)));
+            let aborted = aborted.or_else(|| committed.then(Vec::new));
+            // As in Kafka nothing is said of transactions where there is no room for a whole batch.
+            let is_cut = records.is_empty() && offset < end_offset && limit > 0;
+            let data = data.with_aborted_transactions(aborted.filter(|_| !is_cut));
             data.with_records(Some(records))
         }
         Err(Failure::Diverging(end)) => data.with_diverging_epoch(end).with_aborted_transactions(None),

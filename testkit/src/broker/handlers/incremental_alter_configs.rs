@@ -1,7 +1,7 @@
 //! `IncrementalAlterConfigs` 0-1 (KIP-339): sets, deletes, appends to and subtracts from single settings.
 //!
-//! Of topics, of groups (KIP-848) and of brokers, where these can change while they run: what those are,
-//! [`settings`](crate::broker::settings) says. Loggers and client metrics cannot be altered.
+//! Of topics, of groups (KIP-848), of subscriptions to clients' metrics (KIP-714) and of brokers, where these can change
+//! while they run: what those are, [`settings`](crate::broker::settings) says. Loggers cannot be altered.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use tidemill_protocol::messages::incremental_alter_configs_request::{AlterConfig
 use tidemill_protocol::messages::incremental_alter_configs_response::AlterConfigsResourceResponse;
 use tidemill_protocol::messages::{IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse};
 
-use super::describe_configs::{BROKER, GROUP, TOPIC, configured};
+use super::describe_configs::{BROKER, CLIENT_METRICS, GROUP, TOPIC, configured};
 use super::text_or_null;
 use crate::broker::acls::Operation;
 use crate::broker::authorization::words;
@@ -136,6 +136,7 @@ pub(super) fn owner(kind: i8, name: &str, node_id: i32) -> Result<Option<Owner>,
     match kind {
         BROKER => Cluster::settings_of_broker(name, node_id).map(Some),
         GROUP => Cluster::settings_of_group(name).map(Some),
+        CLIENT_METRICS => Ok(Some(Owner::ClientMetrics(name.to_owned()))),
         _ => Ok(None),
     }
 }

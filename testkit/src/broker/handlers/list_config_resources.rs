@@ -1,6 +1,4 @@
-//! `ListConfigResources` 0-1 (KIP-1000, KIP-1142): what has settings.
-//!
-//! Client metrics subscriptions are not kept; of groups, those are listed that have settings.
+//! `ListConfigResources` 0-1 (KIP-1000, KIP-1142): what has settings. Of groups, those are listed that have some.
 
 use std::collections::BTreeSet;
 
@@ -47,6 +45,9 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
     }
     if kinds.contains(&GROUP) {
         resources.extend(cluster.settings.groups().map(|id| resource(GROUP, text(id))));
+    }
+    if kinds.contains(&CLIENT_METRICS) {
+        resources.extend(cluster.settings.client_metrics().map(|name| resource(CLIENT_METRICS, text(name))));
     }
     for kind in [BROKER, BROKER_LOGGER].into_iter().filter(|kind| kinds.contains(kind)) {
         let brokers = cluster.nodes.running().map(|node| text(&node.config.node_id.to_string()));

@@ -80,10 +80,11 @@ pub(super) fn handle(cluster: &mut Cluster, request: &Request<'_>) -> Result<Out
                     Err(refuse_acks(cluster, found.unwrap_or_default(), &data, verification, request.version))
                 }
             };
-            let written = match (written, faults.remove(&index)) {
-                (Ok(_), Some(fault)) => Err(fault),
-                (Err(Rejection { code: ErrorCode::INVALID_REQUIRED_ACKS, .. }), Some(fault)) => Err(fault),
-                (written, _) => written,
+            let is_there = allowed.is_ok()
+                && cluster.topics.find(&topic.name.0, id).is_ok_and(|topic| topic.partition(index).is_ok());
+            let written = match faults.remove(&index) {
+                Some(fault) if verification.is_ok() && is_there => Err(fault),
+                Some(_) | None => written,
             };
             failed |= written.is_err();
             let response = match written {

@@ -2,7 +2,7 @@
 
 use tidemill_protocol::ErrorCode;
 
-use super::{MIN_IN_SYNC_REPLICAS, Owner, Set, group};
+use super::{MIN_IN_SYNC_REPLICAS, Owner, Set, client_metrics, group};
 use crate::broker::Cluster;
 use crate::broker::properties::known::{self, Known};
 use crate::broker::topic_config::{self, Kind};
@@ -75,7 +75,9 @@ impl Cluster {
                 Change::Append(value) | Change::Subtract(value) => {
                     let grows = matches!(change, Change::Append(_));
                     let known = of_owner(owner, name);
-                    if known.is_none_or(|known| known.kind != Kind::List) {
+                    // Kafka has not told its controller which settings of subscriptions are lists.
+                    let of_metrics = matches!(owner, Owner::ClientMetrics(_));
+                    if of_metrics || known.is_none_or(|known| known.kind != Kind::List) {
                         return Err(refused(no_list(owner, name, grows)));
                     }
                     let old = set.get(name).map(String::as_str).or_else(|| self.config.given.get(name));
@@ -91,6 +93,7 @@ impl Cluster {
     pub(crate) fn check_settings(&self, owner: &Owner, set: &Set) -> Result<(), TopicError> {
         match owner {
             Owner::Group(_) => group::check(set, |name| self.effective(name)).map_err(refused),
+            Owner::ClientMetrics(name) => client_metrics::check(name, set),
             Owner::Brokers | Owner::Broker(_) => self.check_settings_of_brokers(owner, set),
         }
     }
@@ -146,7 +149,7 @@ impl Cluster {
                 let words = "Broker-level min.insync.replicas cannot be altered while ELR is enabled.";
                 Err(refused(words.to_owned()))
             }
-            Owner::Brokers | Owner::Broker(_) | Owner::Group(_) => Ok(()),
+            Owner::Brokers | Owner::Broker(_) | Owner::Group(_) | Owner::ClientMetrics(_) => Ok(()),
         }
     }
 
@@ -161,6 +164,7 @@ fn of_owner(owner: &Owner, name: &str) -> Option<&'static Known> {
     match owner {
         Owner::Brokers | Owner::Broker(_) => known::find(name),
         Owner::Group(_) => group::find(name),
+        Owner::ClientMetrics(_) => client_metrics::find(name),
     }
 }
 
@@ -171,7 +175,7 @@ fn no_list(owner: &Owner, name: &str, grows: bool) -> String {
             let what = if grows { "append" } else { "subtract" };
             format!("Config value {what} is not allowed for config key: {name}")
         }
-        Owner::Group(_) => {
+        Owner::Group(_) | Owner::ClientMetrics(_) => {
             let what = if grows { "APPEND" } else { "SUBTRACT" };
             format!("Can't {what} to key {name} because its type is not LIST.")
         }

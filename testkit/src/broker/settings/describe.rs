@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Owner, group};
+use super::{Owner, client_metrics, group};
 use crate::broker::Cluster;
 use crate::broker::config::BrokerConfig;
 use crate::broker::properties::HONOURED;
@@ -20,6 +20,7 @@ pub(crate) enum Source {
     /// What the brokers were started with.
     Static = 4,
     Default = 5,
+    ClientMetrics = 7,
     Group = 8,
 }
 
@@ -166,6 +167,25 @@ impl Cluster {
                 read_only: false,
                 is_secret: false,
                 synonyms,
+            }
+        });
+        settings.collect()
+    }
+}
+
+impl Cluster {
+    /// What a subscription to clients' metrics has set, or has by default, which has no other name.
+    pub(crate) fn describe_client_metrics(&self, name: &str) -> Vec<Described> {
+        let owner = Owner::ClientMetrics(name.to_owned());
+        let settings = client_metrics::TABLE.iter().map(|known| {
+            let own = self.settings.get(&owner, known.name).map(|value| client_metrics::shown(known, value));
+            Described {
+                name: known.name.to_owned(),
+                value: own.clone().or_else(|| known.default.map(str::to_owned)),
+                kind: Some(known.kind),
+                read_only: false,
+                is_secret: false,
+                synonyms: own.into_iter().map(|it| (known.name.to_owned(), Some(it), Source::ClientMetrics)).collect(),
             }
         });
         settings.collect()

@@ -1,4 +1,5 @@
-//! What is set while brokers run: of one broker, of all of them, of single groups (KIP-226, KIP-848).
+//! What is set while brokers run: of one broker, of all of them, of single groups, of subscriptions to clients' metrics
+//! (KIP-226, KIP-848, KIP-714).
 //!
 //! A setting of one broker counts before one of all, that before what the brokers were [started with](super::properties),
 //! that before Kafka's default. What it has an effect on follows at once: defaults of topics, and how groups are
@@ -8,8 +9,10 @@
 //! - `check`: what can be set, in Kafka's words where it cannot
 //! - `describe`: what is set to what, and where that comes from
 //! - `group`: the settings of a group
+//! - `client_metrics`: the settings of a subscription to clients' metrics
 
 mod check;
+mod client_metrics;
 mod describe;
 mod group;
 
@@ -44,6 +47,8 @@ pub(crate) enum Owner {
     Brokers,
     Broker(i32),
     Group(String),
+    /// A subscription to clients' metrics.
+    ClientMetrics(String),
 }
 
 /// All settings that were made while brokers ran.
@@ -75,7 +80,15 @@ impl Settings {
     pub(crate) fn groups(&self) -> impl Iterator<Item = &str> {
         self.set.keys().filter_map(|owner| match owner {
             Owner::Group(id) => Some(id.as_str()),
-            Owner::Brokers | Owner::Broker(_) => None,
+            Owner::Brokers | Owner::Broker(_) | Owner::ClientMetrics(_) => None,
+        })
+    }
+
+    /// The subscriptions to clients' metrics.
+    pub(crate) fn client_metrics(&self) -> impl Iterator<Item = &str> {
+        self.set.keys().filter_map(|owner| match owner {
+            Owner::ClientMetrics(name) => Some(name.as_str()),
+            Owner::Brokers | Owner::Broker(_) | Owner::Group(_) => None,
         })
     }
 
@@ -118,6 +131,7 @@ impl Owner {
             Self::Brokers => "brokers".to_owned(),
             Self::Broker(id) => format!("broker/{id}"),
             Self::Group(id) => format!("group/{id}"),
+            Self::ClientMetrics(name) => format!("client-metrics/{name}"),
         }
     }
 
@@ -126,6 +140,7 @@ impl Owner {
             None => (name == "brokers").then_some(Self::Brokers),
             Some(("broker", id)) => id.parse().ok().map(Self::Broker),
             Some(("group", id)) => Some(Self::Group(id.to_owned())),
+            Some(("client-metrics", name)) => Some(Self::ClientMetrics(name.to_owned())),
             Some(_) => None,
         }
     }
@@ -172,7 +187,7 @@ impl Cluster {
                     assignment_interval: ms(set, "consumer.assignment.interval.ms"),
                 },
             )),
-            Owner::Brokers | Owner::Broker(_) => None,
+            Owner::Brokers | Owner::Broker(_) | Owner::ClientMetrics(_) => None,
         });
         config.groups.overrides = groups.collect();
         let defaults = settings.defaults_of_topics(config);

@@ -1,5 +1,7 @@
 //! What is removed, and what its readers see.
 
+use tidemill_protocol::messages::{DeleteRecordsRequest, ProduceRequest, delete_records_request};
+
 use super::world::*;
 use crate::broker::*;
 
@@ -43,6 +45,71 @@ fn what_is_too_old_goes_when_it_is_looked_for() {
     assert_eq!(world.fetch(0).error_code, ErrorCode::OFFSET_OUT_OF_RANGE.0);
     assert_eq!(world.produce(batch(&["next"])).base_offset, 2);
     assert_eq!(values(world.fetch(2).records), [(2, "next".to_owned())]);
+}
+
+/// Offsets where the log of the partition begins, ends, and is with all replicas in sync.
+fn offsets(world: &World) -> (i64, i64, i64) {
+    let partition = &world.cluster.topics.by_name("clicks").unwrap().partitions[0];
+    (partition.log.start_offset(), partition.log.end_offset(), partition.high_watermark())
+}
+
+#[test]
+fn what_is_too_old_stays_until_all_replicas_have_it() {
+    let mut world = World::with_brokers(2);
+    world.cluster.create_topic_at("clicks", vec![vec![1, 2]], [("retention.ms", "60000")]).unwrap();
+    world.ask_on::<ProduceRequest>(to(1), 9, &produce(batch(&["all have it"])).with_acks(1));
+    world.cluster.set_follows(2, false);
+    world.ask_on::<ProduceRequest>(to(1), 9, &produce(batch(&["one has it"])).with_acks(1));
+    world.advance(Duration::from_secs(600));
+    assert_eq!(offsets(&world), (0, 2, 1), "it lies in one segment with what the other broker has yet to copy");
+    world.cluster.set_follows(2, true);
+    world.poll();
+    assert_eq!(offsets(&world), (0, 2, 2));
+    world.advance(Duration::from_secs(300));
+    assert_eq!(offsets(&world), (2, 2, 2));
+}
+
+#[test]
+fn what_is_too_much_stays_until_all_replicas_have_it() {
+    let mut world = World::with_brokers(2);
+    let settings = [("retention.bytes", "0"), ("segment.bytes", "1048576")];
+    world.cluster.create_topic_at("clicks", vec![vec![1, 2]], settings).unwrap();
+    world.cluster.set_follows(2, false);
+    let half = || stamped(&[(UNIX_MS, &"x".repeat(600 * 1024))], None);
+    for _ in 0..3 {
+        world.ask_on::<ProduceRequest>(to(1), 9, &produce(half()).with_acks(1));
+    }
+    assert_eq!(offsets(&world), (0, 3, 0), "three segments, of which the other broker has none");
+    world.cluster.set_follows(2, true);
+    world.poll();
+    assert_eq!(offsets(&world), (0, 3, 3));
+    world.advance(Duration::from_secs(300));
+    assert_eq!(offsets(&world), (2, 3, 3), "the active one stays");
+}
+
+#[test]
+fn deleted_records_are_held_until_their_segment_goes() {
+    let mut world = World::with_topic(&[("segment.bytes", "1048576")]);
+    world.produce(stamped(&[(UNIX_MS, "old")], None));
+    world.produce(stamped(&[(UNIX_MS - 1000, "older")], None));
+    let partition = |world: &World| world.cluster.topics.by_name("clicks").unwrap().partitions[0].log.bytes_held(2);
+    let held = partition(&world);
+    delete(&mut world, 2);
+    assert_eq!((partition(&world), world.list_offset(-2).offset), (held, 2));
+    assert_eq!(world.list_offset(-3).offset, 0, "the newest record of all is the first, as in Kafka");
+    assert_eq!(world.list_offset(UNIX_MS).offset, -1, "by its time nobody finds it");
+    world.produce(stamped(&[(UNIX_MS, &"x".repeat(1024 * 1024 - 100))], None));
+    delete(&mut world, 3);
+    assert_eq!(world.cluster.topics.by_name("clicks").unwrap().partitions[0].log.held_from(), 2);
+}
+
+fn delete(world: &mut World, offset: i64) {
+    let partition = delete_records_request::DeleteRecordsPartition::default().with_offset(offset);
+    let topic = delete_records_request::DeleteRecordsTopic::default()
+        .with_name(name("clicks"))
+        .with_partitions(vec![partition]);
+    let told = world.ask(2, &DeleteRecordsRequest::default().with_topics(vec![topic]));
+    assert_eq!(told.topics[0].partitions[0].error_code, 0);
 }
 
 #[test]

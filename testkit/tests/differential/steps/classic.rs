@@ -51,11 +51,8 @@ fn subscription(side: &Side) -> Bytes {
 pub(crate) fn join(side: &mut Side, draw: &mut Draw) {
     let (key, member, group, instance) = drawn(side, draw);
     let kind = if draw.chance(96) { "consumer" } else { *draw.pick(&["", "connect"]) };
-    let protocols = if draw.chance(92) {
-        &["range"][..]
-    } else {
-        *draw.pick(&[&[][..], &["sticky"], &["sticky", "range"], &["range", "range"]])
-    };
+    let protocols =
+        if draw.chance(92) { &["range"][..] } else { *draw.pick(&[&[][..], &["sticky"], &["sticky", "range"]]) };
     let protocols = protocols.iter().map(|name| {
         let metadata = subscription(side);
         JoinGroupRequestProtocol::default().with_name(text(name)).with_metadata(metadata)

@@ -175,7 +175,11 @@ impl ClassicGroup {
         self.members.subscribed_topics(self.protocol.as_deref().unwrap_or_default())
     }
 
+    /// Where nobody is in the group but who has yet to join with the id that it got, nobody is waited for.
     fn join_until(&self, now: Instant) -> Instant {
+        if self.members.is_empty() {
+            return now;
+        }
         now + self.members.rebalance_timeout().max(REBALANCE_TIMEOUT_MIN)
     }
 }

@@ -22,10 +22,21 @@ const KNOWS_ITS_ID_SINCE: i16 = 4;
 /// Why the members of a classic group cannot be those of a consumer group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in super::super) enum CannotMigrate {
-    /// What they say cannot be read.
+    /// What they say ends early.
     Malformed,
+    /// What they say has lengths that cannot be.
+    Unreadable,
     /// Their assignor has data that would be lost.
     CustomAssignor,
+}
+
+impl From<subscription::Unreadable> for CannotMigrate {
+    fn from(why: subscription::Unreadable) -> Self {
+        match why {
+            subscription::Unreadable::EndsEarly => Self::Malformed,
+            subscription::Unreadable::Lengths => Self::Unreadable,
+        }
+    }
 }
 
 impl ConsumerGroup {
@@ -38,11 +49,11 @@ impl ConsumerGroup {
     ) -> Result<Self, CannotMigrate> {
         let mut group = Self { epoch: generation, target_epoch: generation, ..Self::new() };
         for old in migrating {
-            let said = subscription::subscription(&old.metadata).ok_or(CannotMigrate::Malformed)?;
+            let said = subscription::subscription(&old.metadata)?;
             let (given, has_data) = if old.assignment.is_empty() {
                 (Vec::new(), false)
             } else {
-                subscription::assignment(&old.assignment).ok_or(CannotMigrate::Malformed)?
+                subscription::assignment(&old.assignment)?
             };
             if has_data {
                 return Err(CannotMigrate::CustomAssignor);
@@ -135,7 +146,7 @@ impl ConsumerGroup {
         }
         let (old, replaced) = self.find_classic(&join, &id, around.now).map_err(refuse)?;
         let metadata = join.protocols.first().map(|(_, metadata)| metadata.clone()).unwrap_or_default();
-        let Some(said) = subscription::subscription(&metadata) else {
+        let Ok(said) = subscription::subscription(&metadata) else {
             return Err(refuse(ErrorCode::INCONSISTENT_GROUP_PROTOCOL));
         };
         let mut member = old.clone();

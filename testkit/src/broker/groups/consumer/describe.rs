@@ -42,7 +42,7 @@ impl ConsumerGroup {
             .with_group_state(StrBytes::from_static_str(self.state_name()))
             .with_group_epoch(self.epoch)
             .with_assignment_epoch(self.target_epoch)
-            .with_assignor_name(StrBytes::from_static_str(self.assignor().name()))
+            .with_assignor_name(StrBytes::from_static_str(self.assignor(None).name()))
             .with_members(self.members.values().map(describe).collect())
     }
 }

@@ -174,7 +174,10 @@ impl ConsumerGroup {
             self.metadata = metadata;
             self.bump_epoch();
         }
-        self.update_target(topics, properties, now);
+        let is_new = self.update_target(&member, topics, properties, now);
+        // By a name that the group has not known, Kafka finds no target until there is a new one.
+        let is_named = old.epoch > 0 && old.instance_id.is_none() && member.instance_id.is_some();
+        let finds_target = is_new || !is_named;
         let is_held = |topic, partition| {
             let others = self.members.values().filter(|it| it.id != id);
             others.chain([old]).any(|it| it.holds(topic, partition))
@@ -184,7 +187,7 @@ impl ConsumerGroup {
         if subscription_changed || !member.is_reconciled_to(self.target_epoch) {
             let reconciling = Reconciling {
                 target_epoch: self.target_epoch,
-                target: self.target.get(&id).unwrap_or(&nothing),
+                target: self.target.get(&id).filter(|_| finds_target).unwrap_or(&nothing),
                 subscribed: &self.topic_ids(&member, topics),
                 subscription_changed,
                 is_held,

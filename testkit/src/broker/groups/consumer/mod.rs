@@ -151,12 +151,13 @@ impl ConsumerGroup {
         self.epoch = self.epoch.saturating_add(1);
     }
 
-    /// Makes a new target if something has changed since, and the last one is old enough.
-    fn update_target(&mut self, topics: &Topics, properties: &GroupProperties, now: Instant) {
+    /// Makes a new target if something has changed since, and the last one is old enough; with the assignor that most ask
+    /// for, now that this member asks for one. Whether it did.
+    fn update_target(&mut self, by: &Member, topics: &Topics, properties: &GroupProperties, now: Instant) -> bool {
         let rests = properties.consumer_assignment_interval;
         let may = self.target_made_at.is_none_or(|made_at| now >= made_at + rests);
         if self.epoch <= self.target_epoch || !may {
-            return;
+            return false;
         }
         let spec = |member: &Member| MemberSpec {
             id: member.id.clone(),
@@ -171,21 +172,23 @@ impl ConsumerGroup {
             topics: self.current_metadata(topics).into_values().collect(),
             homogeneous: first.is_none_or(|first| self.members.values().all(|member| same(first, member))),
         };
-        self.target = self.assignor().assign(&spec);
+        self.target = self.assignor(Some(by)).assign(&spec);
         self.target_epoch = self.epoch;
         self.target_made_at = Some(now);
+        true
     }
 
-    /// The assignor that most members ask for.
-    fn assignor(&self) -> Assignor {
-        let mut votes: BTreeMap<&str, usize> = BTreeMap::new();
-        for name in self.members.values().filter_map(|member| member.assignor.as_deref()) {
-            *votes.entry(name).or_default() += 1;
-        }
-        // Of several with as many votes Kafka takes the first of a hash map.
-        let votes = java_order(votes.into_iter().collect(), |(name, _)| name);
-        let most = votes.iter().map(|(_, count)| *count).max();
-        let elected = votes.iter().find(|(_, count)| Some(*count) == most);
-        elected.and_then(|(name, _)| Assignor::by_name(name)).unwrap_or(Assignor::Uniform)
+    /// The assignor that most members ask for. Of two with as many votes Kafka takes the first of a hash map, in which they
+    /// stand in this order; but a name that only this member asks for has just been put in front.
+    fn assignor(&self, by: Option<&Member>) -> Assignor {
+        let votes = |assignor: &Assignor| {
+            let asked = self.members.values().filter_map(|member| member.assignor.as_deref());
+            asked.filter(|name| *name == assignor.name()).count()
+        };
+        let mut names = Assignor::ALL.to_vec();
+        let own = by.and_then(|member| Assignor::by_name(member.assignor.as_deref()?));
+        names.sort_by_key(|assignor| own != Some(*assignor) || votes(assignor) > 1);
+        // The last of several that are largest is told, so they are looked at from behind.
+        names.into_iter().rev().max_by_key(votes).unwrap_or(Assignor::Uniform)
     }
 }

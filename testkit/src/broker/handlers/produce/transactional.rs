@@ -10,7 +10,7 @@ use bytes::Bytes;
 use tidemill_protocol::ErrorCode;
 use tidemill_protocol::messages::ProduceRequest;
 
-use super::{MAGIC_AT, Rejection};
+use super::{LENGTH_AT, MAGIC_AT, Rejection, fault_before_the_log};
 use crate::broker::acls;
 use crate::broker::authorization::Resource;
 use crate::broker::transactions::{Operation, TopicPartition};
@@ -37,23 +37,34 @@ impl Verification {
     /// # Errors
     /// What is wrong with the request as a whole.
     pub(super) fn of(cluster: &mut Cluster, body: &ProduceRequest, request: &Request<'_>) -> Result<Self, ErrorCode> {
-        let mut batches = Vec::new();
+        // Of what stands there for a partition several times, the last is written.
+        let mut batches: BTreeMap<TopicPartition, Option<Transactional>> = BTreeMap::new();
+        let mut is_transactional = false;
         for topic in &body.topic_data {
             let id = (request.version >= 13).then_some(topic.topic_id);
             let name =
                 request.topic(cluster, acls::Operation::Write, &topic.name.0, id).map(|known| known.name.0.to_string());
             for data in &topic.partition_data {
-                let Some(batch) = data.records.as_ref().and_then(Transactional::peek) else { continue };
-                batches.push((name.clone().map(|name| (name, data.index)), batch));
+                let batch = data.records.as_ref().and_then(Transactional::peek);
+                is_transactional |= batch.is_some();
+                // Only what is then to be written takes part.
+                if let Ok(name) = &name
+                    && cluster.topics.has(name, data.index)
+                    && fault_before_the_log(data, request.version).is_none()
+                {
+                    batches.insert((name.clone(), data.index), batch);
+                }
             }
         }
-        if batches.is_empty() {
+        if !is_transactional {
             return Ok(Self::default());
         }
         let transactional_id =
             body.transactional_id.as_ref().ok_or(ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED)?;
         request.authorize(cluster, acls::Operation::Write, Resource::TransactionalId(transactional_id))?;
-        batches.retain(|(partition, batch)| partition.is_ok() && batch.producer.0 >= 0);
+        let batches = batches.into_iter().filter_map(|(partition, batch)| Some((partition, batch?)));
+        let batches: Vec<(TopicPartition, Transactional)> =
+            batches.filter(|(_, batch)| batch.producer.0 >= 0).collect();
         let producers: BTreeSet<(i64, i16)> = batches.iter().map(|(_, batch)| batch.producer).collect();
         let Some(producer) = producers.first().copied() else { return Ok(Self::default()) };
         if producers.len() > 1 {
@@ -66,7 +77,6 @@ impl Verification {
         };
         let mut asked = BTreeSet::new();
         for (partition, batch) in batches {
-            let Ok(partition) = partition else { continue };
             if is_to_be_verified(cluster, &partition, &batch, operation, request.caller.node_id) {
                 asked.insert(partition);
             }
@@ -143,6 +153,9 @@ impl Transactional {
             return None;
         }
         let at = |at: usize| records.get(at..);
+        // One that is cut short counts as none.
+        let length = usize::try_from(i32::from_be_bytes(*at(LENGTH_AT)?.first_chunk()?)).ok()?;
+        at(LENGTH_AT + 4)?.get(..length)?;
         let attributes = i16::from_be_bytes(*at(21)?.first_chunk()?);
         let transactional = attributes & TRANSACTIONAL_BIT != 0;
         let producer = (i64::from_be_bytes(*at(43)?.first_chunk()?), i16::from_be_bytes(*at(51)?.first_chunk()?));
