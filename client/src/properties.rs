@@ -14,6 +14,8 @@ use self::without_effect::{IGNORED, UNSUPPORTED};
 use crate::error::Error;
 
 mod file;
+#[cfg(test)]
+mod table;
 mod without_effect;
 
 /// Client properties by their names, as a Java or librdkafka dictionary has them.
@@ -223,7 +225,7 @@ pub(crate) fn apply<T, K: AsRef<str>, V: AsRef<str>>(
             tracing::warn!(name, reason, "this property changes nothing here");
             continue;
         }
-        if PASSED_OVER.contains(&name) {
+        if is_of_another(name) {
             tracing::debug!(name, "property passed over: it belongs to another kind of client");
             continue;
         }
@@ -233,6 +235,12 @@ pub(crate) fn apply<T, K: AsRef<str>, V: AsRef<str>>(
         ));
     }
     Ok(())
+}
+
+/// Whether the name belongs to another kind of client, or means nothing anywhere here.
+fn is_of_another(name: &str) -> bool {
+    let mut others = crate::consumer::property_names().chain(crate::producer::property_names());
+    PASSED_OVER.contains(&name) || others.any(|other| other == name)
 }
 
 /// Why this property changes nothing here, if it is one of those.

@@ -188,7 +188,7 @@ pub(crate) fn property_names() -> impl Iterator<Item = &'static str> {
     PROPERTIES.iter().flat_map(|property| property.names).copied()
 }
 
-const PROPERTIES: &[Property<ProducerConfig>] = &[
+pub(crate) const PROPERTIES: &[Property<ProducerConfig>] = &[
     Property {
         names: &["acks", "request.required.acks"],
         default: "all",
