@@ -136,7 +136,7 @@ pub(crate) fn names() -> impl Iterator<Item = &'static str> {
 }
 
 /// The options that all clients share.
-const PROPERTIES: &[Property<ClientConfig>] = &[
+pub(crate) const PROPERTIES: &[Property<ClientConfig>] = &[
     Property {
         names: &["bootstrap.servers", "metadata.broker.list"],
         default: "none, it must be given",

@@ -55,8 +55,8 @@ pub use consumer::{
 };
 pub use error::{Error, ErrorKind, Outcome};
 pub use producer::{
-    Deliveries, Delivery, Guarantee, Producer, ProducerConfig, RecordMetadata, Transaction, TransactionalConfig,
-    TransactionalProducer,
+    Deliveries, Delivery, Guarantee, Partitioner, Partitioning, Producer, ProducerConfig, RecordMetadata, Transaction,
+    TransactionalConfig, TransactionalProducer,
 };
 pub use properties::Properties;
 pub use record::{Record, TopicId, TopicPartition};

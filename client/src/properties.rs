@@ -7,9 +7,16 @@
 use std::collections::{BTreeMap, btree_map};
 use std::fmt;
 use std::ops::{Deref, DerefMut};
+use std::path::Path;
 use std::time::Duration;
 
+use self::without_effect::{IGNORED, UNSUPPORTED};
 use crate::error::Error;
+
+mod file;
+#[cfg(test)]
+mod table;
+mod without_effect;
 
 /// Client properties by their names, as a Java or librdkafka dictionary has them.
 ///
@@ -31,6 +38,24 @@ impl Properties {
         let of_clients = crate::config::names().chain(crate::consumer::property_names());
         let mut known = of_clients.chain(crate::producer::property_names()).chain(PASSED_OVER.iter().copied());
         known.any(|known| known == name) && !is_secret(name)
+    }
+
+    /// Those that Java or librdkafka have an option for and that change nothing here, each with the reason. A client that
+    /// is made from them says the same in its log.
+    pub fn without_effect(&self) -> impl Iterator<Item = (&str, &'static str)> {
+        self.0.iter().filter_map(|(name, value)| Some((name.as_str(), without_effect(name, value)?)))
+    }
+
+    /// Reads a `.properties` file as Java does: `name=value`, `name: value` or `name value`, with comments (`#`, `!`), lines
+    /// that go on (`\\` at the end) and escapes (`\\n`, `\\u00e9`, ...).
+    ///
+    /// # Errors
+    /// A file that cannot be read, is not UTF-8, or has an escape that is none; a name that is there twice.
+    pub fn from_file(path: impl AsRef<Path>) -> Result<Self, Error> {
+        let path = path.as_ref();
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| Error::config(format!("reading {}: {error}", path.display())))?;
+        file::parse(&text).map_err(|error| Error::config(format!("{}: {error}", path.display()))).map(Self)
     }
 }
 
@@ -108,24 +133,6 @@ pub(crate) struct Property<T> {
     pub(crate) set: fn(&mut T, &str) -> Result<(), String>,
 }
 
-/// Where tokens come from that are fetched.
-const OWN_PROVIDER: &str = "tokens are not fetched from a server by this client itself: give them in code, by Sasl::oauth_bearer \
-    and a TokenProvider";
-
-/// Names that configure something this client does not do yet, and what to do about it.
-const UNSUPPORTED: &[(&str, &str)] = &[
-    ("sasl.login.callback.handler.class", OWN_PROVIDER),
-    ("sasl.oauthbearer.assertion.private.key.passphrase", OWN_PROVIDER),
-    ("sasl.oauthbearer.assertion.private.key.pem", OWN_PROVIDER),
-    ("sasl.oauthbearer.client.credentials.client.id", OWN_PROVIDER),
-    ("sasl.oauthbearer.client.credentials.client.secret", OWN_PROVIDER),
-    ("sasl.oauthbearer.client.id", OWN_PROVIDER),
-    ("sasl.oauthbearer.client.secret", OWN_PROVIDER),
-    ("sasl.oauthbearer.method", OWN_PROVIDER),
-    ("sasl.oauthbearer.token.endpoint.url", OWN_PROVIDER),
-    ("sasl.kerberos.service.name", "GSSAPI (Kerberos) is not spoken: set sasl.mechanism to another"),
-];
-
 /// Names that belong to producers or consumers and mean nothing to the other, that are Flink's own among those it hands
 /// to Kafka, or that change nothing here.
 const PASSED_OVER: &[&str] = &[
@@ -175,6 +182,7 @@ const PASSED_OVER: &[&str] = &[
     "message.timeout.ms",
     "partition.assignment.strategy",
     "partition.discovery.interval.ms",
+    "partitioner",
     "partitioner.class",
     "queue.buffering.max.kbytes",
     "queue.buffering.max.messages",
@@ -208,10 +216,16 @@ pub(crate) fn apply<T, K: AsRef<str>, V: AsRef<str>>(
         if set(config, own, name, value)? || others(config, name, value)? {
             continue;
         }
-        if let Some((_, reason)) = UNSUPPORTED.iter().find(|(known, _)| *known == name) {
+        if let Some((_, _, reason)) = UNSUPPORTED.iter().find(|(known, _, _)| *known == name)
+            && let Some(reason) = without_effect(name, value).is_none().then_some(reason)
+        {
             return Err(Error::config(format!("property '{name}'")).with_detail(*reason));
         }
-        if PASSED_OVER.contains(&name) {
+        if let Some(reason) = without_effect(name, value) {
+            tracing::warn!(name, reason, "this property changes nothing here");
+            continue;
+        }
+        if is_of_another(name) {
             tracing::debug!(name, "property passed over: it belongs to another kind of client");
             continue;
         }
@@ -221,6 +235,22 @@ pub(crate) fn apply<T, K: AsRef<str>, V: AsRef<str>>(
         ));
     }
     Ok(())
+}
+
+/// Whether the name belongs to another kind of client, or means nothing anywhere here.
+fn is_of_another(name: &str) -> bool {
+    let mut others = crate::consumer::property_names().chain(crate::producer::property_names());
+    PASSED_OVER.contains(&name) || others.any(|other| other == name)
+}
+
+/// Why this property changes nothing here, if it is one of those.
+fn without_effect(name: &str, value: &str) -> Option<&'static str> {
+    if let Some((_, reason)) = IGNORED.iter().find(|(known, _)| *known == name) {
+        return Some(reason);
+    }
+    let (_, none, _) = UNSUPPORTED.iter().find(|(known, _, _)| *known == name)?;
+    let value = value.trim();
+    (value.is_empty() || value.eq_ignore_ascii_case(none)).then_some("its value asks for nothing")
 }
 
 /// Sets one property, if the table knows its name.
@@ -242,7 +272,8 @@ pub(crate) fn set<T>(config: &mut T, table: &[Property<T>], name: &str, value: &
 }
 
 fn unknown<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Error {
-    let candidates = known.chain(PASSED_OVER.iter().copied()).chain(UNSUPPORTED.iter().map(|(name, _)| *name));
+    let without = IGNORED.iter().map(|(name, _)| *name).chain(UNSUPPORTED.iter().map(|(name, _, _)| *name));
+    let candidates = known.chain(PASSED_OVER.iter().copied()).chain(without);
     let nearest = candidates
         .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
         .min()

@@ -4,6 +4,7 @@
 //! cargo run --release -p tidemill-client --example perf -- produce BOOTSTRAP TOPIC RECORDS SIZE none|lz4|zstd|snappy|gzip [RATE]
 //! cargo run --release -p tidemill-client --example perf -- consume BOOTSTRAP TOPIC RECORDS
 //! cargo run --release -p tidemill-client --example perf -- e2e BOOTSTRAP TOPIC RECORDS RATE PARTITIONS
+//! cargo run --release -p tidemill-client --example perf -- copy BOOTSTRAP IN OUT RECORDS
 //! ```
 //!
 //! Each ends with one line of JSON. Its `cpu_seconds` are those of the measured part, of the process and the kernel for it;
@@ -12,11 +13,13 @@
 //! - `produce`: from the first send to the last answer of a broker; idempotent, all replicas, null keys
 //! - `consume`: from the first record on; what comes before it, from the making of the client, is `startup_seconds`
 //! - `e2e`: from the moment a record is to be sent to the moment it is received, in the same process
+//! - `copy`: from topic to topic exactly once, to the same partition, a transaction every 100 ms; from the first record on
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "it is what the example is for")]
 #![expect(clippy::disallowed_methods, reason = "it measures time")]
 
 mod consume;
+mod copy;
 mod e2e;
 mod produce;
 mod report;
@@ -31,7 +34,8 @@ use self::report::Report;
 const USAGE: &str = "\
 usage: perf produce BOOTSTRAP TOPIC RECORDS SIZE none|lz4|zstd|snappy|gzip [RATE]
        perf consume BOOTSTRAP TOPIC RECORDS
-       perf e2e BOOTSTRAP TOPIC RECORDS RATE PARTITIONS";
+       perf e2e BOOTSTRAP TOPIC RECORDS RATE PARTITIONS
+       perf copy BOOTSTRAP IN OUT RECORDS";
 
 type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
@@ -69,6 +73,9 @@ async fn run(arguments: Vec<String>) -> Outcome<Report> {
         ["e2e", bootstrap, topic, records, rate, partitions] => {
             let partitions = number("PARTITIONS", partitions)?;
             e2e::run(bootstrap, topic, number("RECORDS", records)?, number("RATE", rate)?, partitions).await
+        }
+        ["copy", bootstrap, input, output, records] => {
+            copy::run(bootstrap, input, output, number("RECORDS", records)?).await
         }
         _ => Err(USAGE.into()),
     }

@@ -119,6 +119,7 @@ async fn move_bytes(shared: &Shared, stream: Box<dyn Stream>) -> io::Result<()> 
                 Ok(0) => unflushed = false,
                 Ok(written) => {
                     forget(&mut outgoing, written);
+                    shared.pipeline().handle_written(written);
                     unflushed = shared.access.tls.is_some();
                 }
                 Err(error) => return Err(last_word(&mut reader, &mut buffer).await.unwrap_or(error)),

@@ -188,6 +188,31 @@ impl Connection {
         timeout: Duration,
         write: impl FnOnce(i16, i32, &StrBytes) -> Result<Vec<Bytes>, EncodeError> + Send,
     ) -> Result<(i16, Bytes), Error> {
+        self.send(api, versions, timeout, write, Pipeline::send).await
+    }
+
+    /// [`exchange`](Self::exchange) of a request that a broker does not answer: waits until all of it is written.
+    ///
+    /// # Cancel safety
+    /// As [`request`](Self::request).
+    pub(crate) async fn tell(
+        &self,
+        api: ApiKey,
+        versions: VersionRange,
+        timeout: Duration,
+        write: impl FnOnce(i16, i32, &StrBytes) -> Result<Vec<Bytes>, EncodeError> + Send,
+    ) -> Result<(), Error> {
+        self.send(api, versions, timeout, write, Pipeline::tell).await.map(drop)
+    }
+
+    async fn send(
+        &self,
+        api: ApiKey,
+        versions: VersionRange,
+        timeout: Duration,
+        write: impl FnOnce(i16, i32, &StrBytes) -> Result<Vec<Bytes>, EncodeError> + Send,
+        put: fn(&mut Pipeline, Vec<Bytes>, i32, Instant, pipeline::Answered),
+    ) -> Result<(i16, Bytes), Error> {
         let deadline = Instant::now() + timeout;
         let lost = |failure: pipeline::Failure| failure.into_error(api, &self.shared.address);
         self.ready(deadline).await.map_err(lost)?;
@@ -201,7 +226,7 @@ impl Connection {
         let slices = write(version, correlation_id, &self.shared.client_id)
             .map_err(|error| Error::encode(format!("{api} to {}", self.shared.address), error))?;
         let (answered, answer) = oneshot::channel();
-        self.shared.pipeline().send(slices, correlation_id, deadline, answered);
+        put(&mut self.shared.pipeline(), slices, correlation_id, deadline, answered);
         self.shared.woken.notify_one();
         match answer.await {
             Ok(frame) => Ok((version, frame.map_err(lost)?)),

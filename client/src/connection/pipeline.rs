@@ -127,6 +127,19 @@ struct InFlight {
     answered: Answered,
 }
 
+/// Where a request was put.
+struct Put {
+    /// It waits for the session to be renewed.
+    is_held: bool,
+    /// How many bytes there are with it, in all.
+    end: u64,
+}
+
+/// A number of bytes, to be added up.
+fn count(bytes: usize) -> u64 {
+    u64::try_from(bytes).unwrap_or(u64::MAX)
+}
+
 /// Whether requests can be sent.
 pub(super) enum Readiness {
     Ready,
@@ -141,9 +154,16 @@ pub(super) struct Pipeline {
     correlation_id: i32,
     outgoing: VecDeque<Bytes>,
     in_flight: VecDeque<InFlight>,
+    /// How many bytes were ever put into `outgoing`, and how many of those were written.
+    queued_bytes: u64,
+    written_bytes: u64,
+    /// Requests that get no answer, each with how many bytes are written once it is.
+    unanswered: VecDeque<(u64, InFlight)>,
     /// What is held back while the session is renewed.
     held: VecDeque<Bytes>,
     held_in_flight: VecDeque<InFlight>,
+    held_bytes: u64,
+    held_unanswered: VecDeque<(u64, InFlight)>,
     errand: Option<Errand>,
     waiting: Vec<oneshot::Sender<Result<(), Failure>>>,
     /// Whether a request was answered.
@@ -171,8 +191,13 @@ impl Pipeline {
             correlation_id: 0,
             outgoing: VecDeque::new(),
             in_flight: VecDeque::new(),
+            queued_bytes: 0,
+            written_bytes: 0,
+            unanswered: VecDeque::new(),
             held: VecDeque::new(),
             held_in_flight: VecDeque::new(),
+            held_bytes: 0,
+            held_unanswered: VecDeque::new(),
             errand: None,
             waiting: Vec::new(),
             answered: false,
@@ -258,12 +283,44 @@ impl Pipeline {
             return;
         }
         let in_flight = InFlight { correlation_id, deadline, answered };
-        if matches!(&self.state, State::Ready { renewal, .. } if renewal.holds_requests()) {
-            self.held.extend(request);
+        if self.put(request).is_held {
             self.held_in_flight.push_back(in_flight);
         } else {
-            self.outgoing.extend(request);
             self.in_flight.push_back(in_flight);
+        }
+    }
+
+    /// Sends a request that gets no answer; that all of it was written, or its failure, goes to `answered`.
+    pub(super) fn tell(&mut self, request: Vec<Bytes>, correlation_id: i32, deadline: Instant, answered: Answered) {
+        if let State::Closed(failure) = &self.state {
+            let _ = answered.send(Err(failure.clone()));
+            return;
+        }
+        let in_flight = InFlight { correlation_id, deadline, answered };
+        let Put { is_held, end } = self.put(request);
+        if is_held {
+            self.held_unanswered.push_back((end, in_flight));
+        } else {
+            self.unanswered.push_back((end, in_flight));
+        }
+    }
+
+    /// Has a request written, now or once the session is renewed.
+    fn put(&mut self, request: Vec<Bytes>) -> Put {
+        let is_held = matches!(&self.state, State::Ready { renewal, .. } if renewal.holds_requests());
+        let (frames, total) =
+            if is_held { (&mut self.held, &mut self.held_bytes) } else { (&mut self.outgoing, &mut self.queued_bytes) };
+        *total = request.iter().fold(*total, |total, bytes| total.saturating_add(count(bytes.len())));
+        frames.extend(request);
+        Put { is_held, end: *total }
+    }
+
+    /// So many bytes of what was taken were written.
+    pub(super) fn handle_written(&mut self, bytes: usize) {
+        self.written_bytes = self.written_bytes.saturating_add(count(bytes));
+        let written_bytes = self.written_bytes;
+        while let Some((_, request)) = self.unanswered.pop_front_if(|(end, _)| *end <= written_bytes) {
+            let _ = request.answered.send(Ok(Bytes::new()));
         }
     }
 
@@ -343,10 +400,8 @@ impl Pipeline {
         }
         // Deadlines may differ by request: one that has passed takes the connection along, because its answer
         // would still stand before all others.
-        let mut waiting = self.in_flight.iter().chain(&self.held_in_flight);
-        if waiting.any(|request| now >= request.deadline) {
-            let held = std::mem::take(&mut self.held_in_flight);
-            for request in std::mem::take(&mut self.in_flight).into_iter().chain(held) {
+        if self.all_waiting().any(|request| now >= request.deadline) {
+            for request in self.take_waiting() {
                 let failure = if now >= request.deadline { Failure::TimedOut } else { Failure::BehindTimedOut };
                 let _ = request.answered.send(Err(failure));
             }
@@ -354,8 +409,19 @@ impl Pipeline {
             return None;
         }
         let renewal_at = self.renew(now);
-        let waiting = self.in_flight.iter().chain(&self.held_in_flight);
-        waiting.map(|request| request.deadline).chain(renewal_at).min()
+        self.all_waiting().map(|request| request.deadline).chain(renewal_at).min()
+    }
+
+    /// All requests that nothing was said of yet.
+    fn all_waiting(&self) -> impl Iterator<Item = &InFlight> {
+        let unanswered = self.unanswered.iter().chain(&self.held_unanswered).map(|(_, request)| request);
+        self.in_flight.iter().chain(&self.held_in_flight).chain(unanswered)
+    }
+
+    fn take_waiting(&mut self) -> Vec<InFlight> {
+        let mut waiting: Vec<InFlight> = self.in_flight.drain(..).chain(self.held_in_flight.drain(..)).collect();
+        waiting.extend(self.unanswered.drain(..).chain(self.held_unanswered.drain(..)).map(|(_, request)| request));
+        waiting
     }
 
     /// Brings the renewal of the session on; when to look at it again.
@@ -395,7 +461,7 @@ impl Pipeline {
         self.outgoing.clear();
         self.held.clear();
         self.errand = None;
-        for request in self.in_flight.drain(..).chain(self.held_in_flight.drain(..)) {
+        for request in self.take_waiting() {
             let _ = request.answered.send(Err(failure.clone()));
         }
         for ready in self.waiting.drain(..) {
@@ -449,6 +515,7 @@ impl Pipeline {
         match so_far.and_then(|()| talk.handshake.next(id)) {
             Ok(Next::Say(frame)) => {
                 talk.correlation_id = Some(id);
+                self.queued_bytes = self.queued_bytes.saturating_add(count(frame.len()));
                 self.outgoing.push_back(frame);
             }
             Ok(Next::Run(errand)) => self.errand = Some(errand),
@@ -459,6 +526,10 @@ impl Pipeline {
                 self.state = State::Ready { versions, renewal };
                 self.outgoing.append(&mut self.held);
                 self.in_flight.append(&mut self.held_in_flight);
+                let before = self.queued_bytes;
+                let unanswered = self.held_unanswered.drain(..);
+                self.unanswered.extend(unanswered.map(|(end, request)| (before.saturating_add(end), request)));
+                self.queued_bytes = before.saturating_add(std::mem::take(&mut self.held_bytes));
                 for ready in self.waiting.drain(..) {
                     let _ = ready.send(Ok(()));
                 }

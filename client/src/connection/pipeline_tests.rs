@@ -75,6 +75,21 @@ impl World {
         self.receive(&header::encode_response::<SaslAuthenticateRequest>(&done, 2, id + 2).unwrap());
     }
 
+    /// Sends a request that gets no answer.
+    fn tell(&mut self, request: &'static [u8]) -> (i32, oneshot::Receiver<Result<Bytes, Failure>>) {
+        let (answered, answer) = oneshot::channel();
+        let id = self.pipeline.next_correlation_id();
+        let deadline = self.now + Duration::from_secs(1);
+        self.pipeline.tell(vec![Bytes::from_static(request)], id, deadline, answered);
+        (id, answer)
+    }
+
+    /// Everything that has gone out since the last time is written.
+    fn write(&mut self) {
+        let written = self.outgoing().iter().map(Bytes::len).sum();
+        self.pipeline.handle_written(written);
+    }
+
     /// The frames that have gone out since the last time.
     fn outgoing(&mut self) -> Vec<Bytes> {
         let mut outgoing = VecDeque::new();
@@ -290,4 +305,36 @@ fn who_speaks_tls_to_us_is_told_apart_from_garbage() {
             "{failure:?}"
         );
     }
+}
+
+#[test]
+fn a_request_without_an_answer_is_done_once_all_of_it_is_written() {
+    let mut world = World::ready();
+    world.write();
+    let ((_, mut first), (_, mut second)) = (world.tell(b"first"), world.tell(b"second"));
+    assert_eq!(world.outgoing().len(), 2);
+    world.pipeline.handle_written(4);
+    assert!(first.try_recv().is_err());
+    world.pipeline.handle_written(1);
+    assert_eq!(first.try_recv().unwrap(), Ok(Bytes::new()));
+    world.pipeline.handle_written(5);
+    assert!(second.try_recv().is_err());
+    // What is not written in time has failed.
+    world.now += Duration::from_secs(1);
+    assert_eq!(world.pipeline.poll(world.now), None);
+    assert_eq!(second.try_recv().unwrap(), Err(Failure::TimedOut));
+}
+
+#[test]
+fn a_request_without_an_answer_waits_for_the_session_to_be_renewed() {
+    let mut world = World::logged_in(60_000);
+    world.write();
+    world.pass(54);
+    let (id, mut told) = world.tell(b"told");
+    world.write();
+    assert!(told.try_recv().is_err());
+    world.log_in(id, 60_000);
+    assert!(told.try_recv().is_err());
+    world.write();
+    assert_eq!(told.try_recv().unwrap(), Ok(Bytes::new()));
 }

@@ -39,7 +39,7 @@ pub(crate) fn property_names() -> impl Iterator<Item = &'static str> {
     PROPERTIES.iter().flat_map(|property| property.names).copied()
 }
 
-const PROPERTIES: &[Property<ConsumerConfig>] = &[
+pub(crate) const PROPERTIES: &[Property<ConsumerConfig>] = &[
     Property {
         names: &["group.id"],
         default: "none",

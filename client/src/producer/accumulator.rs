@@ -1,56 +1,30 @@
 //! Batches by partition: an open one that records are appended to, closed ones that wait to be sent, sent ones that
 //! wait for their answer.
 //!
-//! [`machine`](super::machine) appends and asks what is due; [`sender`](super::sender) takes from here.
+//! [`machine`](super::machine) appends and asks what is due; [`sender`](super::sender) takes from here. The memory is that
+//! of [`buffers`](super::buffers), the bytes of a closed batch are in a [`payload`](super::payload). Most partitions have
+//! nothing to be done most of the time, so those that do are [known](Accumulator::index).
 
-use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use tidemill_protocol::compression::Compression;
-use tidemill_protocol::records::{BatchBuilder, BatchFlags, NewRecord, ProducerStamp, restamp};
+use tidemill_protocol::records::{BATCH_SLACK_BYTES, BatchBuilder, NewRecord, ProducerStamp};
 
+use super::buffers::{Buffers, Lease, buffer_bytes};
 use super::delivery::Completion;
+use super::payload::Payload;
 use super::sequences::Identity;
 use crate::error::Error;
 use crate::record::TopicPartition;
 
-/// What an open batch begins with; a larger one grows as records come.
+/// How large the first batch of a partition is taken to become. Later ones are taken to be like the one before.
 const BATCH_BYTES_FIRST: usize = 16 * 1024;
-
-/// The bytes of a batch: as they are appended to, or as they go over the wire.
-///
-/// It has a lock of its own, so that compression and checksum happen without the machine's.
-#[derive(Debug)]
-pub(super) struct Payload(Mutex<Form>);
-
-#[derive(Debug)]
-enum Form {
-    Records(BatchBuilder),
-    Sealed { bytes: Bytes, stamp: Option<ProducerStamp> },
-}
-
-impl Payload {
-    /// The batch for the wire: compressed the first time, stamped anew only when its sequence changed.
-    pub(super) fn seal(&self, compression: Compression, stamp: Option<ProducerStamp>, flags: BatchFlags) -> Bytes {
-        let mut form = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let bytes = match std::mem::replace(&mut *form, Form::Sealed { bytes: Bytes::new(), stamp }) {
-            Form::Records(builder) => builder.seal(compression).stamp(stamp, flags),
-            Form::Sealed { bytes, stamp: old } => match stamp {
-                // A sealed batch is a whole one, which is all that `restamp` asks for.
-                Some(stamp) if old != Some(stamp) => restamp(&bytes, stamp).unwrap_or(bytes),
-                Some(_) | None => bytes,
-            },
-        };
-        *form = Form::Sealed { bytes: bytes.clone(), stamp };
-        bytes
-    }
-}
 
 #[derive(Debug)]
 struct Open {
     builder: BatchBuilder,
+    lease: Lease,
     completion: Arc<Completion>,
     created: Instant,
 }
@@ -63,7 +37,7 @@ pub(super) struct Batch {
     pub(super) payload: Arc<Payload>,
     pub(super) completion: Arc<Completion>,
     pub(super) record_count: i32,
-    /// What it takes of the buffer.
+    /// Its size, not compressed.
     pub(super) bytes: usize,
     pub(super) created: Instant,
     pub(super) attempts: u32,
@@ -77,6 +51,8 @@ pub(super) struct Batch {
 pub(super) struct Queue {
     pub(super) partition: TopicPartition,
     open: Option<Open>,
+    /// How large the next batch is taken to become.
+    expected_bytes: usize,
     next_order: u64,
     /// In order.
     pub(super) waiting: VecDeque<Batch>,
@@ -98,6 +74,7 @@ impl Queue {
         Self {
             partition,
             open: None,
+            expected_bytes: BATCH_BYTES_FIRST,
             next_order: 0,
             waiting: VecDeque::new(),
             in_flight: VecDeque::new(),
@@ -111,12 +88,13 @@ impl Queue {
 
     /// Closes the open batch, if there is one.
     pub(super) fn close(&mut self) {
-        let Some(Open { builder, completion, created }) = self.open.take() else { return };
+        let Some(Open { builder, lease, completion, created }) = self.open.take() else { return };
+        self.expected_bytes = builder.bytes();
         self.waiting.push_back(Batch {
             order: self.next_order,
             record_count: i32::try_from(builder.record_count()).unwrap_or(i32::MAX),
             bytes: builder.bytes(),
-            payload: Arc::new(Payload(Mutex::new(Form::Records(builder)))),
+            payload: Arc::new(Payload::new(builder, lease)),
             completion,
             created,
             attempts: 0,
@@ -138,15 +116,14 @@ impl Queue {
         self.in_flight.remove(place)
     }
 
-    /// When the open batch has lingered for long enough.
-    pub(super) fn closes_at(&self, linger: std::time::Duration) -> Option<Instant> {
-        self.open.as_ref().map(|open| open.created + linger)
-    }
-
     pub(super) fn is_empty(&self) -> bool {
         self.open.is_none() && self.waiting.is_empty() && self.in_flight.is_empty()
     }
 }
+
+/// There is no room in the buffer.
+#[derive(Debug)]
+pub(super) struct NoRoom;
 
 /// Where a record was appended.
 #[derive(Debug)]
@@ -165,6 +142,8 @@ struct Topic {
     /// 0 while it is not known.
     partition_count: i32,
     sticky: Option<Sticky>,
+    /// How many records have gone to one partition after the other.
+    turn: u32,
     /// Where the queue of each partition is, by its number.
     places: Vec<Option<usize>>,
 }
@@ -189,23 +168,117 @@ pub(super) struct Accumulator {
     /// Most records are for the topic of the one before.
     last: usize,
     pub(super) queues: Vec<Queue>,
-    /// What may still be buffered.
-    room_bytes: usize,
+    buffers: Arc<Buffers>,
+    /// Queues with batches that wait to be sent, by their places.
+    waiting: BTreeSet<usize>,
+    /// Those with any batch.
+    busy: BTreeSet<usize>,
+    /// Those of which the broker has lost count.
+    lost: BTreeSet<usize>,
+    /// When batches were begun, and where. They are closed in this order; many are closed before.
+    lingering: VecDeque<(Instant, usize)>,
 }
 
 impl Accumulator {
-    pub(super) const fn new(batch_bytes: usize, room_bytes: usize) -> Self {
-        Self { batch_bytes, topics: Vec::new(), by_name: BTreeMap::new(), last: 0, queues: Vec::new(), room_bytes }
+    pub(super) fn new(batch_bytes: usize, buffer_bytes: usize) -> Self {
+        Self {
+            batch_bytes,
+            topics: Vec::new(),
+            by_name: BTreeMap::new(),
+            last: 0,
+            queues: Vec::new(),
+            buffers: Buffers::new(buffer_bytes),
+            waiting: BTreeSet::new(),
+            busy: BTreeSet::new(),
+            lost: BTreeSet::new(),
+            lingering: VecDeque::new(),
+        }
     }
 
-    /// What may still be buffered, in bytes.
-    pub(super) const fn room_bytes(&self) -> usize {
-        self.room_bytes
+    /// What is buffered, in bytes.
+    #[cfg(test)]
+    pub(super) fn buffered_bytes(&self) -> usize {
+        self.buffers.used_bytes()
     }
 
-    /// A batch has its outcome: others may take its place.
-    pub(super) const fn free(&mut self, bytes: usize) {
-        self.room_bytes += bytes;
+    /// Whether there is more room than when this was last asked.
+    pub(super) fn take_released(&self) -> bool {
+        self.buffers.take_released()
+    }
+
+    /// Notes what there is to be done about a queue. To be called after every change.
+    pub(super) fn index(&mut self, place: usize) {
+        let Self { queues, waiting, busy, lost, .. } = self;
+        let Some(queue) = queues.get(place) else { return };
+        let note = |places: &mut BTreeSet<usize>, belongs: bool| {
+            if belongs { places.insert(place) } else { places.remove(&place) }
+        };
+        note(waiting, !queue.waiting.is_empty());
+        note(busy, !queue.is_empty());
+        note(lost, queue.lost.is_some());
+    }
+
+    /// The places of queues with batches that wait to be sent.
+    pub(super) fn waiting(&self) -> Vec<usize> {
+        self.waiting.iter().copied().collect()
+    }
+
+    /// The places of queues with any batch.
+    pub(super) fn busy(&self) -> Vec<usize> {
+        self.busy.iter().copied().collect()
+    }
+
+    /// The places of queues of which the broker has lost count.
+    pub(super) fn lost(&self) -> Vec<usize> {
+        self.lost.iter().copied().collect()
+    }
+
+    /// Whether a partition has batches, and none of them is on its way.
+    pub(super) fn has_unsent(&self) -> bool {
+        let mut queues = self.busy.iter().filter_map(|place| self.queues.get(*place));
+        queues.any(|queue| queue.in_flight.is_empty())
+    }
+
+    /// Whether everything has its outcome.
+    pub(super) fn is_idle(&self) -> bool {
+        self.busy.is_empty()
+    }
+
+    /// Closes the batches that have lingered for long enough; when the next one will have.
+    pub(super) fn close_lingering(&mut self, linger: Duration, now: Instant) -> Option<Instant> {
+        while let Some((begun, place)) = self.lingering.front().copied() {
+            let queue = self.queues.get_mut(place)?;
+            if queue.open.as_ref().is_some_and(|open| open.created == begun) {
+                if begun + linger > now {
+                    return Some(begun + linger);
+                }
+                queue.close();
+                self.index(place);
+            }
+            self.lingering.pop_front();
+        }
+        None
+    }
+
+    /// Closes all batches if none is on its way, so that there will be room again.
+    pub(super) fn close_for_room(&mut self) {
+        let places = self.busy();
+        let is_open = |place: &usize| {
+            self.queues.get(*place).is_some_and(|queue| queue.waiting.is_empty() && queue.in_flight.is_empty())
+        };
+        if places.iter().all(is_open) {
+            self.close_all();
+        }
+    }
+
+    /// Closes all open batches.
+    fn close_all(&mut self) {
+        for place in self.busy() {
+            if let Some(queue) = self.queues.get_mut(place) {
+                queue.close();
+                self.index(place);
+            }
+        }
     }
 
     /// Where a topic is and how many partitions it has, if both are known.
@@ -225,7 +298,7 @@ impl Accumulator {
             Some(topic) => topic.partition_count = partition_count,
             None => {
                 let (name, places) = (Arc::clone(name), Vec::new());
-                self.topics.push(Topic { name, partition_count, sticky: None, places });
+                self.topics.push(Topic { name, partition_count, sticky: None, turn: 0, places });
             }
         }
     }
@@ -250,6 +323,11 @@ impl Accumulator {
         if let Some(topic) = self.topics.get_mut(topic.0) {
             topic.sticky = Some(Sticky { partition, bytes: 0 });
         }
+    }
+
+    /// Counts the records of a topic that go to one partition after the other.
+    pub(super) fn turn(&mut self, topic: TopicPlace) -> &mut u32 {
+        &mut self.topics[topic.0].turn
     }
 
     /// How many batches of a partition have no outcome yet.
@@ -277,8 +355,7 @@ impl Accumulator {
         queues.len() - 1
     }
 
-    /// Encodes a record at the end of its partition's open batch, for which there has to be [room](Self::room_bytes).
-    /// `bytes_max` is what it takes at most.
+    /// Encodes a record at the end of its partition's open batch. `bytes_max` is what it takes at most.
     #[inline]
     pub(super) fn append(
         &mut self,
@@ -287,40 +364,85 @@ impl Accumulator {
         record: &NewRecord<'_>,
         bytes_max: usize,
         now: Instant,
-    ) -> Appended {
-        let batch_bytes = self.batch_bytes;
+    ) -> Result<Appended, NoRoom> {
         let place = self.place(topic, partition);
-        let queue = &mut self.queues[place];
-        let is_full = |builder: &BatchBuilder| {
-            builder.bytes() + bytes_max > batch_bytes && builder.bytes_with(record) > batch_bytes
+        let fits = |open: &Open| open.builder.bytes().saturating_add(bytes_max) <= open.builder.capacity_bytes();
+        let room = if self.queues[place].open.as_ref().is_some_and(fits) {
+            Room::default()
+        } else {
+            self.make_room(place, record, bytes_max, now)?
         };
-        let closed = queue.open.as_ref().is_some_and(|open| is_full(&open.builder));
-        if closed {
-            queue.close();
-        }
-        let begun = queue.open.is_none();
-        let open = queue.open.get_or_insert_with(|| Open {
-            builder: BatchBuilder::new(batch_bytes.min(BATCH_BYTES_FIRST)),
-            completion: Arc::new(Completion::new(queue.partition.clone())),
-            created: now,
-        });
-        let before = if begun { 0 } else { open.builder.bytes() };
+        let Some(open) = &mut self.queues[place].open else { return Err(NoRoom) };
+        let before = open.builder.bytes();
         let index = open.builder.append(record);
         let bytes = open.builder.bytes() - before;
-        self.room_bytes = self.room_bytes.saturating_sub(bytes);
+        let completion = Arc::clone(&open.completion);
         if record.key.is_none()
             && let Some(Sticky { partition: sticky, bytes: brought }) = &mut self.topics[topic.0].sticky
             && *sticky == partition
         {
             *brought += bytes;
         }
-        Appended { completion: Arc::clone(&open.completion), index, wake: begun | closed, closed }
+        Ok(Appended { completion, index, wake: room.begun | room.closed, closed: room.closed })
+    }
+
+    /// Has an open batch with room for a record: another one when it would be full, a larger buffer as long as it is not.
+    #[inline(never)]
+    fn make_room(
+        &mut self,
+        place: usize,
+        record: &NewRecord<'_>,
+        bytes_max: usize,
+        now: Instant,
+    ) -> Result<Room, NoRoom> {
+        let mut room = Room::default();
+        let queue = &mut self.queues[place];
+        if let Some(open) = &mut queue.open {
+            let bytes = open.builder.bytes_with(record);
+            if bytes <= open.builder.capacity_bytes() {
+                return Ok(room);
+            }
+            if bytes <= self.batch_bytes {
+                // Twice as much, so that a batch is not copied again and again.
+                let sizes = [2 * open.builder.bytes(), bytes].map(|bytes| buffer_bytes(bytes, self.batch_bytes));
+                let (buffer, lease) = sizes.into_iter().find_map(|size| self.buffers.take(size)).ok_or(NoRoom)?;
+                let left = open.builder.move_to(buffer);
+                std::mem::replace(&mut open.lease, lease).give_back(left);
+                return Ok(room);
+            }
+            queue.close();
+            self.index(place);
+            room.closed = true;
+        }
+        let queue = &mut self.queues[place];
+        // One that waits for a buffer of the right size has it soon: others are on their way, or will be for its sake.
+        let sizes = [bytes_max.max(queue.expected_bytes), bytes_max].map(|bytes| buffer_bytes(bytes, self.batch_bytes));
+        let size = sizes.into_iter().find(|size| *size <= self.buffers.limit_bytes());
+        let (buffer, lease) = self.buffers.take(size.unwrap_or(bytes_max + BATCH_SLACK_BYTES)).ok_or(NoRoom)?;
+        queue.open = Some(Open {
+            builder: BatchBuilder::in_buffer(buffer),
+            lease,
+            completion: Arc::new(Completion::new(queue.partition.clone())),
+            created: now,
+        });
+        self.lingering.push_back((now, place));
+        self.index(place);
+        room.begun = true;
+        Ok(room)
     }
 
     /// The completions of everything that has no outcome yet; open batches are closed.
     pub(super) fn unfinished(&mut self) -> Vec<Arc<Completion>> {
-        self.queues.iter_mut().for_each(Queue::close);
-        let batches = self.queues.iter().flat_map(|queue| queue.waiting.iter().chain(&queue.in_flight));
+        self.close_all();
+        let queues = self.busy.iter().filter_map(|place| self.queues.get(*place));
+        let batches = queues.flat_map(|queue| queue.waiting.iter().chain(&queue.in_flight));
         batches.map(|batch| Arc::clone(&batch.completion)).collect()
     }
+}
+
+/// What had to be done for a record to have room.
+#[derive(Debug, Default, Clone, Copy)]
+struct Room {
+    begun: bool,
+    closed: bool,
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tidemill_protocol::compression::{Codec, Compression};
 
 use super::compression::Choice;
+use super::partitioner::Partitioning;
 use crate::config::ClientConfig;
 use crate::error::Error;
 use crate::properties::{self, Property, milliseconds, number};
@@ -13,6 +14,9 @@ use crate::properties::{self, Property, milliseconds, number};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Guarantee {
+    /// A record is sent once, and nobody says whether it arrived (`acks=0`). Its outcome is that it was handed to the
+    /// system, without an offset.
+    AtMostOnce,
     /// A record is sent until one (`acks=1`) or all replicas have it, and may then be there twice.
     AtLeastOnce {
         /// Whether all replicas have to have it, not just the leader.
@@ -36,6 +40,10 @@ pub struct ProducerConfig {
     pub(super) delivery_timeout: Duration,
     pub(super) block_max: Duration,
     pub(super) in_flight_max: usize,
+    pub(super) partitioning: Partitioning,
+    /// What `acks` says, if it is fewer than all, and whether `enable.idempotence` asks for what that cannot give.
+    few_acks: bool,
+    idempotence_wanted: bool,
 }
 
 impl Default for ProducerConfig {
@@ -51,6 +59,9 @@ impl Default for ProducerConfig {
             delivery_timeout: Duration::from_secs(120),
             block_max: Duration::from_secs(60),
             in_flight_max: 5,
+            partitioning: Partitioning::default(),
+            few_acks: false,
+            idempotence_wanted: false,
         }
     }
 }
@@ -91,6 +102,14 @@ impl ProducerConfig {
     #[must_use]
     pub const fn guarantee(mut self, guarantee: Guarantee) -> Self {
         self.guarantee = guarantee;
+        self
+    }
+
+    /// How the partition of a record is chosen that names none. Default: as the Java client does it. Kafka's
+    /// `partitioner.class`, librdkafka's `partitioner`.
+    #[must_use]
+    pub fn partitioning(mut self, partitioning: Partitioning) -> Self {
+        self.partitioning = partitioning;
         self
     }
 
@@ -146,6 +165,10 @@ impl ProducerConfig {
     /// # Errors
     /// When options contradict each other.
     pub(super) fn check(&self) -> Result<(), Error> {
+        if self.few_acks && self.idempotence_wanted {
+            return Err(Error::config("enable.idempotence=true needs acks=all")
+                .with_detail("set acks to all, or leave one of the two out"));
+        }
         if self.guarantee == Guarantee::Idempotent && self.in_flight_max > 5 {
             return Err(Error::config("max.in.flight.requests.per.connection is above 5").with_detail(
                 "brokers recognise repeated batches only among the last 5: lower it, or turn off enable.idempotence",
@@ -165,19 +188,22 @@ pub(crate) fn property_names() -> impl Iterator<Item = &'static str> {
     PROPERTIES.iter().flat_map(|property| property.names).copied()
 }
 
-const PROPERTIES: &[Property<ProducerConfig>] = &[
+pub(crate) const PROPERTIES: &[Property<ProducerConfig>] = &[
     Property {
         names: &["acks", "request.required.acks"],
         default: "all",
-        doc: "how many replicas have to have a record: 1 or all",
+        doc: "how many replicas have to have a record: all, 1, or 0, when no broker answers",
         set: |config, value| {
             config.guarantee = match (value, config.guarantee) {
                 ("all" | "-1", Guarantee::Idempotent) => Guarantee::Idempotent,
-                ("all" | "-1", Guarantee::AtLeastOnce { .. }) => Guarantee::AtLeastOnce { all_replicas: true },
+                ("all" | "-1", Guarantee::AtLeastOnce { .. } | Guarantee::AtMostOnce) => {
+                    Guarantee::AtLeastOnce { all_replicas: true }
+                }
                 ("1", _) => Guarantee::AtLeastOnce { all_replicas: false },
-                ("0", _) => return Err("sending without an answer is not supported yet".to_owned()),
-                _ => return Err("neither 1 nor all".to_owned()),
+                ("0", _) => Guarantee::AtMostOnce,
+                _ => return Err("none of 0, 1 and all".to_owned()),
             };
+            config.few_acks = matches!(value, "0" | "1");
             Ok(())
         },
     },
@@ -186,6 +212,7 @@ const PROPERTIES: &[Property<ProducerConfig>] = &[
         default: "true",
         doc: "whether a record that is sent again is there only once; needs acks=all",
         set: |config, value| {
+            config.idempotence_wanted = value == "true";
             config.guarantee = match value {
                 "true" => Guarantee::Idempotent,
                 "false" if config.guarantee == Guarantee::Idempotent => Guarantee::AtLeastOnce { all_replicas: true },
@@ -193,6 +220,20 @@ const PROPERTIES: &[Property<ProducerConfig>] = &[
                 _ => return Err("neither true nor false".to_owned()),
             };
             Ok(())
+        },
+    },
+    Property {
+        names: &["partitioner", "partitioner.class"],
+        default: "murmur2_random",
+        doc: "how a record's partition is chosen that names none: random, consistent, consistent_random, murmur2, \
+              murmur2_random, fnv1a, fnv1a_random, roundrobin, or the name of one of Java's own classes",
+        set: |config, value| match Partitioning::from_name(value) {
+            Some(partitioning) => {
+                config.partitioning = partitioning;
+                Ok(())
+            }
+            None => Err("no partitioner of this name is known; one of your own is set by ProducerConfig::partitioning"
+                .to_owned()),
         },
     },
     Property {
@@ -287,6 +328,31 @@ mod tests {
         assert_eq!(read([("acks", "all"), ("enable.idempotence", "false")]), all);
         assert_eq!(read([("enable.idempotence", "false"), ("acks", "all")]), all);
         assert_eq!(read([("acks", "1"), ("linger.ms", "0")]), Guarantee::AtLeastOnce { all_replicas: false });
+        assert_eq!(read([("acks", "0"), ("enable.idempotence", "false")]), Guarantee::AtMostOnce);
+        assert_eq!(read([("enable.idempotence", "false"), ("acks", "0")]), Guarantee::AtMostOnce);
+    }
+
+    #[test]
+    fn idempotence_that_is_asked_for_is_not_given_up_silently() {
+        for acks in ["0", "1"] {
+            for properties in
+                [[("acks", acks), ("enable.idempotence", "true")], [("enable.idempotence", "true"), ("acks", acks)]]
+            {
+                let refused = ProducerConfig::from_properties(properties).unwrap().check().unwrap_err().to_string();
+                assert!(refused.contains("set acks to all"), "{refused}");
+            }
+            assert!(ProducerConfig::from_properties([("acks", acks)]).unwrap().check().is_ok());
+        }
+    }
+
+    #[test]
+    fn a_partitioner_goes_by_the_names_of_both() {
+        let read = |value| ProducerConfig::from_properties([("partitioner", value)]);
+        assert!(matches!(read("consistent_random").unwrap().partitioning, Partitioning::ConsistentRandom));
+        let java = "org.apache.kafka.clients.producer.RoundRobinPartitioner";
+        let config = ProducerConfig::from_properties([("partitioner.class", java)]).unwrap();
+        assert!(matches!(config.partitioning, Partitioning::RoundRobin));
+        assert!(read("com.example.MyPartitioner").unwrap_err().to_string().contains("ProducerConfig::partitioning"));
     }
 
     #[test]

@@ -16,7 +16,8 @@ use crate::record::TopicPartition;
 pub struct RecordMetadata {
     /// Its partition.
     pub topic_partition: TopicPartition,
-    /// Its offset there; `None` when the broker had the record already and did not tell.
+    /// Its offset there; `None` when the broker had the record already and did not tell, and with `acks=0`, to which no
+    /// broker answers.
     pub offset: Option<i64>,
 }
 

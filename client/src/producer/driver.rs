@@ -14,7 +14,7 @@ use tidemill_protocol::compression::Codec;
 use tidemill_protocol::messages::{self, InitProducerIdRequest, ProduceResponse};
 use tidemill_protocol::produce::{self, PartitionBatch, ProduceRequest};
 use tidemill_protocol::records::BatchFlags;
-use tidemill_protocol::{ApiKey, ErrorCode, header};
+use tidemill_protocol::{ApiKey, ErrorCode, StrBytes, header};
 
 use super::Shared;
 use super::config::Guarantee;
@@ -117,6 +117,7 @@ async fn identify(shared: Arc<Shared>) -> Event {
 
 async fn produce(shared: Arc<Shared>, mut plan: Plan) -> Event {
     let acks = match shared.config.guarantee {
+        Guarantee::AtMostOnce => 0,
         Guarantee::AtLeastOnce { all_replicas: false } => 1,
         Guarantee::AtLeastOnce { all_replicas: true } | Guarantee::Idempotent => -1,
     };
@@ -138,13 +139,16 @@ async fn produce(shared: Arc<Shared>, mut plan: Plan) -> Event {
     let request = ProduceRequest { transactional_id, acks, timeout_ms, batches: &batches };
     let versions = versions_of(&batches, compression.codec(), plan.generation);
     let answers = match ask(&shared.cluster, plan.broker, &request, versions, compression.codec(), timeout).await {
-        Ok((version, response)) => read(&plan.parts, version, &response),
+        Ok(Some((version, response))) => read(&plan.parts, version, &response),
+        // Nobody will say more than that it went out.
+        Ok(None) => plan.parts.into_iter().map(|part| (part, Answer::Written(None))).collect(),
         Err(answer) => plan.parts.into_iter().map(|part| (part, answer.clone())).collect(),
     };
     Event::Produced(answers)
 }
 
-/// Makes the request: the batches go out as they were sealed, none is copied. The error is what is to be said of each.
+/// Makes the request: the batches go out as they were sealed, none is copied. Without acks there is no answer. The error is
+/// what is to be said of each.
 async fn ask(
     cluster: &Cluster,
     broker: i32,
@@ -152,7 +156,7 @@ async fn ask(
     versions: VersionRange,
     codec: Codec,
     timeout: Duration,
-) -> Result<(i16, ProduceResponse), Answer> {
+) -> Result<Option<(i16, ProduceResponse)>, Answer> {
     let connection = cluster.connection_to_broker(broker, Purpose::Produce).map_err(Answer::Unanswered)?;
     // Who is not let in is not let in by trying again.
     let refused = |error: Error| {
@@ -162,14 +166,16 @@ async fn ask(
     if let Some(reason) = connection.unspeakable(ApiKey::PRODUCE, versions) {
         return Err(Answer::Unsendable(too_old(&reason, codec)));
     }
-    let exchanged = connection
-        .exchange(ApiKey::PRODUCE, versions, timeout, |version, correlation_id, client_id| {
-            request.encode(version, correlation_id, Some(client_id))
-        })
-        .await;
+    let write =
+        |version, correlation_id, client_id: &StrBytes| request.encode(version, correlation_id, Some(client_id));
+    if request.acks == 0 {
+        let told = connection.tell(ApiKey::PRODUCE, versions, timeout, write).await;
+        return told.map(|()| None).map_err(Answer::Unanswered);
+    }
+    let exchanged = connection.exchange(ApiKey::PRODUCE, versions, timeout, write).await;
     let read = exchanged.and_then(|(version, frame)| {
         let decode = |frame| header::decode_response::<messages::ProduceRequest>(version, frame);
-        Ok((version, connection.read(frame, decode)?))
+        Ok(Some((version, connection.read(frame, decode)?)))
     });
     read.map_err(Answer::Unanswered)
 }
@@ -199,11 +205,18 @@ fn too_old(reason: &str, codec: Codec) -> Error {
 /// Finds the answer for each batch; a broker that leaves one out has not answered it.
 fn read(parts: &[Part], version: i16, response: &ProduceResponse) -> Vec<(Part, Answer)> {
     let by_id = version > PRODUCE_BY_NAME_VERSIONS.max;
-    let answer_of = |part: &Part| {
-        let topic = response.responses.iter().find(|topic| {
+    // Brokers answer in the order in which they were asked, or nearly: what is looked for is mostly the next one.
+    let (mut next_topic, mut next_partition) = (0, 0);
+    let mut answer_of = |part: &Part| {
+        let topic = find_from(&response.responses, next_topic, |topic| {
             if by_id { topic.topic_id == part.topic_id } else { *topic.name.0 == *part.partition.topic }
         })?;
-        topic.partition_responses.iter().find(|answer| answer.index == part.partition.partition)
+        next_partition = if topic == next_topic { next_partition } else { 0 };
+        next_topic = topic;
+        let answers = &response.responses.get(topic)?.partition_responses;
+        let place = find_from(answers, next_partition, |answer| answer.index == part.partition.partition)?;
+        next_partition = place + 1;
+        answers.get(place)
     };
     let answers = parts.iter().map(|part| {
         let answer = match answer_of(part) {
@@ -216,6 +229,13 @@ fn read(parts: &[Part], version: i16, response: &ProduceResponse) -> Vec<(Part, 
         (part.clone(), answer)
     });
     answers.collect()
+}
+
+/// The place of the one that is wanted, looked for from `start` on and then in front of it.
+fn find_from<T>(all: &[T], start: usize, is_wanted: impl Fn(&T) -> bool) -> Option<usize> {
+    let (before, behind) = all.split_at(start.min(all.len()));
+    let found = behind.iter().position(&is_wanted).map(|place| before.len() + place);
+    found.or_else(|| before.iter().position(is_wanted))
 }
 
 #[cfg(test)]

@@ -6,13 +6,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tidemill_protocol::records::NewRecord;
+use tidemill_protocol::records::{BATCH_SLACK_BYTES, NewRecord};
 use tokio::sync::oneshot;
 
-use super::accumulator::{Accumulator, Appended, TopicPlace};
+use super::accumulator::{Accumulator, Appended, NoRoom, TopicPlace};
 use super::config::{Guarantee, ProducerConfig};
 use super::delivery::Completion;
-use super::partitioner;
+use super::partitioner::{self, Choice, Partitioning};
 use super::sender::{self, Answer, Limits, Part, Plan};
 use super::sequences::{Identity, Sequences};
 use super::transactions;
@@ -77,7 +77,9 @@ pub(super) struct Machine {
     waiting: usize,
     /// A batch was closed since the last record was refused for it.
     ready: bool,
-    freed: bool,
+    /// A record was refused since there was no room for it.
+    full: bool,
+    partitioning: Partitioning,
 }
 
 /// What takes room beside a record's own bytes, shared out generously: lengths, deltas and counts.
@@ -155,7 +157,8 @@ impl Machine {
             refresh_metadata: false,
             waiting: 0,
             ready: false,
-            freed: false,
+            full: false,
+            partitioning: config.partitioning.clone(),
         }
     }
 
@@ -176,12 +179,7 @@ impl Machine {
     /// What is buffered and has no outcome yet, in bytes.
     #[cfg(test)]
     pub(super) fn buffered_bytes(&self) -> usize {
-        self.limits.buffer_bytes - self.accumulator.room_bytes()
-    }
-
-    fn free(&mut self, bytes: usize) {
-        self.accumulator.free(bytes);
-        self.freed |= bytes > 0;
+        self.accumulator.buffered_bytes()
     }
 
     /// Appends a record to a batch of its partition.
@@ -201,30 +199,54 @@ impl Machine {
         }
         let Some((topic, count)) = self.topic(record.topic) else { return Err(Refused::UnknownTopic) };
         let bytes_max = bytes_max(record);
-        if bytes_max > self.accumulator.room_bytes() || (turn == Turn::New && self.waiting > 0) {
+        if turn == Turn::New && self.waiting > 0 {
             return Err(self.full(record, bytes_max));
         }
         if bytes_max > self.limits.request_bytes_max {
             return Err(self.too_large(record, bytes_max));
         }
-        let partition = match (record.partition, record.key) {
-            (Some(partition), _) if (0..count).contains(&partition) => partition,
-            (Some(partition), _) => {
-                let attempt = format!("sending to partition {partition} of topic '{}'", record.topic);
-                let detail = format!("it has partitions 0 to {}", count - 1);
-                return Err(Refused::Final(Error::misuse(attempt).with_detail(detail)));
+        let partition = match record.partition {
+            Some(partition) if (0..count).contains(&partition) => partition,
+            Some(partition) => return Err(no_such_partition(record.topic, partition, count)),
+            None if !matches!(self.partitioning, Partitioning::Murmur2Random) => {
+                self.by_choice(record, topic, count)?
             }
-            (None, Some(key)) => partitioner::of_key(key, count),
-            (None, None) => match self.accumulator.sticky(topic) {
-                Some(partition) => partition,
-                None => self.choose(record.topic, topic, count),
+            None => match record.key {
+                Some(key) => partitioner::of_key(key, count),
+                None => self.anywhere(record.topic, topic, count),
             },
         };
         let timestamp = record.timestamp.unwrap_or(timestamp);
         let new = NewRecord { timestamp, key: record.key, value: record.value, headers: record.headers };
-        let appended = self.accumulator.append(topic, partition, &new, bytes_max, now);
-        self.ready |= appended.closed;
-        Ok(appended)
+        match self.accumulator.append(topic, partition, &new, bytes_max, now) {
+            Ok(appended) => {
+                self.ready |= appended.closed;
+                Ok(appended)
+            }
+            Err(NoRoom) => Err(self.full(record, bytes_max)),
+        }
+    }
+
+    /// Where a record goes that names no partition, in another way than that of the Java client.
+    #[cold]
+    fn by_choice(&mut self, record: &Record<'_>, topic: TopicPlace, count: i32) -> Result<i32, Refused> {
+        let Self { partitioning, random, metadata, accumulator, .. } = self;
+        let is_available = |partition| metadata.leader(record.topic, partition).is_some();
+        let turn = accumulator.turn(topic);
+        match partitioning.choose(record, count, random, turn, &is_available) {
+            Choice::At(partition) if (0..count).contains(&partition) => Ok(partition),
+            Choice::At(partition) => Err(no_such_partition(record.topic, partition, count)),
+            Choice::Anywhere => Ok(self.anywhere(record.topic, topic, count)),
+        }
+    }
+
+    /// Where records go that may go anywhere: for as long as that makes a batch, where the one before went.
+    #[inline]
+    fn anywhere(&mut self, name: &str, topic: TopicPlace, count: i32) -> i32 {
+        match self.accumulator.sticky(topic) {
+            Some(partition) => partition,
+            None => self.choose(name, topic, count),
+        }
     }
 
     /// Where a topic's batches are, if the topic is known.
@@ -259,8 +281,12 @@ impl Machine {
     }
 
     #[cold]
-    fn full(&self, record: &Record<'_>, bytes: usize) -> Refused {
-        if bytes > self.limits.buffer_bytes { self.too_large(record, bytes) } else { Refused::Full }
+    fn full(&mut self, record: &Record<'_>, bytes: usize) -> Refused {
+        if bytes.saturating_add(BATCH_SLACK_BYTES) > self.limits.buffer_bytes {
+            return self.too_large(record, bytes);
+        }
+        self.full = true;
+        Refused::Full
     }
 
     #[cold]
@@ -314,9 +340,7 @@ impl Machine {
     /// What a broker said of one batch.
     pub(super) fn handle_answer(&mut self, part: &Part, answer: Answer, now: Instant) {
         let Self { accumulator, sequences, limits, random, .. } = self;
-        let effect = sender::handle_answer(accumulator, sequences, part, answer, limits, random, now);
-        self.refresh_metadata |= effect.refresh_metadata;
-        self.free(effect.freed_bytes);
+        self.refresh_metadata |= sender::handle_answer(accumulator, sequences, part, answer, limits, random, now);
     }
 
     /// Closes the open batches; the completions are those of everything sent so far.
@@ -334,8 +358,7 @@ impl Machine {
     /// Gives up what is still buffered.
     pub(super) fn handle_abandon(&mut self) {
         self.handle_close();
-        let freed_bytes = sender::fail_all(&mut self.accumulator, &Error::closed("writing"));
-        self.free(freed_bytes);
+        sender::fail_all(&mut self.accumulator, &Error::closed("writing"));
     }
 
     /// The driver has ended.
@@ -346,23 +369,18 @@ impl Machine {
     /// Whether the driver's work is done.
     pub(super) fn is_finished(&self) -> bool {
         let settled = self.transactions.as_ref().is_none_or(|transactions| transactions.is_settled());
-        self.closed && settled && self.accumulator.queues.iter().all(super::accumulator::Queue::is_empty)
+        self.closed && settled && self.accumulator.is_idle()
     }
 
     /// What to do now, and when to ask again.
     pub(super) fn poll(&mut self, now: Instant, actions: &mut Vec<Action>) -> Option<Instant> {
         let mut wake_at: Option<Instant> = None;
         let mut wake = |at: Option<Instant>| wake_at = [wake_at, at].into_iter().flatten().min();
-        for queue in &mut self.accumulator.queues {
-            match queue.closes_at(self.linger) {
-                Some(at) if at <= now => queue.close(),
-                at => wake(at),
-            }
-            wake(queue.blocked_until.filter(|until| *until > now));
+        if std::mem::take(&mut self.full) {
+            self.accumulator.close_for_room();
         }
-        let (freed_bytes, expires_at) = sender::expire(&mut self.accumulator, &mut self.sequences, &self.limits, now);
-        self.free(freed_bytes);
-        wake(expires_at);
+        wake(self.accumulator.close_lingering(self.linger, now));
+        wake(sender::expire(&mut self.accumulator, &mut self.sequences, &self.limits, now));
         self.route_failures();
         let (ask, at) = self.sequences.poll(now);
         wake(at);
@@ -370,8 +388,7 @@ impl Machine {
             actions.push(Action::InitProducerId);
         }
         if let Some(identity) = self.sequences.current() {
-            let freed_bytes = sender::renumber(&mut self.accumulator, identity);
-            self.free(freed_bytes);
+            sender::renumber(&mut self.accumulator, identity);
             let Self { accumulator, limits, metadata, transactions, .. } = &mut *self;
             let generation = transactions.as_ref().map(|transactions| transactions.generation());
             let mut leader_of = |partition: &TopicPartition| {
@@ -392,18 +409,16 @@ impl Machine {
                 transactions.handle_writing();
             }
             let metadata = &self.metadata;
-            let leaderless = self
-                .accumulator
-                .queues
-                .iter()
-                .any(|queue| !queue.waiting.is_empty() && metadata.leader_of(&queue.partition).is_none());
-            self.refresh_metadata |= leaderless;
+            let waiting = self.accumulator.waiting();
+            let queues = waiting.iter().filter_map(|place| self.accumulator.queues.get(*place));
+            let mut leaders = queues.map(|queue| metadata.leader_of(&queue.partition));
+            self.refresh_metadata |= leaders.any(|leader| leader.is_none());
         }
         wake(self.poll_transaction(now, actions));
         if std::mem::take(&mut self.refresh_metadata) {
             actions.push(Action::RefreshMetadata);
         }
-        if std::mem::take(&mut self.freed) && self.waiting > 0 {
+        if self.accumulator.take_released() && self.waiting > 0 {
             actions.push(Action::Room);
         }
         wake_at
@@ -415,12 +430,10 @@ impl Machine {
         if let Some(error) = self.sequences.take_failed() {
             transactions.handle_record_failed(error);
         }
-        if let Some(cause) = transactions.dropped() {
-            let (freed_bytes, missing) = sender::fail_waiting(&mut self.accumulator, &cause);
-            if missing {
-                transactions.handle_sequence_missing();
-            }
-            self.free(freed_bytes);
+        if let Some(cause) = transactions.dropped()
+            && sender::fail_waiting(&mut self.accumulator, &cause)
+        {
+            transactions.handle_sequence_missing();
         }
         self.handle_transaction(|_| {});
     }
@@ -428,16 +441,21 @@ impl Machine {
     /// What is to be asked of a coordinator.
     fn poll_transaction(&mut self, now: Instant, actions: &mut Vec<Action>) -> Option<Instant> {
         let transactions = self.transactions.as_mut()?;
-        let idle = self.accumulator.queues.iter().all(super::accumulator::Queue::is_empty);
+        let idle = self.accumulator.is_idle();
         let (request, wake_at) = transactions.poll(idle, now);
         actions.extend(request.map(Action::Transaction));
         self.sequences.give(transactions.identity());
         // What waits is given up with the transaction, which takes another look.
-        let again = transactions.dropped().is_some()
-            && self.accumulator.queues.iter().any(|queue| !queue.is_empty() && queue.in_flight.is_empty());
+        let again = transactions.dropped().is_some() && self.accumulator.has_unsent();
         self.handle_transaction(|_| {});
         if again { Some(now) } else { wake_at }
     }
+}
+
+#[cold]
+fn no_such_partition(topic: &str, partition: i32, count: i32) -> Refused {
+    let attempt = format!("sending to partition {partition} of topic '{topic}'");
+    Refused::Final(Error::misuse(attempt).with_detail(format!("it has partitions 0 to {}", count - 1)))
 }
 
 fn to_usize(bytes: u32) -> usize {

@@ -3,19 +3,21 @@
 //! # The walk of a record
 //!
 //! [`Producer::send`] encodes the record into its partition's open batch: [`partitioner`] says which, [`accumulator`]
-//! holds it. The [`driver`] asks the [`machine`] what is due; [`sender`] puts the next batch of every ready partition of
+//! holds it, in one of the [`buffers`]. The [`driver`] asks the [`machine`] what is due; [`sender`] puts the next batch of every ready partition of
 //! a leader into one request, stamped with the [`sequences`] by which the broker recognises a repeated batch. Batches
 //! are compressed and their checksum is taken off the lock. The answer completes the batch, and with it each record's
 //! [`delivery`]. In a transaction, [`transactions`] says as whom batches are written, and when.
 #![expect(clippy::disallowed_methods, reason = "a front door reads the clock for its machine")]
 
 mod accumulator;
+mod buffers;
 mod compression;
 mod config;
 mod delivery;
 mod driver;
 mod machine;
 mod partitioner;
+mod payload;
 mod sender;
 mod sequences;
 mod transactions;
@@ -26,10 +28,15 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::Notify;
 
+#[cfg(test)]
+pub(crate) use self::config::PROPERTIES;
 pub(crate) use self::config::property_names;
 pub use self::config::{Guarantee, ProducerConfig};
 pub use self::delivery::{Deliveries, Delivery, RecordMetadata};
 use self::machine::{Machine, Refused, Turn};
+pub use self::partitioner::{Partitioner, Partitioning};
+#[cfg(test)]
+pub(crate) use self::transactions::PROPERTIES as TRANSACTIONAL_PROPERTIES;
 use self::transactions::machine::Transactions;
 pub use self::transactions::{Transaction, TransactionalConfig, TransactionalProducer};
 use crate::client::Client;
@@ -238,12 +245,20 @@ impl Shared {
         let appended = {
             let mut machine = self.machine();
             let timestamp = machine.timestamp(now, time_of_day);
-            machine.handle_send(record, timestamp, now, turn)?
+            machine.handle_send(record, timestamp, now, turn).inspect_err(|refused| self.wake_for_room(refused))?
         };
         if appended.wake {
             self.woken.notify_one();
         }
         Ok(Delivery::new(appended.completion, appended.index))
+    }
+
+    /// Who finds no room may have to wait for a batch that nobody would close otherwise.
+    fn wake_for_room(&self, refused: &Refused) {
+        match refused {
+            Refused::Full => self.woken.notify_one(),
+            Refused::Ready | Refused::UnknownTopic | Refused::Final(_) => {}
+        }
     }
 
     /// Appends the first of these records for as long as that is possible at once. Left are those that were not; why the
@@ -262,6 +277,7 @@ impl Shared {
                             deliveries.push(Delivery::new(appended.completion, appended.index));
                         }
                         Err(reason) => {
+                            self.wake_for_room(&reason);
                             refused = Some(reason);
                             break;
                         }

@@ -11,7 +11,8 @@ use tidemill_protocol::ErrorCode;
 use tidemill_protocol::records::ProducerStamp;
 use uuid::Uuid;
 
-use super::accumulator::{Accumulator, Batch, Payload, Queue};
+use super::accumulator::{Accumulator, Batch, Queue};
+use super::payload::Payload;
 use super::sequences::{Identity, Sequences};
 use super::transactions::requests::Generation;
 use crate::cluster::{Backoff, Leader};
@@ -54,13 +55,6 @@ pub(super) enum Answer {
     Unanswered(Error),
 }
 
-/// What the rest of the machine has to do about an answer.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Effect {
-    pub(super) freed_bytes: usize,
-    pub(super) refresh_metadata: bool,
-}
-
 /// The limits that the sender keeps.
 #[derive(Debug, Clone)]
 pub(super) struct Limits {
@@ -80,8 +74,9 @@ pub(super) fn plan(
     now: Instant,
 ) -> Vec<Plan> {
     let mut plans: BTreeMap<i32, (usize, Instant, Vec<Part>)> = BTreeMap::new();
-    for (place, queue) in accumulator.queues.iter_mut().enumerate() {
-        if queue.waiting.is_empty() || !may_send(queue, identity, limits, now) {
+    for place in accumulator.waiting() {
+        let Some(queue) = accumulator.queues.get_mut(place) else { continue };
+        if !may_send(queue, identity, limits, now) {
             continue;
         }
         let Some(leader) = leader_of(&queue.partition) else { continue };
@@ -94,16 +89,16 @@ pub(super) fn plan(
         *bytes += batch.bytes;
         *deadline = expires.min(*deadline);
         parts.extend(take(place, queue, leader.topic_id, identity));
+        accumulator.index(place);
     }
     plans.into_iter().map(|(broker, (_, deadline, parts))| Plan { broker, deadline, generation: None, parts }).collect()
 }
 
 /// Numbers the batches of partitions whose count was lost anew, once none of them is on its way and there is another
-/// identity to number them under. Those that may be written would then be written twice: they end here. Returns the
-/// bytes freed.
-pub(super) fn renumber(accumulator: &mut Accumulator, identity: Option<Identity>) -> usize {
-    let mut freed_bytes = 0;
-    for queue in &mut accumulator.queues {
+/// identity to number them under. Those that may be written would then be written twice: they end here.
+pub(super) fn renumber(accumulator: &mut Accumulator, identity: Option<Identity>) {
+    for place in accumulator.lost() {
+        let Some(queue) = accumulator.queues.get_mut(place) else { continue };
         if queue.lost.is_none() || queue.lost == identity || !queue.in_flight.is_empty() {
             continue;
         }
@@ -113,7 +108,7 @@ pub(super) fn renumber(accumulator: &mut Accumulator, identity: Option<Identity>
             match batch.unanswered.take() {
                 Some(error) => {
                     let error = error.with_partition(queue.partition.clone());
-                    freed_bytes += finish(&batch, Err(error.with_outcome(Outcome::PossiblyWritten)));
+                    finish(&batch, Err(error.with_outcome(Outcome::PossiblyWritten)));
                 }
                 None => {
                     batch.stamp = None;
@@ -121,8 +116,8 @@ pub(super) fn renumber(accumulator: &mut Accumulator, identity: Option<Identity>
                 }
             }
         }
+        accumulator.index(place);
     }
-    freed_bytes
 }
 
 /// Whether the next batch of a queue may go; also where a queue changes to a newer identity.
@@ -180,7 +175,7 @@ fn take(place: usize, queue: &mut Queue, topic_id: Uuid, identity: Option<Identi
     Some(part)
 }
 
-/// What a broker said of a batch: done, once more, or failed.
+/// What a broker said of a batch: done, once more, or failed. Returns whether the metadata is out of date.
 pub(super) fn handle_answer(
     accumulator: &mut Accumulator,
     sequences: &mut Sequences,
@@ -189,19 +184,19 @@ pub(super) fn handle_answer(
     limits: &Limits,
     random: &mut fastrand::Rng,
     now: Instant,
-) -> Effect {
-    let mut effect = Effect::default();
-    let Some(queue) = accumulator.queues.get_mut(part.queue) else { return effect };
-    let Some(mut batch) = queue.take_in_flight(part.order) else { return effect };
+) -> bool {
+    let mut is_outdated = false;
+    let Some(queue) = accumulator.queues.get_mut(part.queue) else { return is_outdated };
+    let Some(mut batch) = queue.take_in_flight(part.order) else { return is_outdated };
     let wait = limits.backoff.next(batch.attempts.saturating_sub(1), random);
     match answer {
         Answer::Written(offset) => {
             queue.blocked_until = None;
             queue.confirmed = true;
-            effect.freed_bytes = finish(&batch, Ok(offset));
+            finish(&batch, Ok(offset));
         }
         // The broker has it already, from an attempt whose answer was lost.
-        Answer::Refused(ErrorCode::DUPLICATE_SEQUENCE_NUMBER) => effect.freed_bytes = finish(&batch, Ok(None)),
+        Answer::Refused(ErrorCode::DUPLICATE_SEQUENCE_NUMBER) => finish(&batch, Ok(None)),
         Answer::Refused(code) if lost_count(code) && batch.stamp.is_some() => {
             let behind_another = queue.waiting.front().is_some_and(|first| first.order < batch.order)
                 || queue.in_flight.front().is_some_and(|first| first.order < batch.order);
@@ -210,8 +205,9 @@ pub(super) fn handle_answer(
             } else if sequences.is_transactional() {
                 // Under another epoch the records before would be missing.
                 batch.unanswered = None;
-                effect.freed_bytes = fail(queue, sequences, &batch, Error::broker("writing", code));
-                return effect;
+                fail(queue, sequences, &batch, Error::broker("writing", code));
+                accumulator.index(part.queue);
+                return is_outdated;
             } else if queue.lost.is_none() {
                 lose(queue, sequences, batch.stamp);
             }
@@ -220,7 +216,7 @@ pub(super) fn handle_answer(
             queue.put_back(batch);
         }
         Answer::Refused(code) if code.is_retriable() => {
-            effect.refresh_metadata = code.refreshes_metadata();
+            is_outdated = code.refreshes_metadata();
             queue.blocked_until = Some(now + wait);
             // The topic was made anew: in its log no batch of ours is the last one, and a broker takes any sequence.
             if matches!(code, ErrorCode::UNKNOWN_TOPIC_ID | ErrorCode::INCONSISTENT_TOPIC_ID) {
@@ -231,36 +227,40 @@ pub(super) fn handle_answer(
             }
             queue.put_back(batch);
         }
-        Answer::Refused(code) => effect.freed_bytes = fail(queue, sequences, &batch, Error::broker("writing", code)),
-        Answer::Unsendable(error) => effect.freed_bytes = fail(queue, sequences, &batch, error),
+        Answer::Refused(code) => fail(queue, sequences, &batch, Error::broker("writing", code)),
+        Answer::Unsendable(error) => fail(queue, sequences, &batch, error),
         Answer::Unanswered(error) => {
             tracing::debug!(partition = %part.partition, %error, "a batch is sent again");
-            effect.refresh_metadata = true;
+            is_outdated = true;
             queue.blocked_until = Some(now + wait);
             batch.unanswered = Some(error);
             queue.put_back(batch);
         }
     }
-    effect
+    accumulator.index(part.queue);
+    is_outdated
 }
 
 /// Ends a batch that will not be sent again. The broker did not count it, so the ones behind it would be out of order.
-fn fail(queue: &mut Queue, sequences: &mut Sequences, batch: &Batch, error: Error) -> usize {
+fn fail(queue: &mut Queue, sequences: &mut Sequences, batch: &Batch, error: Error) {
     let error = error.with_partition(queue.partition.clone()).with_outcome(outcome_of(batch));
     lose(queue, sequences, batch.stamp);
-    finish(batch, Err(sequences.handle_failed(error)))
+    finish(batch, Err(sequences.handle_failed(error)));
 }
 
-/// Fails the batches whose time is up. Those on their way are left to the deadline of their request.
+/// Fails the batches whose time is up. Those on their way are left to the deadline of their request. Returns when to look
+/// at those that wait again.
 pub(super) fn expire(
     accumulator: &mut Accumulator,
     sequences: &mut Sequences,
     limits: &Limits,
     now: Instant,
-) -> (usize, Option<Instant>) {
-    let mut freed_bytes = 0;
+) -> Option<Instant> {
     let mut next: Option<Instant> = None;
-    for queue in &mut accumulator.queues {
+    for place in accumulator.waiting() {
+        let Some(queue) = accumulator.queues.get_mut(place) else { continue };
+        // Nothing is sent before that; then it is time to look again.
+        next = [next, queue.blocked_until.filter(|until| *until > now)].into_iter().flatten().min();
         while let Some(batch) = queue.waiting.front() {
             let deadline = batch.created + limits.delivery_timeout;
             if deadline > now {
@@ -274,18 +274,19 @@ pub(super) fn expire(
                 error = error.with_detail(format!("the last attempt: {reason}"));
             }
             let error = sequences.handle_failed(error.with_outcome(outcome_of(&batch)));
-            freed_bytes += finish(&batch, Err(error));
+            finish(&batch, Err(error));
             lose(queue, sequences, batch.stamp);
         }
+        accumulator.index(place);
     }
-    (freed_bytes, next)
+    next
 }
 
-/// Fails what is not on its way: its transaction cannot be committed. Returns the bytes freed, and whether sequences
-/// are missing now.
-pub(super) fn fail_waiting(accumulator: &mut Accumulator, error: &Error) -> (usize, bool) {
-    let (mut freed_bytes, mut missing) = (0, false);
-    for queue in &mut accumulator.queues {
+/// Fails what is not on its way: its transaction cannot be committed. Returns whether sequences are missing now.
+pub(super) fn fail_waiting(accumulator: &mut Accumulator, error: &Error) -> bool {
+    let mut missing = false;
+    for place in accumulator.busy() {
+        let Some(queue) = accumulator.queues.get_mut(place) else { continue };
         queue.close();
         queue.blocked_until = None;
         for batch in queue.waiting.drain(..) {
@@ -294,32 +295,32 @@ pub(super) fn fail_waiting(accumulator: &mut Accumulator, error: &Error) -> (usi
                 queue.lost = Some(Identity { producer_id, producer_epoch });
             }
             let error = error.clone().with_partition(queue.partition.clone());
-            freed_bytes += finish(&batch, Err(error.with_outcome(outcome_of(&batch))));
+            finish(&batch, Err(error.with_outcome(outcome_of(&batch))));
         }
+        accumulator.index(place);
     }
-    (freed_bytes, missing)
+    missing
 }
 
 /// Fails everything: the producer is closed.
-pub(super) fn fail_all(accumulator: &mut Accumulator, error: &Error) -> usize {
-    let mut freed_bytes = 0;
-    for queue in &mut accumulator.queues {
+pub(super) fn fail_all(accumulator: &mut Accumulator, error: &Error) {
+    for place in accumulator.busy() {
+        let Some(queue) = accumulator.queues.get_mut(place) else { continue };
         queue.close();
         for batch in queue.in_flight.drain(..) {
             let error = error.clone().with_partition(queue.partition.clone());
-            freed_bytes += finish(&batch, Err(error.with_outcome(Outcome::PossiblyWritten)));
+            finish(&batch, Err(error.with_outcome(Outcome::PossiblyWritten)));
         }
         for batch in queue.waiting.drain(..) {
             let error = error.clone().with_partition(queue.partition.clone());
-            freed_bytes += finish(&batch, Err(error.with_outcome(outcome_of(&batch))));
+            finish(&batch, Err(error.with_outcome(outcome_of(&batch))));
         }
+        accumulator.index(place);
     }
-    freed_bytes
 }
 
-fn finish(batch: &Batch, outcome: Result<Option<i64>, Error>) -> usize {
+fn finish(batch: &Batch, outcome: Result<Option<i64>, Error>) {
     batch.completion.complete(outcome);
-    batch.bytes
 }
 
 /// Whether the code says that broker and producer disagree about what was written last.

@@ -51,7 +51,7 @@ pub struct BatchFlags {
 /// An open batch.
 #[derive(Debug)]
 pub struct BatchBuilder {
-    /// Room for the header, then the encoded records up to `end`, then zeros: room for more.
+    /// Room for the header, then the encoded records up to `end`, then anything: room for more.
     buffer: Vec<u8>,
     end: usize,
     record_count: u32,
@@ -59,12 +59,41 @@ pub struct BatchBuilder {
     max_timestamp: i64,
 }
 
+/// What a buffer needs beside the bytes of a batch, so that what is written at its end may be a whole word.
+pub const BATCH_SLACK_BYTES: usize = WORD_BYTES;
+
 impl BatchBuilder {
     /// An empty batch whose buffer holds `capacity_bytes` before it grows.
     #[must_use]
     pub fn new(capacity_bytes: usize) -> Self {
-        let buffer = vec![0; capacity_bytes.max(HEADER_BYTES)];
+        Self::in_buffer(vec![0; capacity_bytes])
+    }
+
+    /// An empty batch in a buffer that was used before: all of its length is room, whatever is in it.
+    #[must_use]
+    pub fn in_buffer(mut buffer: Vec<u8>) -> Self {
+        if buffer.len() < HEADER_BYTES {
+            buffer.resize(HEADER_BYTES, 0);
+        }
         Self { buffer, end: HEADER_BYTES, record_count: 0, base_timestamp: 0, max_timestamp: 0 }
+    }
+
+    /// How many [`bytes`](Self::bytes) the batch may have before its buffer grows.
+    #[must_use]
+    #[inline]
+    pub const fn capacity_bytes(&self) -> usize {
+        self.buffer.len().saturating_sub(BATCH_SLACK_BYTES)
+    }
+
+    /// Goes on in another buffer, which has to be larger than the batch; the one before is given back.
+    #[must_use]
+    pub fn move_to(&mut self, mut buffer: Vec<u8>) -> Vec<u8> {
+        let written = self.buffer.get(..self.end).unwrap_or_default();
+        match buffer.get_mut(..self.end) {
+            Some(room) => room.copy_from_slice(written),
+            None => buffer = written.to_vec(),
+        }
+        std::mem::replace(&mut self.buffer, buffer)
     }
 
     /// Encodes a record at the end of the batch; returns its index in the batch.
@@ -143,21 +172,27 @@ impl BatchBuilder {
     /// A batch that compression would make larger, or that the codec has no memory for, is left as it is.
     #[must_use]
     pub fn seal(self, compression: impl Into<Compression>) -> SealedBatch {
-        let Self { mut buffer, end, record_count, base_timestamp, max_timestamp } = self;
-        buffer.truncate(end);
+        self.seal_apart(compression).0
+    }
+
+    /// [`seal`](Self::seal) that gives the buffer back at once when the compressed batch is in one of its own.
+    #[must_use]
+    pub fn seal_apart(self, compression: impl Into<Compression>) -> (SealedBatch, Option<Vec<u8>>) {
+        let Self { buffer, end, record_count, base_timestamp, max_timestamp } = self;
+        let sealed =
+            |buffer, end, codec| SealedBatch { buffer, end, codec, record_count, base_timestamp, max_timestamp };
         let compression = compression.into();
-        let mut used = Codec::None;
         if let (true, Some(records)) =
-            (compression.codec() != Codec::None && record_count > 0, buffer.get(HEADER_BYTES..))
+            (compression.codec() != Codec::None && record_count > 0, buffer.get(HEADER_BYTES..end))
         {
             let mut compressed = vec![0; HEADER_BYTES];
             let done = compression::compress(compression, records, &mut compressed);
-            if done.is_ok() && compressed.len() < buffer.len() {
-                buffer = compressed;
-                used = compression.codec();
+            if done.is_ok() && compressed.len() < end {
+                let end = compressed.len();
+                return (sealed(compressed, end, compression.codec()), Some(buffer));
             }
         }
-        SealedBatch { buffer, codec: used, record_count, base_timestamp, max_timestamp }
+        (sealed(buffer, end, Codec::None), None)
     }
 
     /// The small fields of a record that would come next.
@@ -200,7 +235,9 @@ struct Fields {
 /// A closed batch, compressed, that waits for its sequence.
 #[derive(Debug)]
 pub struct SealedBatch {
+    /// The batch up to `end`, then anything.
     buffer: Vec<u8>,
+    end: usize,
     codec: Codec,
     record_count: u32,
     base_timestamp: i64,
@@ -217,7 +254,7 @@ impl SealedBatch {
     /// Its size in bytes, header included.
     #[must_use]
     pub const fn bytes(&self) -> usize {
-        self.buffer.len()
+        self.end
     }
 
     /// The newest timestamp in it, in milliseconds since 1970.
@@ -229,12 +266,23 @@ impl SealedBatch {
     /// Writes the header and its checksum: the batch as it goes over the wire.
     #[must_use]
     pub fn stamp(self, producer: Option<ProducerStamp>, flags: BatchFlags) -> Bytes {
-        let Self { mut buffer, codec, record_count, base_timestamp, max_timestamp } = self;
-        batch::write_header(
-            &mut buffer,
-            batch::NewHeader { codec, flags, producer, record_count, base_timestamp, max_timestamp },
-        );
+        let (mut buffer, end) = self.stamp_in_place(producer, flags);
+        buffer.truncate(end);
         Bytes::from(buffer)
+    }
+
+    /// [`stamp`](Self::stamp) that leaves the batch in its buffer, for one who uses the buffer again: how much of it is
+    /// the batch.
+    #[must_use]
+    pub fn stamp_in_place(self, producer: Option<ProducerStamp>, flags: BatchFlags) -> (Vec<u8>, usize) {
+        let Self { mut buffer, end, codec, record_count, base_timestamp, max_timestamp } = self;
+        if let Some(batch) = buffer.get_mut(..end) {
+            batch::write_header(
+                batch,
+                batch::NewHeader { codec, flags, producer, record_count, base_timestamp, max_timestamp },
+            );
+        }
+        (buffer, end)
     }
 }
 

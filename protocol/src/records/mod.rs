@@ -38,7 +38,7 @@ mod record;
 mod rewrite;
 
 pub use batch::{BatchHeader, OpenBatch, RecordBatch, RecordBatches, TimestampType, assign, assign_in, restamp};
-pub use builder::{BatchBuilder, BatchFlags, NewRecord, ProducerStamp, SealedBatch};
+pub use builder::{BATCH_SLACK_BYTES, BatchBuilder, BatchFlags, NewRecord, ProducerStamp, SealedBatch};
 pub use record::{Header, HeaderIter, Record, Records};
 pub use rewrite::{Rewrite, recompress, with_create_time};
 

@@ -62,6 +62,29 @@ fn the_size_is_known_before_a_record_is_appended() {
 }
 
 #[test]
+fn a_batch_in_a_buffer_that_was_used_before_is_the_same_batch() {
+    let build = |mut builder: BatchBuilder, codec| {
+        for number in 0..20_u8 {
+            builder.append(&NewRecord { timestamp: 7, key: Some(&[number]), value: Some(&[number; 40]), headers: &[] });
+            if number == 10 {
+                let old = builder.move_to(vec![0xaa; 2_000]);
+                assert!(old.len() < 2_000 && builder.capacity_bytes() == 2_000 - BATCH_SLACK_BYTES);
+            }
+        }
+        builder.seal_apart(codec)
+    };
+    for codec in [Codec::None, Codec::Lz4] {
+        let (used, left) = build(BatchBuilder::in_buffer(vec![0xff; 700]), codec);
+        assert_eq!(left.map(|buffer| buffer.len()), (codec == Codec::Lz4).then_some(2_000));
+        let bytes = used.bytes();
+        let (buffer, end) = used.stamp_in_place(None, BatchFlags::default());
+        assert_eq!(end, bytes);
+        let new = build(BatchBuilder::new(0), codec).0.stamp(None, BatchFlags::default());
+        assert_eq!(buffer.get(..end), Some(&*new));
+    }
+}
+
+#[test]
 fn repeated_header_keys_are_kept() {
     let headers = [
         Header { key: b"x", value: Some(b"1") },

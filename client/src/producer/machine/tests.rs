@@ -231,6 +231,7 @@ fn a_batch_that_may_be_written_is_not_written_under_another_identity() {
     let (one, two) = (world.requests.remove(0), world.requests.remove(0));
     world.answer(&two, lost_reply);
     world.answer(&one, |_, _| Answer::Refused(ErrorCode::MESSAGE_TOO_LARGE));
+    drop((one, two));
     world.settle();
     assert_eq!(outcome(&mut refused).unwrap().unwrap_err().outcome(), Some(Outcome::NotWritten));
     assert_eq!(outcome(&mut ambiguous).unwrap().unwrap_err().outcome(), Some(Outcome::PossiblyWritten));
@@ -245,6 +246,7 @@ fn what_cannot_be_sent_ends_at_once_and_the_next_is_numbered_anew() {
     let mut refused = world.send(0, "refused");
     let plan = world.requests.remove(0);
     world.answer(&plan, |_, _| Answer::Unsendable(Error::config("writing")));
+    drop(plan);
     let error = outcome(&mut refused).unwrap().unwrap_err();
     assert_eq!((error.kind(), error.outcome()), (ErrorKind::Configuration, Some(Outcome::NotWritten)));
     world.send(0, "next").forget();
@@ -275,6 +277,7 @@ fn what_expires_says_whether_it_may_have_been_written() {
     let mut sent = world.send(0, "sent");
     let plan = world.requests.remove(0);
     world.answer(&plan, lost_reply);
+    drop(plan);
     let mut never_sent = world.send(0, "behind it");
     world.now += Duration::from_secs(10);
     world.requests.clear();
@@ -372,6 +375,70 @@ fn who_waits_for_room_is_not_overtaken() {
     assert!(world.machine.handle_send(&record, 0, world.now, Turn::First).is_ok());
     world.machine.handle_waiting(false);
     assert!(world.machine.handle_send(&record, 0, world.now, Turn::New).is_ok());
+}
+
+#[test]
+fn a_buffer_that_is_full_is_sent_however_long_batches_may_linger() {
+    let mut world = World::new(1);
+    world.machine.linger = Duration::from_secs(3_600);
+    let record = Record::new("clicks").value(&[b'x'; 10_000]);
+    while world.machine.handle_send(&record, 0, world.now, Turn::First).is_ok() {}
+    world.poll();
+    assert!(!world.requests.is_empty());
+    // Batches on their way will make room: what is open stays open until then.
+    let open = world.machine.accumulator.busy().len();
+    let requests = world.requests.len();
+    assert!(matches!(world.machine.handle_send(&record, 0, world.now, Turn::First), Err(Refused::Full)));
+    world.poll();
+    assert_eq!((world.machine.accumulator.busy().len(), world.requests.len()), (open, requests));
+    world.settle();
+    assert!(world.machine.handle_send(&record, 0, world.now, Turn::First).is_ok());
+}
+
+#[test]
+fn what_is_buffered_is_never_more_than_the_limit_whatever_the_partitions() {
+    const LIMIT: u32 = 100_000;
+    let mut world = World::new(50);
+    let config = ProducerConfig::default().buffer_bytes(LIMIT).linger(Duration::from_secs(1));
+    let snapshot = Arc::new(Snapshot::for_tests(&[("clicks", 50)]));
+    world.machine = Machine::new(&config, None, snapshot, 7);
+    let mut random = fastrand::Rng::with_seed(11);
+    let (mut sent, mut refused) = (0, 0);
+    for _ in 0..5_000 {
+        let value = "v".repeat(random.usize(0..3_000));
+        let record = Record::new("clicks").partition(random.i32(0..50)).value(value.as_bytes());
+        match world.machine.handle_send(&record, 0, world.now, Turn::First) {
+            Ok(_) => sent += 1,
+            Err(Refused::Full) => {
+                refused += 1;
+                world.poll();
+                for plan in std::mem::take(&mut world.requests) {
+                    world.answer(&plan, Log::append);
+                }
+            }
+            Err(other) => panic!("{other:?}"),
+        }
+        assert!(world.machine.buffered_bytes() <= to_usize(LIMIT));
+    }
+    assert!(sent > 4_000 && refused > 10, "{sent} sent, {refused} refused");
+    world.machine.handle_flush();
+    world.settle();
+    assert_eq!(world.machine.buffered_bytes(), 0);
+    assert_eq!(world.logs.values().map(|log| log.values.len()).sum::<usize>(), sent);
+}
+
+#[test]
+fn partitions_with_nothing_to_do_are_not_looked_at() {
+    let mut world = World::new(1_000);
+    for partition in 0..1_000 {
+        world.send(partition, "a").forget();
+    }
+    world.settle();
+    assert!(world.machine.accumulator.is_idle());
+    world.send(7, "b").forget();
+    assert_eq!(world.machine.accumulator.busy().len(), 1);
+    world.settle();
+    assert!(world.machine.accumulator.is_idle());
 }
 
 #[test]

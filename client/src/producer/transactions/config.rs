@@ -57,7 +57,7 @@ impl TransactionalConfig {
     }
 }
 
-const PROPERTIES: &[Property<TransactionalConfig>] = &[
+pub(crate) const PROPERTIES: &[Property<TransactionalConfig>] = &[
     Property {
         names: &["transactional.id"],
         default: "none, it must be given",

@@ -3,7 +3,7 @@
 use tidemill_client::{Admin, ErrorCode, ErrorKind, IsolationLevel, OffsetListing, OffsetSpec, TopicPartition};
 
 use super::code;
-use crate::bed::{Bed, PATIENCE, on_every_version};
+use crate::bed::{Bed, PATIENCE, on_every_version, timestamp};
 
 on_every_version! {
     records_before_an_offset_are_deleted(3);
@@ -44,7 +44,7 @@ async fn offsets_are_looked_up_in_every_way_at_once(bed: Bed) {
         (full.clone(), OffsetSpec::Earliest),
         (empty.clone(), OffsetSpec::Latest),
         (full.clone(), OffsetSpec::Latest),
-        (full.clone(), OffsetSpec::Timestamp(1_004)),
+        (full.clone(), OffsetSpec::Timestamp(timestamp(4))),
         (full.clone(), OffsetSpec::Timestamp(5_000)),
         (full.clone(), OffsetSpec::MaxTimestamp),
         (empty.clone(), OffsetSpec::MaxTimestamp),
@@ -58,9 +58,9 @@ async fn offsets_are_looked_up_in_every_way_at_once(bed: Bed) {
         Some((0, None)),
         Some((0, None)),
         Some((13, None)),
-        Some((4, Some(1_004))),
+        Some((4, Some(timestamp(4)))),
         None,
-        Some((9, Some(1_009))),
+        Some((9, Some(timestamp(9)))),
         None,
     ];
     assert_eq!(found, expected);
