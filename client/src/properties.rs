@@ -35,8 +35,7 @@ impl Properties {
     /// be a misspelt password.
     #[must_use]
     pub fn may_be_shown(name: &str) -> bool {
-        let of_clients = crate::config::names().chain(crate::consumer::property_names());
-        let mut known = of_clients.chain(crate::producer::property_names()).chain(PASSED_OVER.iter().copied());
+        let mut known = crate::config::names().chain(of_some()).chain(PASSED_OVER.iter().copied());
         known.any(|known| known == name) && !is_secret(name)
     }
 
@@ -237,10 +236,18 @@ pub(crate) fn apply<T, K: AsRef<str>, V: AsRef<str>>(
     Ok(())
 }
 
+/// The names that some kinds of clients have and others have not.
+fn of_some() -> impl Iterator<Item = &'static str> {
+    fn names<T>(table: &'static [Property<T>]) -> impl Iterator<Item = &'static str> {
+        table.iter().flat_map(|property| property.names).copied()
+    }
+    use crate::producer::{self, TRANSACTIONAL_PROPERTIES};
+    names(crate::consumer::PROPERTIES).chain(names(producer::PROPERTIES)).chain(names(TRANSACTIONAL_PROPERTIES))
+}
+
 /// Whether the name belongs to another kind of client, or means nothing anywhere here.
 fn is_of_another(name: &str) -> bool {
-    let mut others = crate::consumer::property_names().chain(crate::producer::property_names());
-    PASSED_OVER.contains(&name) || others.any(|other| other == name)
+    PASSED_OVER.contains(&name) || of_some().any(|other| other == name)
 }
 
 /// Why this property changes nothing here, if it is one of those.

@@ -62,9 +62,7 @@ pub use self::batch::{ConsumedBatch, ConsumerRecord, RecordView};
 pub use self::config::{AutoOffsetReset, ConsumerConfig, GroupProtocol, IsolationLevel};
 pub use self::listener::{ListenerFuture, RebalanceListener, Rebalancing};
 pub(crate) use self::membership::assigned_partitions;
-#[cfg(test)]
 pub(crate) use self::property_names::PROPERTIES;
-pub(crate) use self::property_names::property_names;
 
 /// Reads records from Kafka.
 ///

@@ -34,11 +34,6 @@ fn flag(value: &str) -> Result<bool, String> {
     }
 }
 
-/// The names of the options that only a consumer has.
-pub(crate) fn property_names() -> impl Iterator<Item = &'static str> {
-    PROPERTIES.iter().flat_map(|property| property.names).copied()
-}
-
 pub(crate) const PROPERTIES: &[Property<ConsumerConfig>] = &[
     Property {
         names: &["group.id"],

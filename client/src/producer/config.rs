@@ -183,11 +183,6 @@ impl ProducerConfig {
     }
 }
 
-/// The names of the options that only a producer has.
-pub(crate) fn property_names() -> impl Iterator<Item = &'static str> {
-    PROPERTIES.iter().flat_map(|property| property.names).copied()
-}
-
 pub(crate) const PROPERTIES: &[Property<ProducerConfig>] = &[
     Property {
         names: &["acks", "request.required.acks"],

@@ -28,14 +28,11 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::Notify;
 
-#[cfg(test)]
 pub(crate) use self::config::PROPERTIES;
-pub(crate) use self::config::property_names;
 pub use self::config::{Guarantee, ProducerConfig};
 pub use self::delivery::{Deliveries, Delivery, RecordMetadata};
 use self::machine::{Machine, Refused, Turn};
 pub use self::partitioner::{Partitioner, Partitioning};
-#[cfg(test)]
 pub(crate) use self::transactions::PROPERTIES as TRANSACTIONAL_PROPERTIES;
 use self::transactions::machine::Transactions;
 pub use self::transactions::{Transaction, TransactionalConfig, TransactionalProducer};

@@ -9,7 +9,6 @@ pub(super) mod machine;
 pub(super) mod requests;
 pub(super) mod verdict;
 
-#[cfg(test)]
 pub(crate) use self::config::PROPERTIES;
 use std::collections::BTreeMap;
 use std::sync::Arc;
