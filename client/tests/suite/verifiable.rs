@@ -164,7 +164,8 @@ async fn what_is_written_is_read_once_by_one_member_after_the_other(bed: Bed) {
 async fn members_that_are_stopped_and_killed_lose_nothing(bed: Bed) {
     const RECORDS: usize = 3_000;
     let mut programs = Programs::default();
-    let options = ["--max-messages", "3000", "--throughput", "1000", "--repeating-keys", "50"];
+    // For longer than it takes a second member to be let in, which is a heartbeat of the first.
+    let options = ["--max-messages", "3000", "--throughput", "250", "--repeating-keys", "50"];
     let producer = Program::start(&bed, "verifiable_producer", &options);
     let member = |client| {
         let options = ["--group-id", &bed.group, "--session-timeout", "6000", "--verbose"];

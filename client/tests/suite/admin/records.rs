@@ -36,7 +36,7 @@ async fn records_before_an_offset_are_deleted(bed: Bed) {
 
 async fn offsets_are_looked_up_in_every_way_at_once(bed: Bed) {
     let admin = Admin::new(bed.client(&[])).unwrap();
-    // Timestamps go from 1000 up in each batch, so that the largest is in the middle.
+    // Timestamps begin anew in each batch, so that the largest is in the middle.
     bed.fill(0, values(10)).await;
     bed.fill(0, values(3)).await;
     let (full, empty) = (bed.partition(0), bed.partition(1));
@@ -45,7 +45,7 @@ async fn offsets_are_looked_up_in_every_way_at_once(bed: Bed) {
         (empty.clone(), OffsetSpec::Latest),
         (full.clone(), OffsetSpec::Latest),
         (full.clone(), OffsetSpec::Timestamp(timestamp(4))),
-        (full.clone(), OffsetSpec::Timestamp(5_000)),
+        (full.clone(), OffsetSpec::Timestamp(timestamp(5_000))),
         (full.clone(), OffsetSpec::MaxTimestamp),
         (empty.clone(), OffsetSpec::MaxTimestamp),
     ];
