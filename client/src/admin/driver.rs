@@ -53,6 +53,10 @@ enum Heard<V> {
     Answers(u64, Result<Vec<(usize, Answer<V>)>, Error>),
 }
 
+/// How long a broker that was named is waited for when metadata does not list it: one that has just come is listed by
+/// then. One that has just gone is not, and somebody else may do what it did.
+const UNKNOWN_BROKER_MAX: Duration = Duration::from_millis(500);
+
 /// From 4 on, asking does not create topics.
 const METADATA_VERSIONS: VersionRange = VersionRange::new(4, 12);
 
@@ -208,7 +212,7 @@ where
     A: Fn(&[usize], R::Response) -> Vec<(usize, Answer<V>)> + Send + Sync,
 {
     if let Target::Broker(id) = target {
-        cluster.broker_known(id, timeout).await?;
+        cluster.broker_known(id, timeout.min(UNKNOWN_BROKER_MAX)).await?;
     }
     // Its answer needs a moment on the way.
     let patience = timeout.saturating_sub((timeout / 10).min(Duration::from_secs(1)));
