@@ -40,6 +40,12 @@ pub(crate) fn compare(case: impl Fn(&mut Peer) + Sync) {
     compare_on(ClusterConfig::default(), Kafka::shared().map(Kafka::bootstrap), case);
 }
 
+/// The same, beside a Kafka that nobody else asks meanwhile.
+pub(crate) fn compare_alone(case: impl Fn(&mut Peer) + Sync) {
+    let theirs = Kafka::builder().start_if_there();
+    compare_on(ClusterConfig::default(), theirs.as_ref().map(Kafka::bootstrap), case);
+}
+
 /// The same, where consumer groups are assigned at once: with Kafka's second between two assignments, a case would depend
 /// on how long its requests take.
 pub(crate) fn compare_at_once(case: impl Fn(&mut Peer) + Sync) {

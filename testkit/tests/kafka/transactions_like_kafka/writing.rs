@@ -3,12 +3,14 @@
 use tidemill_protocol::messages::write_txn_markers_request::{WritableTxnMarker, WritableTxnMarkerTopic};
 use tidemill_protocol::messages::{ProducerId, TopicName, WriteTxnMarkersRequest};
 
-use super::peer::{compare, text};
+use super::peer::{compare, compare_alone, text};
 use super::requests::{Producer, add, batch, describe, fetch, produce, write};
 
 #[test]
 fn only_an_added_partition_is_written_to_in_the_first_generation() {
-    compare(|peer| {
+    // Kafka asks the coordinator about writes of several producers at once, and refuses all of them in the words of the
+    // first: with another's of a newer version among them, one of an old version is told TRANSACTION_ABORTABLE.
+    compare_alone(|peer| {
         peer.prepare_transactions(&["write-1"]);
         peer.make("write-1", 2);
         let producer = peer.init("write-1");
